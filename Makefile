@@ -1,0 +1,214 @@
+# megaconn: GNU make; everything that is made goes below build/. `make help` prints the verbs.
+#
+# B is the build directory, WERROR=1 turns warnings into errors (lint.sh uses both).
+# V=1 shows the commands. CC, CFLAGS_EXTRA, LDFLAGS, PREFIX and DESTDIR are the user's.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+.DEFAULT_GOAL := all
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC ?= clang
+PREFIX ?= /usr/local
+B ?= build
+N ?= 1M
+FUZZ_SECONDS ?= 60
+
+# ---- flags ----------------------------------------------------------------------------------
+
+# $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
+
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson,-luring -lmnl -ljansson)
+CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
+CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual \
+	-Wpointer-arith -Wwrite-strings -Wnull-dereference
+ifdef WERROR
+WARNINGS += -Werror
+endif
+
+# What every compiler and clang-tidy must see; optimisation and hardening come apart from it.
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc -pthread $(WARNINGS) $(LIB_CFLAGS)
+CFLAGS := $(BASE_CFLAGS) -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# The sanitizers' own checks make gcc see null dereferences that are none.
+ASAN_CFLAGS := $(BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer -Wno-null-dereference \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CFLAGS := $(BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+TEST_CFLAGS := -Itests $(CMOCKA_CFLAGS)
+LDLIBS := $(LIB_LIBS) -lm
+
+# One short line for each file made.
+# -A is the sanitized build, -F the fuzzers.
+ifdef V
+say =
+Q :=
+else
+say = @printf '  %-6s %s\n' $(1) '$@'
+Q := @
+endif
+
+# ---- what there is --------------------------------------------------------------------------
+
+SRC   := $(sort $(wildcard src/*/*.c))
+UNIT  := $(sort $(wildcard tests/unit_*.c))
+LAB   := $(sort $(wildcard tests/lab_*.c))
+FUZZ  := $(sort $(wildcard tests/fuzz_*.c))
+BENCH := $(sort $(wildcard bench/*.c))
+
+OBJ       := $(SRC:%.c=$(B)/obj/%.o)
+ASAN_OBJ  := $(SRC:%.c=$(B)/asan/obj/%.o)
+FUZZ_OBJ  := $(SRC:%.c=$(B)/fuzz/obj/%.o)
+UNIT_BIN  := $(UNIT:tests/%.c=$(B)/tests/%)
+LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
+ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
+ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
+FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
+BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
+
+TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) tests/lab.c)
+ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) tests/lab.c)
+
+# ---- verbs ----------------------------------------------------------------------------------
+
+.PHONY: all deps deps-test deps-lint deps-fuzz million test test-full bench lint format clean \
+	install help everything print-tidy-flags
+
+all: $(B)/megaconn ## check what is needed, then build build/megaconn
+
+deps: ## install what the build needs, if something is missing
+	@CC='$(CC)' scripts/deps.sh build
+
+deps-test: deps ## install what the tests need
+	@CC='$(CC)' scripts/deps.sh test
+
+# One group after the other: two apt-get at a time would fight for the lock.
+deps-fuzz: deps-test
+	@scripts/deps.sh fuzz
+
+deps-lint: deps-test ## install what lint needs
+	@scripts/deps.sh lint
+
+million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
+	$(B)/megaconn lab -n $(N)
+
+# Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
+# that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
+TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
+	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(ASAN_LAB)
+FULL_RUN = LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
+	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
+
+TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
+	$(ASAN_LAB)
+
+test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
+	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
+
+test-full: $(TEST_NEEDS) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
+	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+
+bench: $(B)/megaconn $(BENCH_BIN) ## measure, against the classic design, in one run
+	bench/run.sh
+
+lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
+	@scripts/lint.sh
+
+format: deps-lint ## let clang-format write
+	@find src tests bench -name '*.[ch]' -exec clang-format -i {} +
+
+clean: ## remove build/
+	rm -rf '$(B)'
+
+install: $(B)/megaconn ## PREFIX=/usr/local, DESTDIR=
+	install -D -m 755 $(B)/megaconn '$(DESTDIR)$(PREFIX)/bin/megaconn'
+	@for page in docs/*.[1-8] docs/man/*.[1-8]; do \
+		[ -f "$$page" ] || continue; \
+		install -D -m 644 "$$page" \
+			"$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; \
+	done
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# For lint.sh: all that one compiler can compile, without the sanitizers.
+everything: $(B)/megaconn $(UNIT_BIN) $(LAB_BIN) $(BENCH_BIN) $(FUZZ:%.c=$(B)/obj/%.o)
+
+print-tidy-flags:
+	@echo '$(BASE_CFLAGS) $(TEST_CFLAGS)'
+
+# ---- rules ----------------------------------------------------------------------------------
+
+# deps is order-only: it runs first, and makes nothing old.
+
+$(B)/obj/tests/%.o: tests/%.c Makefile | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(TEST_CFLAGS) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(B)/asan/obj/tests/%.o: tests/%.c Makefile | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(TEST_CFLAGS) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(B)/asan/obj/%.o: %.c Makefile | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/obj/%.o: %.c Makefile | deps-fuzz
+	@mkdir -p $(@D)
+	$(call say,CC-F)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Itests -MMD -MP -c -o $@ $<
+
+$(B)/megaconn: $(B)/obj/src/main.o $(OBJ)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
+	$(call say,LINK-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LAB_BIN): $(B)/obj/tests/lab.o
+$(ASAN_LAB): $(B)/asan/obj/tests/lab.o
+
+$(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+
+$(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+
+$(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
+	$(call say,LINK-F)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $^ $(LDLIBS)
+
+# A bench program may have parts of its own in a directory of its name.
+.SECONDEXPANSION:
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(patsubst %.c,$(B)/obj/%.o,$$(wildcard bench/$$*/*.c))
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ -lm
+
+# Kept between runs: make would take them for intermediate files and delete them.
+.SECONDARY:
+
+-include $(patsubst %.o,%.d,$(B)/obj/src/main.o $(B)/asan/obj/src/main.o $(OBJ) $(ASAN_OBJ) \
+	$(FUZZ_OBJ) $(TEST_OBJ) $(ASAN_TEST) $(FUZZ:%.c=$(B)/fuzz/obj/%.o) $(FUZZ:%.c=$(B)/obj/%.o) \
+	$(patsubst %.c,$(B)/obj/%.o,$(BENCH) $(wildcard bench/*/*.c)))

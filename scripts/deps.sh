@@ -1,0 +1,188 @@
+#!/bin/sh
+# deps.sh GROUP...: finds what the groups (build, test, lint, fuzz, bench) need and this machine
+# lacks, says so, and installs it with apt-get. Silent where nothing is missing.
+#
+# The checks ask the compiler and the PATH, not dpkg: a distribution without apt-get passes as
+# well, if it has the libraries.
+set -u
+
+cc=${CC:-gcc}
+tmp=
+missing= # Debian package names
+logs=${TMPDIR:-/tmp}
+
+cleanup()
+{
+	[ -z "$tmp" ] || rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# need PACKAGE REASON: notes a package once, and says why.
+need()
+{
+	case " $missing " in
+	*" $1 "*) return ;;
+	esac
+	[ -n "$missing" ] || echo "deps: missing on this machine:" >&2
+	printf '  %-20s %s\n' "$1" "$2" >&2
+	missing="$missing${missing:+ }$1"
+}
+
+have()
+{
+	command -v "$1" >/dev/null 2>&1
+}
+
+# headers LIST: whether a program with these headers preprocesses.
+headers()
+{
+	for header in $1; do
+		echo "#include <$header>"
+	done | "$cc" -D_GNU_SOURCE -E -x c - >/dev/null 2>&1
+}
+
+# links COMPILER FLAGS...: whether an empty program links with these flags.
+links()
+{
+	linker=$1
+	shift
+	[ -n "$tmp" ] || tmp=$(mktemp -d "$logs/megaconn-deps.XXXXXX") || return 1
+	echo 'int main(void) { return 0; }' >"$tmp/a.c"
+	"$linker" -o "$tmp/a.out" "$tmp/a.c" "$@" >/dev/null 2>&1
+}
+
+check_build()
+{
+	have "$cc" || need "$([ "$cc" = clang ] && echo clang || echo gcc)" "the C compiler ($cc)"
+	have make || need make "runs the build"
+	have pkg-config || need pkg-config "says where the libraries are"
+	if ! have "$cc"; then
+		# Nothing to ask yet: dpkg is the second best witness, and apt-get skips what is there.
+		need libc6-dev "the headers of the C library"
+		need liburing-dev "io_uring, the engine for very many sockets"
+		need libmnl-dev "netlink: addresses, links, socket diagnosis"
+		need libjansson-dev "reading JSON: results, scenarios"
+		return
+	fi
+	headers "stdio.h" || need libc6-dev "the headers of the C library"
+	# One question for all three is the usual case, and the quick one.
+	headers "liburing.h libmnl/libmnl.h jansson.h" &&
+		links "$cc" -luring -lmnl -ljansson && return
+	{ headers liburing.h && links "$cc" -luring; } ||
+		need liburing-dev "io_uring, the engine for very many sockets"
+	{ headers libmnl/libmnl.h && links "$cc" -lmnl; } ||
+		need libmnl-dev "netlink: addresses, links, socket diagnosis"
+	{ headers jansson.h && links "$cc" -ljansson; } ||
+		need libjansson-dev "reading JSON: results, scenarios"
+}
+
+check_test()
+{
+	{ headers "stdarg.h stddef.h setjmp.h stdint.h cmocka.h" && [ -n "$(library cmocka)" ]; } ||
+		need libcmocka-dev "the unit and lab tests"
+	# A real link with the sanitizers takes longer than all other checks: ask for the library first.
+	if have "$cc" && [ -z "$(library asan)" ] && ! links "$cc" -fsanitize=address,undefined; then
+		version=$("$cc" -dumpversion 2>/dev/null | cut -d. -f1)
+		need "libgcc-${version:-12}-dev" "libasan and libubsan, for the sanitized tests"
+	fi
+}
+
+# library NAME: the path of libNAME that the compiler would link, or nothing.
+library()
+{
+	path=$("$cc" "-print-file-name=lib$1.so" 2>/dev/null)
+	case $path in
+	/*) echo "$path" ;;
+	esac
+}
+
+check_lint()
+{
+	have clang || need clang "the second compiler, whose warnings are other ones"
+	have clang-tidy || need clang-tidy "static analysis"
+	have clang-format || need clang-format "the layout of the source"
+}
+
+check_fuzz()
+{
+	if ! have clang; then
+		need clang "compiles the fuzzers"
+		need libclang-rt-14-dev "libFuzzer and its sanitizers"
+		return
+	fi
+	runtime=$(clang -print-runtime-dir 2>/dev/null)
+	found=
+	for lib in "$runtime"/libclang_rt.fuzzer*.a; do
+		[ ! -f "$lib" ] || found=1
+	done
+	[ -n "$found" ] || links clang -fsanitize=fuzzer-no-link,address ||
+		need "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" "libFuzzer and its sanitizers"
+}
+
+# quiet COMMAND...: its output goes to the log, which is shown where it fails.
+quiet()
+{
+	"$@" >>"$log" 2>&1 && return
+	echo "deps: failed: $*" >&2
+	sed 's/^/  | /' "$log" >&2
+	echo "deps: the log is $log" >&2
+	return 1
+}
+
+install_missing()
+{
+	by_hand="apt-get install $missing"
+	if ! have apt-get; then
+		echo "deps: no apt-get here: install them yourself (the names are Debian's: $by_hand)" >&2
+		return 1
+	fi
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		# With a terminal sudo may ask for the password; without one it must not hang.
+		if have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+			sudo=sudo
+		else
+			echo "deps: not root, and no sudo to become it. Run as root: $by_hand" >&2
+			return 1
+		fi
+	fi
+	log=$(mktemp "$logs/megaconn-deps.log.XXXXXX") || return 1
+	# Package names have no blanks, so the list may be split; sudo is empty or one word.
+	# shellcheck disable=SC2086
+	apt="$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120"
+	# An old or empty package list makes the simulation, or the download, fail.
+	# shellcheck disable=SC2086
+	if ! $apt install -s --no-install-recommends $missing >/dev/null 2>&1; then
+		echo "deps: apt-get update ..." >&2
+		quiet $apt update || return 1
+	fi
+	echo "deps: apt-get install $missing ..." >&2
+	# shellcheck disable=SC2086
+	if ! $apt install -y --no-install-recommends $missing >>"$log" 2>&1; then
+		echo "deps: that failed; once more after apt-get update ..." >&2
+		quiet $apt update || return 1
+		quiet $apt install -y --no-install-recommends $missing || return 1
+	fi
+	rm -f "$log"
+	echo "deps: installed" >&2
+}
+
+[ $# -gt 0 ] || {
+	echo "usage: deps.sh build|test|lint|fuzz|bench ..." >&2
+	exit 2
+}
+for group in "$@"; do
+	case $group in
+	build) check_build ;;
+	test) check_test ;;
+	lint) check_lint ;;
+	fuzz) check_fuzz ;;
+	bench) ;; # what build needs is enough
+	*)
+		echo "deps: no such group: $group (build, test, lint, fuzz, bench)" >&2
+		exit 2
+		;;
+	esac
+done
+[ -z "$missing" ] || install_missing || exit 1

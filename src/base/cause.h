@@ -1,0 +1,28 @@
+/* cause: why a connection was not made, or was lost, in words a user can act on. */
+#pragma once
+
+enum cause {
+	CAUSE_REFUSED,
+	CAUSE_TIMEOUT,
+	CAUSE_LISTEN_OVERFLOW,
+	CAUSE_NO_PORT,
+	CAUSE_NO_DESCRIPTOR,
+	CAUSE_NO_MEMORY,
+	CAUSE_RESET,
+	CAUSE_CLOSED,
+	CAUSE_MISMATCH,
+	CAUSE_UNREACHABLE,
+	CAUSE_FORBIDDEN,
+	CAUSE_WORKER_DIED,
+	CAUSE_OTHER,
+	CAUSE_COUNT
+};
+
+/* The cause of a negative errno of connect(2), bind(2), socket(2), send(2) or recv(2). */
+enum cause cause_of_errno(int code);
+
+/* Its stable name in results: "refused", "no_port", ... */
+const char *cause_name(enum cause cause);
+
+/* One clause that says what it means and what to do. */
+const char *cause_advice(enum cause cause);

@@ -1,0 +1,148 @@
+/* lab: parses the options of `megaconn lab`, runs it, prints what came of it. */
+#include "cmd/lab.h"
+
+#include "base/clock.h"
+#include "base/opt.h"
+#include "engine/engine.h"
+#include "out/json.h"
+#include "out/progress.h"
+#include "out/summary.h"
+#include "run/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+	struct lab_options lab;
+	int solution, engine, clients, without;
+	struct opt_ports ports;
+	const char *json;
+	bool quiet, help;
+};
+
+static const char *const solutions[] = {"1", "2", "mixed", NULL};
+static const char *const engines[] = {"auto", "uring", NULL};
+static const char *const clients[] = {"auto", "sockets", NULL};
+static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
+
+#define AT(field) offsetof(struct command, field)
+static const struct opt options[] = {
+	{"connections", 'n', OPT_COUNT, AT(lab.n), 1, 0, NULL, "N",
+	 "how many connections (default 1M)"},
+	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
+	 "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E", "auto or uring (io_uring)"},
+	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
+	 "who the clients are: auto or sockets (kernel sockets)"},
+	{"rate", 'r', OPT_RATE, AT(lab.rate_per_s), 1, 0, NULL, "R",
+	 "connections a second, all workers together (default: as fast as it goes)"},
+	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
+	 "how long they are held between the two proofs (default 10s)"},
+	{"timeout", 0, OPT_DURATION, AT(lab.timeout_ns), NS_PER_MS, 3600 * NS_PER_S, NULL, "T",
+	 "of a connect and of an echo (default 5s)"},
+	{"retries", 0, OPT_COUNT, AT(lab.retries), 0, 100, NULL, "N",
+	 "further tries of a connect that failed (default 3)"},
+	{"ipv6", '6', OPT_FLAG, AT(lab.ipv6), 0, 0, NULL, NULL, "IPv6 in place of IPv4"},
+	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI", "source ports of each source IP"},
+	{"workers", 'w', OPT_COUNT, AT(lab.workers), 1, 64, NULL, "N",
+	 "processes of each side (default: one a CPU, more where one cannot hold its share)"},
+	{"backlog", 0, OPT_COUNT, AT(lab.backlog), 1, 65535, NULL, "N",
+	 "length of the listen queues (default 65535)"},
+	{"reserve", 0, OPT_SIZE, AT(lab.reserve_bytes), 1, 0, NULL, "SIZE",
+	 "memory the ramp leaves free (default 5 % or 512 MiB, whichever is more)"},
+	{"no-netns", 0, OPT_FLAG, AT(lab.no_netns), 0, 0, NULL, NULL,
+	 "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
+	 "do without a kernel feature: bind, defer, bind+defer"},
+	{"json", 'j', OPT_TEXT, AT(json), 0, 0, NULL, "FILE", "write the result (- for stdout)"},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), 0, 0, NULL, NULL, "no live line, no summary"},
+	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+};
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
+					 ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
+
+static void print_help(void)
+{
+	printf("usage: megaconn lab [-n N] [options]\n\n"
+	       "Opens N TCP connections on this machine, both ends in private namespaces, proves\n"
+	       "each by an echo, holds them, proves them again, and says what they cost.\n\n");
+	opt_print_help(options, OPTION_COUNT);
+	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
+	       "130 interrupted\n");
+}
+
+static int parse(int argc, char **argv, struct command *c, struct err *err)
+{
+	int operands;
+	int failed = opt_parse(options, OPTION_COUNT, "lab", argc, argv, c, &operands, err);
+
+	if (failed != 0)
+		return failed;
+	if (operands < argc)
+		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
+			       argv[operands]);
+	c->lab.solution = (enum solution)c->solution;
+	c->lab.port_low = c->ports.low;
+	c->lab.port_high = c->ports.high;
+	c->lab.without = without_masks[c->without];
+	return c->json ? json_check(c->json, err) : 0;
+}
+
+static void on_live(void *context, const struct live *live)
+{
+	progress_draw(context, live, clock_now_ns());
+}
+
+static void on_say(void *context, const char *line)
+{
+	progress_say(context, line);
+}
+
+static int report(const struct command *c, const struct result *result, int argc, char **argv)
+{
+	struct err err = {""};
+	bool is_short = result->verdict == VERDICT_REFUSED || result->memory.connections == 0;
+
+	if (is_short) {
+		err_set(&err, 0, "%s", result->reason);
+		err_print(&err);
+	} else if (!c->quiet) {
+		summary_print(c->json && strcmp(c->json, "-") == 0 ? stderr : stdout, result);
+	}
+	if (c->json && json_write(c->json, result, argc, argv, &err) != 0) {
+		err_print(&err);
+		return result->exit_code == EXIT_PASS ? EXIT_FAILED : result->exit_code;
+	}
+	return result->exit_code;
+}
+
+int cmd_lab(int argc, char **argv)
+{
+	static struct result result;
+	struct command c = {
+		.lab = {.n = 1000000,
+			.hold_ns = 10 * NS_PER_S,
+			.timeout_ns = 5 * NS_PER_S,
+			.retries = 3},
+	};
+	struct err err = {""};
+	struct progress progress;
+
+	if (parse(argc, argv, &c, &err) != 0) {
+		err_print(&err);
+		return EXIT_USAGE;
+	}
+	if (c.help) {
+		print_help();
+		return EXIT_PASS;
+	}
+	progress_init(&progress, c.quiet);
+	const struct lab_view view = {.context = &progress, .say = on_say, .live = on_live};
+
+	lab_run(&c.lab, &view, &result);
+	progress_end(&progress);
+	return report(&c, &result, argc, argv);
+}

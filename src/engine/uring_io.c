@@ -1,0 +1,95 @@
+/* uring_io: bytes out of a pool of send slots, and bytes in through the rings' buffers. */
+#include "engine/uring_io.h"
+
+#include "engine/uring_accept.h"
+
+#include <errno.h>
+#include <string.h>
+
+
+int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
+{
+	struct uring *u = uring_of(e);
+
+	if (u->send_free_count == 0)
+		return -EAGAIN;
+	uint16_t slot = u->send_free[--u->send_free_count];
+	uint32_t generation = (uint32_t)slot << 12 | (generation_of(u, index) & 0xfff);
+	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
+
+	memcpy(u->send_data[slot], data, len);
+	io_uring_prep_send(sqe, slot_of(u, index), u->send_data[slot], len,
+			   MSG_NOSIGNAL | MSG_WAITALL);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	sqe->user_data = engine_tag(OP_SEND, generation, index);
+	return 0;
+}
+
+int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine_event *event)
+{
+	uint32_t index = engine_tag_index(cqe->user_data);
+	uint32_t generation = engine_tag_generation(cqe->user_data);
+
+	u->send_free[u->send_free_count++] = (uint16_t)(generation >> 12);
+	if ((generation & 0xfff) != (generation_of(u, index) & 0xfff))
+		return 0;
+	*event = (struct engine_event){.tag = tag_of(u, ENGINE_SENT, index), .result = cqe->res};
+	return 1;
+}
+
+static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
+{
+	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
+
+	io_uring_prep_recv(sqe, slot_of(u, index), NULL, 0,
+			   op == OP_RECEIVE_NOW ? MSG_DONTWAIT : 0);
+	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+	sqe->buf_group = URING_BUFFER_GROUP;
+	sqe->user_data = tag_of(u, op, index);
+}
+
+void uring_receive(struct engine *e, uint32_t index)
+{
+	struct uring *u = uring_of(e);
+
+	u->conns[index] |= CONN_PENDING;
+	queue_receive(u, index, OP_RECEIVE);
+}
+
+/* The armed poll says that there is something to read, or that it is over. */
+int uring_on_ready(struct uring *u, uint32_t index)
+{
+	u->conns[index] &= ~(uint32_t)CONN_ARMED;
+	queue_receive(u, index, OP_RECEIVE_NOW);
+	return 0;
+}
+
+int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
+		      struct engine_event *event)
+{
+	const uint8_t op = engine_tag_op(cqe->user_data);
+	const uint32_t index = engine_tag_index(cqe->user_data);
+	const bool has_buffer = (cqe->flags & IORING_CQE_F_BUFFER) != 0;
+	const uint32_t buffer = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+
+	if (has_buffer)
+		uring_ring_lend(&u->rings[ring], buffer);
+	if (engine_tag_generation(cqe->user_data) != generation_of(u, index))
+		return 0;
+	if (cqe->res == -ENOBUFS) {
+		queue_receive(u, index, op); /* by then the caller's buffers are back */
+		return 0;
+	}
+	if (op == OP_RECEIVE)
+		u->conns[index] &= ~(uint32_t)CONN_PENDING;
+	else if (cqe->res > 0 || cqe->res == -EAGAIN)
+		uring_arm_ready(u, index); /* fires at once where there is more */
+	if (cqe->res == -EAGAIN)
+		return 0;
+	*event = (struct engine_event){
+		.tag = tag_of(u, ENGINE_RECEIVED, index),
+		.result = cqe->res,
+		.data = has_buffer ? u->rings[ring].buffers + (size_t)buffer * ENGINE_SEND_MAX : NULL,
+	};
+	return 1;
+}

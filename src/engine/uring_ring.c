@@ -1,0 +1,198 @@
+/* uring_ring: setting up one ring, and the few lines of bookkeeping that are per ring.
+ *
+ * Task work is deferred to when we ask for it (IORING_SETUP_DEFER_TASKRUN, 6.1) or, before that, at
+ * least not forced by interrupts (COOP_TASKRUN, 5.19). Both announce waiting work in the
+ * submission queue's flags (TASKRUN_FLAG), so that an idle ring is recognised without a system call.
+ *
+ * With DEFER_TASKRUN the ring's own descriptor does not wake an epoll set; its eventfd does. */
+#include "engine/uring_ring.h"
+
+#include "base/map.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MEMLOCK_WAIT_TRIES 40
+#define MEMLOCK_WAIT_NS 50000000L
+
+int uring_ring_explain(int code, struct err *err)
+{
+	switch (code) {
+	case -ENOSYS:
+		return err_set(err, code, "this kernel has no io_uring");
+	case -EPERM:
+	case -EACCES:
+		return err_set(err, code,
+			       "io_uring is forbidden here (kernel.io_uring_disabled, or a "
+			       "container's seccomp profile): allow it");
+	case -ENOMEM:
+		return err_set(err, code,
+			       "no locked memory left for io_uring's rings: raise the limit "
+			       "(ulimit -l), or wait until an ended run has given its share back");
+	case -EINVAL:
+	case -EOPNOTSUPP:
+		return err_set(err, -EOPNOTSUPP,
+			       "this kernel's io_uring lacks direct descriptors, multishot accept or "
+			       "buffer rings: Linux 5.19 or newer is needed");
+	default:
+		return err_set(err, code, "cannot set up io_uring: %s", strerror(-code));
+	}
+}
+
+/* Asks for the best way of running task work first. */
+static int setup(struct io_uring *io, const struct layout *layout, uint32_t without)
+{
+	const unsigned int base = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+				  IORING_SETUP_TASKRUN_FLAG;
+	struct io_uring_params deferred = {
+		.flags = base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		.cq_entries = layout->cq_entries,
+	};
+	struct io_uring_params cooperative = {
+		.flags = base | IORING_SETUP_COOP_TASKRUN,
+		.cq_entries = layout->cq_entries,
+	};
+	int failed = -EINVAL;
+
+	if (!(without & ENGINE_WITHOUT_DEFER))
+		failed = io_uring_queue_init_params(layout->sq_entries, io, &deferred);
+	if (failed == -EINVAL)
+		failed = io_uring_queue_init_params(layout->sq_entries, io, &cooperative);
+	return failed;
+}
+
+/* An ended process gives its locked memory back late (rings die asynchronously): wait for it. */
+static int setup_patiently(struct io_uring *io, const struct layout *layout, uint32_t without)
+{
+	const struct timespec pause = {.tv_nsec = MEMLOCK_WAIT_NS};
+	int failed = setup(io, layout, without);
+
+	for (int i = 0; failed == -ENOMEM && i < MEMLOCK_WAIT_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		failed = setup(io, layout, without);
+	}
+	return failed;
+}
+
+static int add_buffers(struct uring_ring *ring, uint32_t count)
+{
+	ring->buffer_ring = map_private(count * sizeof(struct io_uring_buf));
+	ring->buffers = map_private((size_t)count * ENGINE_SEND_MAX);
+	ring->lent = map_private(count * sizeof(*ring->lent));
+	if (!ring->buffer_ring || !ring->buffers || !ring->lent)
+		return -ENOMEM;
+
+	struct io_uring_buf_reg reg = {
+		.ring_addr = (uint64_t)(uintptr_t)ring->buffer_ring,
+		.ring_entries = count,
+		.bgid = URING_BUFFER_GROUP,
+	};
+	int failed = io_uring_register_buf_ring(&ring->io, &reg, 0);
+
+	if (failed != 0)
+		return failed;
+	for (uint32_t i = 0; i < count; i++)
+		ring->lent[i] = (uint16_t)i;
+	ring->lent_count = count;
+	uring_ring_take_back(ring, count);
+	return 0;
+}
+
+static int add_event_fd(struct uring_ring *ring)
+{
+	ring->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (ring->event_fd < 0)
+		return -errno;
+	int failed = io_uring_register_eventfd(&ring->io, ring->event_fd);
+
+	if (failed == 0)
+		failed = io_uring_cq_eventfd_toggle(&ring->io, false);
+	return failed;
+}
+
+int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t without,
+		    struct err *err)
+{
+	int failed;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->event_fd = -1;
+	failed = setup_patiently(&ring->io, layout, without);
+	if (failed != 0)
+		return uring_ring_explain(failed, err);
+	ring->open = true;
+	failed = io_uring_register_files_sparse(&ring->io, layout->slots);
+	if (failed == 0)
+		failed = add_buffers(ring, layout->sq_entries);
+	if (failed == 0)
+		failed = add_event_fd(ring);
+	if (failed == 0)
+		return 0;
+	uring_ring_shut(ring, layout);
+	return uring_ring_explain(failed, err);
+}
+
+void uring_ring_shut(struct uring_ring *ring, const struct layout *layout)
+{
+	if (!ring->open)
+		return;
+	io_uring_queue_exit(&ring->io);
+	if (ring->event_fd >= 0)
+		close(ring->event_fd);
+	map_drop(ring->buffer_ring, layout->sq_entries * sizeof(struct io_uring_buf));
+	map_drop(ring->buffers, (size_t)layout->sq_entries * ENGINE_SEND_MAX);
+	map_drop(ring->lent, layout->sq_entries * sizeof(*ring->lent));
+	ring->open = false;
+}
+
+struct io_uring_sqe *uring_ring_sqe(struct uring_ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->io);
+
+	while (!sqe) {
+		io_uring_submit(&ring->io);
+		sqe = io_uring_get_sqe(&ring->io);
+	}
+	return sqe;
+}
+
+static bool has_kernel_work(struct uring_ring *ring)
+{
+	unsigned int flags = IO_URING_READ_ONCE(*ring->io.sq.kflags);
+
+	return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+bool uring_ring_wants_turn(struct uring_ring *ring)
+{
+	return io_uring_sq_ready(&ring->io) != 0 || has_kernel_work(ring);
+}
+
+bool uring_ring_is_ready(struct uring_ring *ring)
+{
+	return io_uring_cq_ready(&ring->io) != 0 || has_kernel_work(ring);
+}
+
+void uring_ring_lend(struct uring_ring *ring, uint32_t number)
+{
+	ring->lent[ring->lent_count++] = (uint16_t)number;
+}
+
+void uring_ring_take_back(struct uring_ring *ring, uint32_t buffer_count)
+{
+	int mask = io_uring_buf_ring_mask(buffer_count);
+
+	for (uint32_t i = 0; i < ring->lent_count; i++) {
+		uint16_t number = ring->lent[i];
+
+		io_uring_buf_ring_add(ring->buffer_ring,
+				      ring->buffers + (size_t)number * ENGINE_SEND_MAX,
+				      ENGINE_SEND_MAX, number, mask, (int)i);
+	}
+	if (ring->lent_count > 0)
+		io_uring_buf_ring_advance(ring->buffer_ring, (int)ring->lent_count);
+	ring->lent_count = 0;
+}

@@ -1,0 +1,53 @@
+/* megaconn: opens, holds, proves and measures very many TCP connections. The command table. */
+#include "base/err.h"
+#include "base/result.h"
+#include "base/version.h"
+#include "cmd/lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *to)
+{
+	fprintf(to, "megaconn " MEGACONN_VERSION
+		    ": opens, holds, proves and measures TCP connections by the million\n\n"
+		    "usage: megaconn COMMAND [options]\n\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\n'megaconn COMMAND --help' says more; try 'megaconn lab -n 100k'\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct err err;
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return EXIT_PASS;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("megaconn " MEGACONN_VERSION "\n");
+		return EXIT_PASS;
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')", argv[1]);
+	err_print(&err);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,196 @@
+/* summary: what a run came to, the most wanted first. */
+#include "out/summary.h"
+
+#include "base/cause.h"
+#include "base/text.h"
+
+#define LINE_BYTES 256
+#define SLABS_SHOWN 5
+
+static const char *const verdicts[] = {
+	[VERDICT_FAIL] = "FAIL",
+	[VERDICT_PASS] = "PASS",
+	[VERDICT_PARTIAL] = "PARTIAL",
+	[VERDICT_REFUSED] = "REFUSED",
+};
+
+static void put(FILE *to, const char *name, const struct text *t)
+{
+	fprintf(to, "  %-12s %s\n", name, t->at);
+}
+
+static void add_known(struct text *t, uint64_t value)
+{
+	if (value == RESULT_UNKNOWN)
+		text_add(t, "unknown");
+	else
+		text_count(t, value);
+}
+
+static void add_percent(struct text *t, uint64_t part, uint64_t whole)
+{
+	/* Rounded down, so that 100 % means all. */
+	uint64_t hundredths = whole > 0 ? part * 10000 / whole : 0;
+
+	text_add(t, " (%llu.%02llu %%)", (unsigned long long)(hundredths / 100),
+		 (unsigned long long)(hundredths % 100));
+}
+
+static void put_topology(FILE *to, struct text *t, const struct result *r)
+{
+	text_count(t, r->target);
+	text_add(t, " connections over IPv%d: %u source IP%s to %u server port%s, ", r->ipv6 ? 6 : 4,
+		 r->source_ips, r->source_ips == 1 ? "" : "s", r->server_ports,
+		 r->server_ports == 1 ? "" : "s");
+	text_add(t, "%u+%u workers (%s)", r->server_workers, r->client_workers, r->server_engine);
+	put(to, "asked for", t);
+}
+
+static void put_established(FILE *to, struct text *t, const struct result *r)
+{
+	text_add(t, "client ");
+	text_count(t, r->established.client);
+	text_add(t, " | server ");
+	text_count(t, r->established.server);
+	text_add(t, " | kernel ");
+	add_known(t, r->established.kernel);
+	put(to, "established", t);
+}
+
+static void put_proof(FILE *to, struct text *t, const char *name, const struct result *r,
+		      const struct result_proof *p)
+{
+	if (!p->done) {
+		text_add(t, "not done");
+	} else {
+		text_count(t, p->echoed);
+		add_percent(t, p->echoed, r->target);
+		text_add(t, " echoed in ");
+		text_duration(t, p->duration_ns);
+		if (p->mismatched > 0) {
+			text_add(t, ", mismatched ");
+			text_count(t, p->mismatched);
+		}
+		if (p->differing > 0) {
+			text_add(t, ", seen by one side only ");
+			text_count(t, p->differing);
+		}
+	}
+	put(to, name, t);
+}
+
+static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_t *by_cause)
+{
+	char line[LINE_BYTES];
+	struct text t;
+
+	if (total == 0)
+		return;
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		if (by_cause[i] == 0)
+			continue;
+		text_init(&t, line, sizeof(line));
+		text_count(&t, by_cause[i]);
+		text_add(&t, " %s: %s", cause_name((enum cause)i), cause_advice((enum cause)i));
+		put(to, name, &t);
+	}
+}
+
+static void put_hold(FILE *to, struct text *t, const struct result *r)
+{
+	text_duration(t, r->timing.hold_ns);
+	text_add(t, ", lost ");
+	text_count(t, r->lost);
+	put(to, "held", t);
+}
+
+static void put_ramp(FILE *to, struct text *t, const struct result *r)
+{
+	text_duration(t, r->timing.ramp_ns);
+	text_add(t, ", ");
+	text_count(t, r->timing.rate_per_s);
+	text_add(t, " connections/s; closed in ");
+	text_duration(t, r->timing.teardown_ns);
+	put(to, "ramp", t);
+}
+
+static void put_latency(FILE *to, struct text *t, const struct result *r)
+{
+	const struct {
+		const char *name;
+		uint64_t value_ns;
+	} quantiles[] = {
+		{"p50 ", r->timing.connect_p50_ns},	{"  p90 ", r->timing.connect_p90_ns},
+		{"  p99 ", r->timing.connect_p99_ns},	{"  p99.9 ", r->timing.connect_p999_ns},
+		{"  max ", r->timing.connect_max_ns},
+	};
+
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+		text_add(t, "%s", quantiles[i].name);
+		text_duration(t, quantiles[i].value_ns);
+	}
+	put(to, "connect", t);
+}
+
+static void add_share(struct text *t, int64_t bytes, uint64_t connections)
+{
+	int64_t share = bytes / (int64_t)connections;
+
+	if (share < 0)
+		text_add(t, "-");
+	text_count(t, (uint64_t)(share < 0 ? -share : share));
+}
+
+static void put_memory(FILE *to, struct text *t, const struct result_memory *m)
+{
+	if (m->connections == 0)
+		return;
+	add_share(t, m->kernel_bytes + m->server_user_bytes + m->client_user_bytes,
+		  m->connections);
+	text_add(t, " bytes a connection, both ends: kernel ");
+	add_share(t, m->kernel_bytes, m->connections);
+	text_add(t, ", server ");
+	add_share(t, m->server_user_bytes, m->connections);
+	text_add(t, ", client ");
+	add_share(t, m->client_user_bytes, m->connections);
+	text_add(t, " (unaccounted ");
+	add_share(t, m->residual_bytes, m->connections);
+	text_add(t, ")");
+	put(to, "memory", t);
+}
+
+static void put_slabs(FILE *to, struct text *t, const struct result_memory *m)
+{
+	if (m->connections == 0)
+		return;
+	if (!m->has_slabs)
+		text_add(t, "not shown: /proc/slabinfo is root's");
+	for (uint32_t i = 0; i < m->slab_count && i < SLABS_SHOWN; i++) {
+		text_add(t, "%s%s ", i > 0 ? "  " : "", m->slabs[i].name);
+		add_share(t, m->slabs[i].bytes, m->connections);
+	}
+	put(to, "slabs", t);
+}
+
+void summary_print(FILE *to, const struct result *r)
+{
+	char line[LINE_BYTES];
+	struct text t;
+
+#define FRESH (text_init(&t, line, sizeof(line)), &t)
+	fprintf(to, "\n");
+	put_topology(to, FRESH, r);
+	put_established(to, FRESH, r);
+	put_proof(to, FRESH, "proved", r, &r->proved_ramp);
+	put_hold(to, FRESH, r);
+	put_proof(to, FRESH, "proved again", r, &r->proved);
+	put_causes(to, "failed", r->failed, r->failed_by_cause);
+	put_causes(to, "retried", r->retried, r->retried_by_cause);
+	put_causes(to, "lost", r->lost, r->lost_by_cause);
+	put_ramp(to, FRESH, r);
+	put_latency(to, FRESH, r);
+	put_memory(to, FRESH, &r->memory);
+	put_slabs(to, FRESH, &r->memory);
+#undef FRESH
+	fprintf(to, "\n  %s: %s\n", verdicts[r->verdict], r->reason);
+}

@@ -1,0 +1,104 @@
+/* ip: an IPv4 or IPv6 address as a number that can be counted up. */
+#include "plan/ip.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(IP_TEXT_BYTES >= INET6_ADDRSTRLEN, "the longest address must fit");
+
+/* The bytes that are counted: the last 4 of an IPv4 address, the last 8 of an IPv6 one. */
+struct window {
+	size_t from, len;
+};
+
+static struct window counted(const struct ip *ip)
+{
+	if (ip->family == AF_INET)
+		return (struct window){.from = 0, .len = 4};
+	return (struct window){.from = 8, .len = 8};
+}
+
+static uint64_t load_low(const struct ip *ip)
+{
+	struct window at = counted(ip);
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < at.len; i++)
+		value = value << 8 | ip->bytes[at.from + i];
+	return value;
+}
+
+static void store_low(struct ip *ip, uint64_t value)
+{
+	struct window at = counted(ip);
+
+	for (size_t i = at.len; i > 0; i--, value >>= 8)
+		ip->bytes[at.from + i - 1] = (uint8_t)(value & 0xff);
+}
+
+int ip_parse(const char *text, struct ip *out)
+{
+	struct ip ip = {.family = AF_INET};
+
+	if (inet_pton(AF_INET, text, ip.bytes) != 1) {
+		ip.family = AF_INET6;
+		if (inet_pton(AF_INET6, text, ip.bytes) != 1)
+			return -EINVAL;
+	}
+	*out = ip;
+	return 0;
+}
+
+const char *ip_format(const struct ip *ip, char text[IP_TEXT_BYTES])
+{
+	if (!inet_ntop(ip->family, ip->bytes, text, IP_TEXT_BYTES))
+		snprintf(text, IP_TEXT_BYTES, "?"); /* neither family: an address never set */
+	return text;
+}
+
+struct ip ip_add(const struct ip *ip, uint64_t n)
+{
+	struct ip sum = *ip;
+
+	store_low(&sum, load_low(ip) + n);
+	return sum;
+}
+
+int64_t ip_distance(const struct ip *first, const struct ip *ip)
+{
+	uint64_t from, to;
+
+	if (first->family != ip->family)
+		return -1;
+	if (memcmp(first->bytes, ip->bytes, counted(first).from) != 0)
+		return -1;
+	from = load_low(first);
+	to = load_low(ip);
+	if (to < from)
+		return -1;
+	return to - from <= INT64_MAX ? (int64_t)(to - from) : INT64_MAX;
+}
+
+bool ip_equal(const struct ip *a, const struct ip *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	memset(out, 0, sizeof(*out));
+	if (ip->family == AF_INET) {
+		memcpy(&in.sin_addr, ip->bytes, sizeof(in.sin_addr));
+		memcpy(out, &in, sizeof(in));
+		return sizeof(in);
+	}
+	memcpy(&in6.sin6_addr, ip->bytes, sizeof(in6.sin6_addr));
+	memcpy(out, &in6, sizeof(in6));
+	return sizeof(in6);
+}

@@ -1,0 +1,31 @@
+/* ip: an IPv4 or IPv6 address as a number that can be counted up. Pure. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ip {
+	uint8_t family;    /* AF_INET or AF_INET6 */
+	uint8_t bytes[16]; /* network order; IPv4 uses the first 4, the rest is 0 */
+};
+
+#define IP_TEXT_BYTES 46
+
+/* "198.18.0.1" or "2001:2::1". Returns 0 or -EINVAL. */
+int ip_parse(const char *text, struct ip *out);
+
+/* Writes the address as text; returns `text`. */
+const char *ip_format(const struct ip *ip, char text[IP_TEXT_BYTES]);
+
+/* The address `n` after `ip` (the low 64 bits are counted; wraps within them, IPv4 in its 32). */
+struct ip ip_add(const struct ip *ip, uint64_t n);
+
+/* How far `ip` is after `first`, at most INT64_MAX; -1 where the family or the part above the low
+ * 64 bits (IPv4: 32) differs or it is before it. */
+int64_t ip_distance(const struct ip *first, const struct ip *ip);
+
+bool ip_equal(const struct ip *a, const struct ip *b);
+
+/* Fills `out` for bind(2) and connect(2); returns the length of the address. */
+socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out);

@@ -1,0 +1,101 @@
+/* tuple: mixed-radix numbers whose digits are target port, source IP and source port. */
+#include "plan/tuple.h"
+
+#include <string.h>
+
+#define CLASSIC_SOURCES 20
+#define CLASSIC_TARGET_PORTS 30
+
+void tuple_port_mark(uint8_t *ports, uint16_t port)
+{
+	ports[port / 8] |= (uint8_t)(1U << (port % 8));
+}
+
+bool tuple_port_is_marked(const uint8_t *ports, uint16_t port)
+{
+	return (ports[port / 8] >> (port % 8) & 1) != 0;
+}
+
+uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
+			 const uint8_t *excluded, uint32_t most)
+{
+	plan->port_count = 0;
+	memset(plan->position_of, 0, sizeof(plan->position_of));
+	for (uint32_t port = low > 0 ? low : 1; port <= high && plan->port_count < most; port++) {
+		if (excluded && tuple_port_is_marked(excluded, (uint16_t)port))
+			continue;
+		plan->ports[plan->port_count] = (uint16_t)port;
+		plan->position_of[port] = (uint16_t)(++plan->port_count);
+	}
+	return plan->port_count;
+}
+
+static uint32_t at_most(uint64_t value, uint32_t most)
+{
+	return value < most ? (uint32_t)value : most;
+}
+
+/* How many of `unit` connections each are wanted: those n needs, or the classic number where n has
+ * so many at all. */
+static uint64_t wanted(uint64_t n, uint64_t unit, uint32_t classic)
+{
+	uint64_t needed = (n + unit - 1) / unit;
+	uint64_t usual = n < classic ? n : classic;
+
+	return needed > usual ? needed : usual;
+}
+
+uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n,
+		     uint32_t sources_most, uint32_t target_ports_most)
+{
+	plan->source_count = 1;
+	plan->target_port_count = 1;
+	if (plan->port_count == 0 || n == 0)
+		return 0;
+	if (solution == SOLUTION_PORTS)
+		plan->target_port_count = at_most(wanted(n, plan->port_count, CLASSIC_TARGET_PORTS),
+						  target_ports_most);
+	if (solution == SOLUTION_MIXED)
+		plan->target_port_count =
+			at_most(wanted(n, n, CLASSIC_TARGET_PORTS), target_ports_most);
+	if (solution != SOLUTION_PORTS)
+		plan->source_count = at_most(
+			wanted(n, (uint64_t)plan->port_count * plan->target_port_count,
+			       CLASSIC_SOURCES),
+			sources_most);
+	return tuple_room(plan);
+}
+
+uint64_t tuple_room(const struct tuple_plan *plan)
+{
+	return (uint64_t)plan->port_count * plan->source_count * plan->target_port_count;
+}
+
+struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index)
+{
+	uint64_t rest = index / plan->target_port_count;
+
+	return (struct tuple){
+		.source = ip_add(&plan->source_first, rest % plan->source_count),
+		.target = plan->target,
+		.source_port = plan->ports[rest / plan->source_count],
+		.target_port = (uint16_t)(plan->target_port_low + index % plan->target_port_count),
+	};
+}
+
+int64_t tuple_index(const struct tuple_plan *plan, const struct tuple *tuple)
+{
+	int64_t source = ip_distance(&plan->source_first, &tuple->source);
+	uint32_t position = plan->position_of[tuple->source_port];
+
+	if (source < 0 || (uint64_t)source >= plan->source_count || position == 0)
+		return -1;
+	if (!ip_equal(&plan->target, &tuple->target) ||
+	    tuple->target_port < plan->target_port_low ||
+	    tuple->target_port - plan->target_port_low >= (int64_t)plan->target_port_count)
+		return -1;
+	uint64_t rest = (uint64_t)(position - 1) * plan->source_count + (uint64_t)source;
+
+	return (int64_t)(rest * plan->target_port_count +
+			 (uint64_t)(tuple->target_port - plan->target_port_low));
+}

@@ -1,0 +1,160 @@
+/* sample: the difference of two looks at the kernel's accounts.
+ *
+ * Slab caches are counted by whole pages, not by objects, since pages are what is gone. Caches that
+ * fill because somebody reads files or /proc are noise here and are left out by name; everything
+ * else that grew during the run is put on the connections. */
+#include "run/sample.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define QUIET_STEP_NS (100 * NS_PER_MS)
+
+/* Filled by reading files, not by sockets. */
+static const char *const noise[] = {
+	"proc_inode_cache", "buffer_head", "radix_tree_node", "ext4_inode_cache",
+	"xfs_inode", "btrfs_inode", "shmem_inode_cache", "kernfs_node_cache", "inode_cache",
+	"ext4_extent_status", "ovl_inode", "squashfs_inode_cache", "overlayfs_inode",
+};
+
+void sample_take(struct sample *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (probe_read_meminfo(&out->memory) != 0)
+		memset(&out->memory, 0xff, sizeof(out->memory));
+	if (probe_read_sockstat(&out->sockets) != 0)
+		memset(&out->sockets, 0xff, sizeof(out->sockets));
+	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
+}
+
+void sample_wait_quiet(uint64_t most_ns)
+{
+	struct probe_sockstat before, now;
+	struct probe_meminfo memory_before, memory_now;
+	uint64_t end_ns = clock_now_ns() + most_ns;
+
+	do {
+		if (probe_read_sockstat(&before) != 0 || probe_read_meminfo(&memory_before) != 0)
+			return;
+		clock_sleep_ns(QUIET_STEP_NS);
+		if (probe_read_sockstat(&now) != 0 || probe_read_meminfo(&memory_now) != 0)
+			return;
+		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going. */
+		if (now.tcp_alloc + 64 >= before.tcp_alloc &&
+		    memory_now.slab_bytes + (UINT64_C(4) << 20) >= memory_before.slab_bytes)
+			return;
+	} while (clock_now_ns() < end_ns);
+}
+
+static bool is_noise(const char *name)
+{
+	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+		if (strcmp(name, noise[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int64_t grown(uint64_t before, uint64_t now)
+{
+	if (before == PROBE_UNKNOWN || now == PROBE_UNKNOWN)
+		return 0;
+	return (int64_t)(now - before);
+}
+
+static struct result_slab slab_grown(const struct sample *before, const struct probe_slab *now)
+{
+	const struct probe_slab *old = probe_find_slab(&before->slabs, now->name);
+	struct result_slab grown_slab = {
+		.objects = (int64_t)(now->objects - (old ? old->objects : 0)),
+		.bytes = (int64_t)(now->bytes - (old ? old->bytes : 0)),
+	};
+
+	memcpy(grown_slab.name, now->name, sizeof(grown_slab.name));
+	return grown_slab;
+}
+
+static int64_t slab_bytes(const struct sample *before, const struct sample *now)
+{
+	int64_t sum = 0;
+
+	if (!before->has_slabs || !now->has_slabs)
+		return grown(before->memory.slab_bytes, now->memory.slab_bytes);
+	for (uint32_t i = 0; i < now->slabs.count; i++) {
+		if (!is_noise(now->slabs.slabs[i].name))
+			sum += slab_grown(before, &now->slabs.slabs[i]).bytes;
+	}
+	return sum;
+}
+
+int64_t sample_kernel_bytes(const struct sample *before, const struct sample *now)
+{
+	const struct probe_meminfo *b = &before->memory, *n = &now->memory;
+
+	return slab_bytes(before, now) + grown(b->kernel_stack_bytes, n->kernel_stack_bytes) +
+	       grown(b->page_tables_bytes, n->page_tables_bytes) +
+	       grown(b->vmalloc_used_bytes, n->vmalloc_used_bytes) +
+	       grown(b->percpu_bytes, n->percpu_bytes);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	int64_t x = ((const struct result_slab *)a)->bytes;
+	int64_t y = ((const struct result_slab *)b)->bytes;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void bill_slabs(const struct sample *before, const struct sample *now,
+		       struct result_memory *out)
+{
+	static struct result_slab all[PROBE_SLABS_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < now->slabs.count; i++) {
+		struct result_slab slab = slab_grown(before, &now->slabs.slabs[i]);
+
+		if (slab.bytes > 0 && !is_noise(slab.name))
+			all[count++] = slab;
+	}
+	qsort(all, count, sizeof(all[0]), by_bytes);
+	out->slab_count = count < RESULT_SLABS_MAX ? count : RESULT_SLABS_MAX;
+	memcpy(out->slabs, all, out->slab_count * sizeof(all[0]));
+}
+
+void sample_bill(const struct sample *before, const struct sample *now, uint64_t connections,
+		 uint64_t server_user_bytes, uint64_t client_user_bytes, struct result_memory *out)
+{
+	int64_t gone = grown(probe_memory_left_bytes(&now->memory),
+			     probe_memory_left_bytes(&before->memory));
+
+	memset(out, 0, sizeof(*out));
+	out->connections = connections;
+	out->kernel_bytes = sample_kernel_bytes(before, now);
+	out->server_user_bytes = (int64_t)server_user_bytes;
+	out->client_user_bytes = (int64_t)client_user_bytes;
+	out->residual_bytes = gone - out->kernel_bytes - out->server_user_bytes -
+			      out->client_user_bytes;
+	out->has_slabs = before->has_slabs && now->has_slabs;
+	if (out->has_slabs)
+		bill_slabs(before, now, out);
+}
+
+uint64_t sample_own_bytes(void)
+{
+	struct probe_smaps smaps;
+
+	return probe_read_smaps(&smaps) == 0 ? smaps.private_bytes : RESULT_UNKNOWN;
+}
+
+uint64_t sample_own_cpu_ns(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}

@@ -1,0 +1,19 @@
+/* server: a server worker: accepts, echoes, notes which indexes it has seen proved. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "run/experiment.h"
+#include "run/shm.h"
+
+struct server;
+
+/* Makes a server with its tables. NULL where there is no memory. */
+struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+			   struct engine *engine);
+
+/* Listens on every server port of the plan. 0, or a negative errno with one line in `err`. */
+int server_listen(struct server *server, struct err *err);
+
+/* Serves until the director says that servers close. 0, or the engine's negative errno. */
+int server_serve(struct server *server);

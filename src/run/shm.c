@@ -1,0 +1,86 @@
+/* shm: shared counters and the bits of proof. */
+#include "run/shm.h"
+
+#include "base/map.h"
+
+#define BITMAPS (ROLE_COUNT * TOKEN_ROUNDS)
+
+struct shm *shm_make(uint64_t n)
+{
+	uint64_t bitmap_bytes = (n / 8 + 64) / 64 * 64 + 64;
+	size_t total = sizeof(struct shm) + BITMAPS * bitmap_bytes;
+	struct shm *shm = map_shared(total);
+
+	if (!shm)
+		return NULL;
+	shm->n = n;
+	shm->bitmap_bytes = bitmap_bytes;
+	shm->total_bytes = total;
+	return shm;
+}
+
+static const uint8_t *bitmap(const struct shm *shm, enum role role, unsigned int round)
+{
+	return shm->bits + ((uint64_t)role * TOKEN_ROUNDS + round) * shm->bitmap_bytes;
+}
+
+void shm_prove(struct shm *shm, enum role role, unsigned int round, uint32_t index)
+{
+	uint64_t offset = ((uint64_t)role * TOKEN_ROUNDS + round) * shm->bitmap_bytes;
+
+	if (index < shm->n)
+		__atomic_fetch_or(&shm->bits[offset + index / 8], (uint8_t)(1U << (index % 8)),
+				  __ATOMIC_RELAXED);
+}
+
+uint64_t shm_proved(const struct shm *shm, enum role role, unsigned int round)
+{
+	const uint8_t *bits = bitmap(shm, role, round);
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < shm->bitmap_bytes; i++)
+		count += (uint64_t)__builtin_popcount(bits[i]);
+	return count;
+}
+
+uint64_t shm_proof_difference(const struct shm *shm, unsigned int round)
+{
+	const uint8_t *server = bitmap(shm, ROLE_SERVER, round);
+	const uint8_t *client = bitmap(shm, ROLE_CLIENT, round);
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < shm->bitmap_bytes; i++)
+		count += (uint64_t)__builtin_popcount((unsigned int)(server[i] ^ client[i]));
+	return count;
+}
+
+uint64_t shm_sum(const struct shm *shm, enum role role, size_t field)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		const struct shm_worker *w = &shm->workers[i];
+
+		if (w->role == role)
+			sum += shm_get(*(const uint64_t *)(const void *)((const char *)w + field));
+	}
+	return sum;
+}
+
+uint64_t shm_sum_cause(const struct shm *shm, enum role role, size_t field, enum cause cause)
+{
+	return shm_sum(shm, role, field + cause * sizeof(uint64_t));
+}
+
+uint64_t shm_open(const struct shm *shm, enum role role)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		const struct shm_worker *w = &shm->workers[i];
+
+		if (w->role == role && !shm_get(w->died))
+			sum += shm_get(w->open);
+	}
+	return sum;
+}

@@ -1,0 +1,122 @@
+/* shm: what supervisor, director and workers share: the phase, counters with one writer each, the
+ * bits of proved indexes, and the result.
+ *
+ * Each field has one writer, named below; others read it with shm_get. Nothing is locked. */
+#pragma once
+
+#include "base/cause.h"
+#include "base/err.h"
+#include "base/hist.h"
+#include "base/result.h"
+#include "behave/token.h"
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SHM_WORKERS_MAX 128 /* servers and clients together */
+
+/* The director moves the run from phase to phase; a worker that has done its part of one says so. */
+enum phase {
+	PHASE_NONE,
+	PHASE_START,
+	PHASE_RAMP,
+	PHASE_PROVE,
+	PHASE_HOLD,
+	PHASE_PROVE_AGAIN,
+	PHASE_CLOSE_CLIENTS,
+	PHASE_CLOSE_SERVERS,
+	PHASE_END,
+	PHASE_COUNT
+};
+
+enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_COUNT };
+
+/* Why the ramp was ended early. */
+enum stop { STOP_NONE, STOP_MEMORY, STOP_INTERRUPTED };
+
+/* Counters of one worker. The worker writes them, but for the first group. */
+struct shm_worker {
+	/* written by the director */
+	alignas(64) enum role role;
+	uint32_t number; /* within its role */
+	int cpu;	 /* -1: not pinned */
+	uint32_t first;	 /* clients: their indexes are first .. first + count - 1 */
+	uint32_t count;	 /* servers: what their engine is sized for */
+	pid_t pid;
+	bool died;
+
+	/* written by the worker */
+	alignas(64) enum phase done; /* the last phase it has finished */
+	uint64_t opened;	     /* clients: connected; servers: accepted */
+	uint64_t open;		     /* of them now */
+	uint64_t last_open_ns;	     /* when the last one was opened */
+	uint64_t not_tried;	     /* clients: the ramp ended before their turn */
+	uint64_t failed[CAUSE_COUNT];
+	uint64_t retried[CAUSE_COUNT];
+	uint64_t lost[CAUSE_COUNT];
+	uint64_t accept_errors[CAUSE_COUNT];
+	struct {
+		uint64_t sent, echoed, mismatched, end_ns;
+	} proof[TOKEN_ROUNDS];
+	uint64_t user_bytes; /* private memory, measured in the hold */
+	uint64_t cpu_ns;     /* used until the end of the ramp */
+	struct err error;    /* why it could not start */
+	struct hist connect; /* clients: time from connect to connected */
+};
+
+/* What the director samples for the live line. */
+struct shm_live {
+	uint64_t kernel_bytes_per_connection; /* RESULT_UNKNOWN until there are some */
+	uint64_t memory_left_bytes;
+};
+
+struct shm {
+	/* written by the director */
+	enum phase phase;
+	enum stop stop;
+	uint64_t ramp_start_ns;
+	uint64_t hold_start_ns;
+	uint64_t end_ns; /* when the phase we are in should end, where that is known */
+	struct shm_live live;
+	struct result result;
+	struct err error;
+	bool has_result;
+
+	/* set before anybody is forked */
+	uint64_t n;
+	uint64_t key; /* of the tokens */
+	uint32_t worker_count;
+	struct shm_worker workers[SHM_WORKERS_MAX];
+
+	/* Two bits an index and round: proved as the clients see it, and as the servers do. Workers share their bytes. */
+	uint64_t bitmap_bytes;
+	size_t total_bytes;
+	uint8_t bits[];
+};
+
+#define shm_get(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define shm_set(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define shm_count(field) shm_set(field, (field) + 1)
+
+/* Makes it for n connections, zeroed. NULL where there is no memory. */
+struct shm *shm_make(uint64_t n);
+
+/* Marks `index` (ignored where it is >= n) as proved in `round`, as seen by `role`. Any process may. */
+void shm_prove(struct shm *shm, enum role role, unsigned int round, uint32_t index);
+
+/* How many are marked; and how many indexes only one of the two roles has marked. */
+uint64_t shm_proved(const struct shm *shm, enum role role, unsigned int round);
+uint64_t shm_proof_difference(const struct shm *shm, unsigned int round);
+
+/* Sum of a counter of the workers of a role: shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened)). */
+#define SHM_FIELD(field) offsetof(struct shm_worker, field)
+uint64_t shm_sum(const struct shm *shm, enum role role, size_t field);
+
+/* The same over an array of counters by cause, for one cause: SHM_FIELD(failed), cause. */
+uint64_t shm_sum_cause(const struct shm *shm, enum role role, size_t field, enum cause cause);
+
+/* Connections open now: those of dead workers are not. */
+uint64_t shm_open(const struct shm *shm, enum role role);

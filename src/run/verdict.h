@@ -1,0 +1,11 @@
+/* verdict: from counters to a result, and from a result to a verdict with its reason. */
+#pragma once
+
+#include "run/experiment.h"
+#include "run/shm.h"
+
+/* Fills what of shm->result can be drawn from the counters, then verdict, reason and exit code. */
+void verdict_fill(const struct experiment *x, struct shm *shm);
+
+/* Sets verdict and exit code of a run that ended before it had a result. */
+void verdict_set(struct result *result, enum verdict verdict, int exit_code, const char *reason);

@@ -1,0 +1,167 @@
+/* worker: sets a process up (dies with its parent, first to go when memory ends, pinned), opens its
+ * engine, and walks it through the phases. */
+#include "run/worker.h"
+
+#include "base/text.h"
+#include "engine/uring.h"
+#include "kernel/limits.h"
+#include "run/client.h"
+#include "run/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+void worker_ring(int bell)
+{
+	const uint64_t one = 1;
+
+	/* It cannot fill up, and a bell that is gone needs no ringing. */
+	(void)!write(bell, &one, sizeof(one));
+}
+
+static void set_name(const struct shm_worker *me)
+{
+	char name[16];
+	struct text t;
+
+	text_init(&t, name, sizeof(name));
+	text_add(&t, "mc-%s-%u", me->role == ROLE_SERVER ? "server" : "client", me->number);
+	prctl(PR_SET_NAME, name);
+}
+
+/* The OOM killer shall take a worker before anything of the user's. */
+static void volunteer_for_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "1000", 4);
+	close(fd);
+}
+
+static void set_up_process(const struct shm_worker *me, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILED);
+	signal(SIGINT, SIG_IGN); /* a terminal sends it to all; the supervisor decides */
+	signal(SIGPIPE, SIG_IGN);
+	set_name(me);
+	volunteer_for_oom();
+	limits_raise_nofile();
+	if (me->cpu >= 0) {
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		CPU_SET((size_t)me->cpu, &cpus);
+		sched_setaffinity(0, sizeof(cpus), &cpus);
+	}
+}
+
+static int open_engine(const struct experiment *x, const struct shm_worker *me, int bell,
+		       struct engine **engine, struct err *err)
+{
+	const struct engine_config config = {
+		.connections = me->count,
+		.listeners = me->role == ROLE_SERVER ? x->tuples.target_port_count : 0,
+		.nofile = x->nofile,
+		.memlock_bytes = x->memlock_bytes,
+		.without = x->without,
+		.wake_fd = bell,
+	};
+
+	return uring_open(&config, engine, err);
+}
+
+static void report(struct shm_worker *me, enum phase phase, int bell)
+{
+	__atomic_store_n(&me->done, phase, __ATOMIC_RELEASE);
+	worker_ring(bell);
+}
+
+/* Keeps the engine going until the director announces something beyond `phase`. */
+static int wait_beyond(struct shm *shm, struct engine *engine, enum phase phase)
+{
+	struct engine_event ignored[64];
+	int count = 0;
+
+	while (count >= 0 && shm_get(shm->phase) <= phase)
+		count = engine_poll(engine, ignored, 64, UINT64_MAX);
+	return count < 0 ? count : 0;
+}
+
+static int run_client(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+		      struct engine *engine, int bell)
+{
+	struct client *client = client_make(x, shm, me, engine);
+	enum phase phase = PHASE_START;
+	int failed = 0;
+
+	if (!client)
+		return err_set(&me->error, -ENOMEM, "no memory for a client's tables");
+	report(me, PHASE_START, bell);
+	while (phase < PHASE_CLOSE_SERVERS && failed == 0) {
+		failed = wait_beyond(shm, engine, phase);
+		phase = shm_get(shm->phase);
+		if (failed == 0)
+			failed = client_run_phase(client, phase);
+		if (failed == 0)
+			report(me, phase, bell);
+	}
+	return failed;
+}
+
+static int run_server(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+		      struct engine *engine, int bell)
+{
+	struct server *server = server_make(x, shm, me, engine);
+	int failed;
+
+	if (!server)
+		return err_set(&me->error, -ENOMEM, "no memory for a server's tables");
+	failed = server_listen(server, &me->error);
+	if (failed != 0)
+		return failed;
+	report(me, PHASE_START, bell);
+	return server_serve(server);
+}
+
+static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me, int my_bell,
+	       int director_bell)
+{
+	struct engine *engine;
+	int failed = open_engine(x, me, my_bell, &engine, &me->error);
+
+	if (failed != 0)
+		return failed;
+	failed = me->role == ROLE_SERVER ? run_server(x, shm, me, engine, director_bell)
+					 : run_client(x, shm, me, engine, director_bell);
+	engine_shut(engine);
+	if (failed == 0)
+		report(me, PHASE_END, director_bell);
+	return failed;
+}
+
+pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
+		   const struct worker_bells *bells)
+{
+	struct shm_worker *me = &shm->workers[number];
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	set_up_process(me, parent);
+	int failed = run(x, shm, me, bells->worker[number], bells->director);
+
+	if (failed != 0 && me->error.text[0] == '\0')
+		err_set(&me->error, failed, "its engine failed: %s", strerror(-failed));
+	worker_ring(bells->director);
+	_exit(failed == 0 ? EXIT_PASS : EXIT_FAILED);
+}
