@@ -74,8 +74,8 @@ ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
-TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) tests/lab.c)
-ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) tests/lab.c)
+TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) tests/trial.c)
+ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) tests/trial.c)
 
 # ---- verbs ----------------------------------------------------------------------------------
 
@@ -182,8 +182,8 @@ $(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
 	$(call say,LINK-A)
 	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(LAB_BIN): $(B)/obj/tests/lab.o
-$(ASAN_LAB): $(B)/asan/obj/tests/lab.o
+$(LAB_BIN): $(B)/obj/tests/trial.o
+$(ASAN_LAB): $(B)/asan/obj/tests/trial.o
 
 $(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ)
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
-/* unit_limits: /proc/self/cgroup texts, limits of this machine, and the memory that cgroups leave in
- * made-up trees: a child process changes its root directory to one with a proc and a cgroup
+/* unit_limits: /proc/self/cgroup texts, limits of this machine, and the memory that cgroups leave
+ * in made-up trees: a child process changes its root directory to one with a proc and a cgroup
  * file system of plain files, and asks there. */
 #include "kernel/limits.h"
 
@@ -320,7 +320,7 @@ static void tree_v1_container(void **state)
 		.files = {
 			{ "/proc/self/cgroup", "4:memory:/docker/id\n" },
 			{ "/proc/self/mountinfo",
-			  "35 31 0:32 /docker/id /sys/fs/a\\040b ro master:9 - cgroup c rw,memory\n" },
+			  "35 31 0:32 /docker/id /sys/fs/a\\040b ro master:9 - cgroup c memory\n" },
 			{ "/sys/fs/a b/memory.limit_in_bytes", "8000\n" },
 			{ "/sys/fs/a b/memory.usage_in_bytes", "1000\n" },
 		},

@@ -160,25 +160,10 @@ static void set_and_raise(void **state)
 	assert_int_equal(sysctl_set("net.core.somaxconn", "not a number"), -EINVAL);
 }
 
-/* The kernel takes a page of a list at a write, and adds up what is written to one open file. */
-static void write_reserved(const char *text)
+/* A list as long as the kernel takes in one write: a page less a byte. */
+static void reserved_long(void **state)
 {
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "w");
-	size_t commas = 0;
-
-	assert_non_null(f);
-	for (; *text; text++) {
-		assert_true(putc(*text, f) != EOF);
-		if (*text == ',' && ++commas % 512 == 0)
-			assert_int_equal(fflush(f), 0);
-	}
-	assert_int_equal(fclose(f), 0);
-}
-
-/* A list of every second port is the longest that there is. */
-static void reserved_longest(void **state)
-{
-	static char text[32768 * 6 + 1];
+	static char text[4096];
 	size_t at = 0;
 	int port;
 
@@ -187,13 +172,14 @@ static void reserved_longest(void **state)
 		print_message("needs root for a network namespace and its settings\n");
 		skip();
 	}
-	for (port = 1; port < 65536; port += 2)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, port > 1 ? ",%d" : "%d", port);
-	parse(text, 0, 32768);
-	write_reserved(text);
+	for (port = 10001; port < 11300; port += 2)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, at ? ",%d" : "%d", port);
+	parse(text, 0, 650);
+	assert_int_equal(sysctl_set("net.ipv4.ip_local_reserved_ports", text), 0);
 	memset(ports, 0, sizeof(ports));
 	assert_int_equal(sysctl_reserved_ports(ports), 0);
-	assert_int_equal(count_ports(), 32768);
+	assert_int_equal(count_ports(), 650);
+	assert_true(has_port(10001) && has_port(11299));
 }
 
 int main(void)
@@ -202,7 +188,7 @@ int main(void)
 		cmocka_unit_test(ports_forms),	  cmocka_unit_test(ports_errors),
 		cmocka_unit_test(ports_are_added), cmocka_unit_test(get_known),
 		cmocka_unit_test(get_missing),	  cmocka_unit_test(bad_names),
-		cmocka_unit_test(set_and_raise),  cmocka_unit_test(reserved_longest),
+		cmocka_unit_test(set_and_raise),  cmocka_unit_test(reserved_long),
 	};
 
 	return cmocka_run_group_tests_name("unit_sysctl", tests, NULL, NULL);

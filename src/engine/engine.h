@@ -13,7 +13,8 @@
  * Every operation only queues work; poll does it, many in one system call, and returns what came of
  * it as events. An event's tag is (operation 8, generation 24, index 32): the generation changes each
  * time an index becomes free, and events of an earlier life of an index are dropped by the engine,
- * so that the caller never sees a completion of something it has closed.
+ * so that the caller never sees a completion of something it closed before it polled. (Events of one
+ * poll are a batch: after a close, what remains in the batch for that index is to be ignored.)
  *
  * Receiving needs no buffer per connection. A server's connections are armed for good when they are
  * accepted; a client asks with receive, which yields one RECEIVED event. RECEIVED carries data that
@@ -41,8 +42,10 @@ enum engine_op {
 };
 
 enum engine_close {
-	ENGINE_CLOSE_FIN,  /* in order                                                     */
-	ENGINE_CLOSE_RESET /* by RST, without TIME_WAIT; in order where that cannot be had */
+	ENGINE_CLOSE_FIN,   /* in order                                                        */
+	ENGINE_CLOSE_RESET, /* by RST, without TIME_WAIT; in order where that cannot be had    */
+	ENGINE_CLOSE_SILENT /* without a word to the peer, which is ours and does the same:
+			     * takes CAP_NET_ADMIN in the network's user namespace; else by FIN */
 };
 
 struct engine_event {
@@ -97,6 +100,7 @@ struct engine_ops {
 	void (*receive)(struct engine *e, uint32_t index);
 	void (*close)(struct engine *e, uint32_t index, enum engine_close how);
 	int (*poll)(struct engine *e, struct engine_event *events, int max, uint64_t deadline_ns);
+	void (*close_all)(struct engine *e, enum engine_close how);
 	void (*shut)(struct engine *e);
 };
 
@@ -146,6 +150,12 @@ static inline int engine_poll(struct engine *e, struct engine_event *events, int
 			      uint64_t deadline_ns)
 {
 	return e->ops->poll(e, events, max, deadline_ns);
+}
+
+/* Stops to listen and closes every connection there is. Returns when done. */
+static inline void engine_close_all(struct engine *e, enum engine_close how)
+{
+	e->ops->close_all(e, how);
 }
 
 /* Stops to listen and gives back all that the engine holds. Connections that are still open are

@@ -46,6 +46,7 @@
 #include <unistd.h>
 
 #define WAKE_KEY UINT32_MAX
+#define CLOSE_BATCH 64 /* few enough for their sockets to stay in the cache until they are freed */
 #define ENTRIES_MOST 16 /* into the kernel for one ring, before others have their turn */
 
 
@@ -171,6 +172,33 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 	return made;
 }
 
+/* Does all that is queued and takes what comes of it. */
+static void settle(struct uring *u)
+{
+	struct engine_event ignored[64];
+
+	while (any_ring_wants(u))
+		uring_poll(&u->base, ignored, 64, 0);
+}
+
+/* From the last armed to the first: the kernel finds a poll to remove at the head of its bucket. */
+static void uring_close_all(struct engine *e, enum engine_close how)
+{
+	struct uring *u = uring_of(e);
+	uint32_t count = u->listener_count;
+
+	uring_cancel_accepts(u);
+	u->listener_count = 0;
+	settle(u);
+	for (uint32_t i = 0; i < count; i++)
+		close(u->listeners[i].fd);
+	for (uint32_t i = u->conn_count; i-- > 0;) {
+		uring_close(e, i, how);
+		if (i % CLOSE_BATCH == 0)
+			settle(u);
+	}
+}
+
 static void uring_shut(struct engine *e)
 {
 	struct uring *u = uring_of(e);
@@ -198,6 +226,7 @@ static const struct engine_ops uring_ops = {
 	.receive = uring_receive,
 	.close = uring_close,
 	.poll = uring_poll,
+	.close_all = uring_close_all,
 	.shut = uring_shut,
 };
 

@@ -4,21 +4,23 @@
 #include "engine/uring_abi.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-static const int reuse_on = 1; /* both are lent to the kernel */
+static const int on = 1; /* both are lent to the kernel */
 static const struct linger reset_on_close = {.l_onoff = 1, .l_linger = 0};
 
-/* A setsockopt of SOL_SOCKET. `value` must stay. */
-static void queue_option(struct uring *u, uint32_t index, int option, const void *value, uint32_t len,
-			 uint64_t tag)
+/* A setsockopt. `value` must stay. */
+static void queue_option(struct uring *u, uint32_t index, int level, int option,
+			 const void *value, uint32_t len, uint64_t tag)
 {
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, slot_of(u, index), NULL, 0,
 			 URING_ABI_SETSOCKOPT_CMD);
-	sqe->addr = (uint64_t)option << 32 | SOL_SOCKET;
+	sqe->addr = (uint64_t)option << 32 | (uint32_t)level;
 	sqe->file_index = len; /* the same place as the option's length */
 	sqe->addr3 = (uint64_t)(uintptr_t)value;
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
@@ -37,7 +39,13 @@ static void queue_close(struct uring *u, uint32_t index)
 	struct io_uring_sqe *sqe;
 
 	/* A request that waits on the socket would keep it alive. */
-	if (u->conns[index] & (CONN_ARMED | CONN_PENDING)) {
+	if (u->conns[index] & CONN_ARMED) {
+		sqe = sqe_on_slot(u, index);
+		io_uring_prep_poll_remove(sqe, tag_of(u, OP_READY, index));
+		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+		sqe->user_data = engine_tag(OP_SILENT, 0, 0);
+	}
+	if (u->conns[index] & CONN_PENDING) {
 		sqe = sqe_on_slot(u, index);
 		io_uring_prep_cancel_fd(sqe, slot_of(u, index),
 					IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
@@ -50,15 +58,27 @@ static void queue_close(struct uring *u, uint32_t index)
 	sqe->user_data = engine_tag(OP_SILENT, 0, 0);
 }
 
+/* Tells a socket how to close. */
+static void queue_manner(struct uring *u, uint32_t index, enum engine_close how)
+{
+	const uint64_t tag = engine_tag(OP_SILENT, 0, 0);
+
+	if (how == ENGINE_CLOSE_RESET)
+		queue_option(u, index, SOL_SOCKET, SO_LINGER, &reset_on_close,
+			     sizeof(reset_on_close), tag);
+	/* A socket under repair goes without a segment (net/ipv4/tcp.c, __tcp_close). */
+	if (how == ENGINE_CLOSE_SILENT)
+		queue_option(u, index, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on), tag);
+}
+
 void uring_close(struct engine *e, uint32_t index, enum engine_close how)
 {
 	struct uring *u = uring_of(e);
 
 	if (!(u->conns[index] & CONN_USED))
 		return;
-	if (how == ENGINE_CLOSE_RESET && u->has_bind)
-		queue_option(u, index, SO_LINGER, &reset_on_close, sizeof(reset_on_close),
-			     engine_tag(OP_SILENT, 0, 0));
+	if (u->has_bind)
+		queue_manner(u, index, how);
 	queue_close(u, index);
 	release(u, index);
 }
@@ -102,7 +122,7 @@ static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct 
 	io_uring_prep_socket_direct(sqe, s->source.ss_family, SOCK_STREAM, 0, (unsigned int)slot,
 				    0);
 	queue_setup(sqe, tag);
-	queue_option(u, index, SO_REUSEADDR, &reuse_on, sizeof(reuse_on), tag);
+	queue_option(u, index, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on), tag);
 	sqe = sqe_on_slot(u, index);
 	io_uring_prep_rw(URING_ABI_OP_BIND, sqe, slot, &s->source, 0, len);
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_LINK;
@@ -117,7 +137,7 @@ static int bind_by_hand(struct uring *u, uint32_t index, const struct staged *s,
 
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse_on, sizeof(reuse_on)) != 0 ||
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    bind(fd, (const struct sockaddr *)&s->source, len) != 0) {
 		failed = -errno;
 	} else {

@@ -278,9 +278,12 @@ static void find_levels(const char *path)
 static void find_cgroup(void)
 {
 	static char path[PATH_BYTES];
+	long len = probe_read_file("/proc/self/cgroup", small_text, sizeof(small_text));
 
+	if (len == -EMFILE || len == -ENFILE)
+		return; /* no descriptor is free now: look again at the next call */
 	cgroup.found = true;
-	if (probe_read_file("/proc/self/cgroup", small_text, sizeof(small_text)) < 0)
+	if (len < 0)
 		return;
 	cgroup.version = limits_parse_cgroup(small_text, path, sizeof(path));
 	if (cgroup.version)

@@ -195,6 +195,8 @@ static int add_batch(struct channel *c, unsigned int link, const struct ip *firs
 	return exchange(c, at, count, take_add_ack, NULL);
 }
 
+/* RTM_F_FIB_MATCH (Linux 4.13) asks for the table's entry: without it the kernel also looks for a
+ * source address, through all addresses of the link. */
 static size_t put_get_route(struct channel *c, size_t at, const struct ip *ip)
 {
 	struct nlmsghdr *msg = new_request(c, at, RTM_GETROUTE, 0);
@@ -202,6 +204,7 @@ static size_t put_get_route(struct channel *c, size_t at, const struct ip *ip)
 
 	body->rtm_family = ip->family;
 	body->rtm_dst_len = (uint8_t)(ip_bytes(ip) * 8);
+	body->rtm_flags = RTM_F_FIB_MATCH;
 	mnl_attr_put(msg, RTA_DST, ip_bytes(ip), ip->bytes);
 	return msg->nlmsg_len;
 }

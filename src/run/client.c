@@ -28,7 +28,6 @@
 #define NO_FLIGHT UINT16_MAX
 #define CONNECT_BATCH 32 /* more is not faster, and each waits for its batch */
 #define PROOF_BATCH 256
-#define CLOSE_BATCH 64
 #define EVENTS 512
 #define TICK_NS (10 * NS_PER_MS)
 #define BACKOFF_NS (100 * NS_PER_MS)
@@ -267,11 +266,13 @@ static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uin
 
 static void on_received(struct client *c, uint32_t conn, const struct engine_event *event)
 {
+	if (c->states[conn] != CONN_PROVING) /* lost by an earlier event of this batch */
+		return;
 	if (event->result == 0)
 		lose(c, conn, CAUSE_CLOSED);
 	else if (event->result < 0)
 		lose(c, conn, cause_of_errno(event->result));
-	else if (c->flight_of[conn] != NO_FLIGHT)
+	else
 		on_echo(c, &c->flights[c->flight_of[conn]], event->data, (uint32_t)event->result);
 }
 
@@ -417,24 +418,6 @@ static int prove(struct client *c, enum phase phase)
 	return failed;
 }
 
-/* By RST: neither side is left with anything to wait for. */
-static int close_all(struct client *c)
-{
-	int count = 0;
-
-	for (uint32_t i = 0; i < c->me->count && count >= 0; i++) {
-		if (c->states[i] != CONN_OPEN && c->states[i] != CONN_PROVING)
-			continue;
-		engine_close(c->engine, i, ENGINE_CLOSE_RESET);
-		shm_set(c->me->open, c->me->open - 1);
-		if (i % CLOSE_BATCH == 0)
-			count = engine_poll(c->engine, c->events, EVENTS, 0);
-	}
-	if (count >= 0)
-		count = engine_poll(c->engine, c->events, EVENTS, 0);
-	return count < 0 ? count : 0;
-}
-
 int client_run_phase(struct client *c, enum phase phase)
 {
 	switch (phase) {
@@ -445,8 +428,10 @@ int client_run_phase(struct client *c, enum phase phase)
 		return prove(c, phase);
 	case PHASE_HOLD:
 		return hold(c);
-	case PHASE_CLOSE_CLIENTS:
-		return close_all(c);
+	case PHASE_CLOSE:
+		engine_close_all(c->engine, c->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET);
+		shm_set(c->me->open, 0);
+		return 0;
 	default:
 		return 0;
 	}

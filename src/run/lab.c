@@ -65,8 +65,7 @@ static const char *phase_name(enum phase phase)
 		return "proof";
 	case PHASE_HOLD:
 		return "hold";
-	case PHASE_CLOSE_CLIENTS:
-	case PHASE_CLOSE_SERVERS:
+	case PHASE_CLOSE:
 	case PHASE_END:
 		return "close";
 	default:

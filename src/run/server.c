@@ -84,7 +84,7 @@ static void on_accepted(struct server *s, uint32_t index, int code)
 
 static void drop(struct server *s, uint32_t index)
 {
-	engine_close(s->engine, index, ENGINE_CLOSE_RESET);
+	engine_close(s->engine, index, ENGINE_CLOSE_FIN);
 	shm_set(s->me->open, s->me->open - 1);
 }
 
@@ -143,7 +143,7 @@ static void enter_phase(struct server *s, enum phase phase)
 
 int server_serve(struct server *s)
 {
-	while (s->phase < PHASE_CLOSE_SERVERS) {
+	while (s->phase < PHASE_CLOSE) {
 		int count = engine_poll(s->engine, s->events, EVENTS, UINT64_MAX);
 		enum phase phase = shm_get(s->shm->phase);
 
@@ -155,5 +155,7 @@ int server_serve(struct server *s)
 		if (phase != s->phase)
 			enter_phase(s, phase);
 	}
+	engine_close_all(s->engine, s->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_FIN);
+	shm_set(s->me->open, 0);
 	return 0;
 }

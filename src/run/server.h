@@ -15,5 +15,5 @@ struct server *server_make(const struct experiment *x, struct shm *shm, struct s
 /* Listens on every server port of the plan. 0, or a negative errno with one line in `err`. */
 int server_listen(struct server *server, struct err *err);
 
-/* Serves until the director says that servers close. 0, or the engine's negative errno. */
+/* Serves until the director says to close, and closes. 0, or the engine's negative errno. */
 int server_serve(struct server *server);

@@ -106,7 +106,7 @@ static int run_client(const struct experiment *x, struct shm *shm, struct shm_wo
 	if (!client)
 		return err_set(&me->error, -ENOMEM, "no memory for a client's tables");
 	report(me, PHASE_START, bell);
-	while (phase < PHASE_CLOSE_SERVERS && failed == 0) {
+	while (phase < PHASE_CLOSE && failed == 0) {
 		failed = wait_beyond(shm, engine, phase);
 		phase = shm_get(shm->phase);
 		if (failed == 0)
@@ -129,7 +129,10 @@ static int run_server(const struct experiment *x, struct shm *shm, struct shm_wo
 	if (failed != 0)
 		return failed;
 	report(me, PHASE_START, bell);
-	return server_serve(server);
+	failed = server_serve(server);
+	if (failed == 0)
+		report(me, PHASE_CLOSE, bell);
+	return failed;
 }
 
 static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me, int my_bell,
