@@ -58,6 +58,18 @@ static void fixture_meminfo(void **state)
 	assert_int_equal(probe_memory_left_bytes(&m), KB(24236312 + 151884 + 120684 - 660));
 }
 
+static void fixture_zoneinfo(void **state)
+{
+	uint64_t pages;
+	size_t len = load("zoneinfo");
+
+	(void)state;
+	assert_int_equal(probe_parse_zoneinfo(fixture_text, len, &pages), 0);
+	assert_int_equal(pages, 7294 + 6650);
+	assert_int_equal(probe_parse_zoneinfo(fixture_text, 20, &pages), -EINVAL);
+	assert_true(pages == PROBE_UNKNOWN);
+}
+
 static void fixture_meminfo_old(void **state)
 {
 	struct probe_meminfo m;
@@ -442,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fixture_meminfo),
+		cmocka_unit_test(fixture_zoneinfo),
 		cmocka_unit_test(fixture_meminfo_old),
 		cmocka_unit_test(memory_left_edges),
 		cmocka_unit_test(fixture_slabinfo),

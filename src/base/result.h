@@ -66,6 +66,7 @@ struct result {
 	uint64_t failed, failed_by_cause[CAUSE_COUNT];
 	uint64_t retried, retried_by_cause[CAUSE_COUNT];
 	uint64_t lost, lost_by_cause[CAUSE_COUNT];
+	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
 	uint64_t not_tried; /* the ramp ended before their turn */
 	struct result_proof proved_ramp, proved;
 	struct {

@@ -168,6 +168,22 @@ int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out)
 	return 0;
 }
 
+int probe_parse_zoneinfo(const char *text, size_t len, uint64_t *pages)
+{
+	struct span rest = span_of(text, len), line, name;
+	uint64_t count, sum = 0;
+	bool is_found = false;
+
+	while (next_line(&rest, &line)) {
+		if (!next_word(&line, &name) || !span_is(&name, "count:") ||
+		    !next_number(&line, &count) || __builtin_add_overflow(sum, count, &sum))
+			continue;
+		is_found = true;
+	}
+	*pages = is_found ? sum : PROBE_UNKNOWN;
+	return is_found ? 0 : -EINVAL;
+}
+
 static uint64_t known_or_0(uint64_t value)
 {
 	return value == PROBE_UNKNOWN ? 0 : value;
@@ -183,7 +199,8 @@ uint64_t probe_memory_left_bytes(const struct probe_meminfo *m)
 				   known_or_0(m->inactive_file_bytes), &cache))
 		return PROBE_UNKNOWN;
 	cache = cache > dirty ? cache - dirty : 0;
-	if (__builtin_add_overflow(m->free_bytes, cache, &left))
+	if (__builtin_add_overflow(m->free_bytes, cache, &left) ||
+	    __builtin_add_overflow(left, known_or_0(m->cpu_lists_bytes), &left))
 		return PROBE_UNKNOWN;
 	return left;
 }
@@ -442,12 +459,26 @@ long probe_read_file(const char *path, char *buffer, size_t size)
 	return len;
 }
 
+/* Where it cannot be read it stays unknown, and MemFree alone is what is free. */
+static void read_cpu_lists(struct probe_meminfo *out)
+{
+	long len = probe_read_file("/proc/zoneinfo", file_text, sizeof(file_text));
+	uint64_t pages;
+
+	if (len > 0 && probe_parse_zoneinfo(file_text, (size_t)len, &pages) == 0)
+		out->cpu_lists_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 int probe_read_meminfo(struct probe_meminfo *out)
 {
 	long len = probe_read_file("/proc/meminfo", file_text, sizeof(file_text));
+	int failed;
 
 	memset(out, 0xff, sizeof(*out));
-	return len < 0 ? (int)len : probe_parse_meminfo(file_text, (size_t)len, out);
+	failed = len < 0 ? (int)len : probe_parse_meminfo(file_text, (size_t)len, out);
+	if (failed == 0)
+		read_cpu_lists(out);
+	return failed;
 }
 
 int probe_read_slabinfo(struct probe_slabinfo *out)

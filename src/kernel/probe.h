@@ -18,12 +18,16 @@ struct probe_meminfo {
 	uint64_t total_bytes, free_bytes, available_bytes;
 	uint64_t active_file_bytes, inactive_file_bytes, shmem_bytes, dirty_bytes;
 	uint64_t slab_bytes, slab_reclaimable_bytes, slab_unreclaim_bytes;
+	uint64_t cpu_lists_bytes; /* free pages in per-CPU lists, which MemFree leaves out */
 	uint64_t kernel_stack_bytes, page_tables_bytes, vmalloc_used_bytes, percpu_bytes;
 };
 int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out);
-int probe_read_meminfo(struct probe_meminfo *out);
+int probe_read_meminfo(struct probe_meminfo *out); /* and cpu_lists_bytes from /proc/zoneinfo */
 
-/* What can still be had without the OOM killer: MemFree plus the page cache that can be dropped
+/* The free pages of all per-CPU lists in /proc/zoneinfo (mm/vmstat.c): their "count:" lines. */
+int probe_parse_zoneinfo(const char *text, size_t len, uint64_t *pages);
+
+/* What can still be had without the OOM killer: MemFree, the per-CPU lists of free pages, and the page cache that can be dropped
  * (Active(file) + Inactive(file) - Dirty, not below 0). MemAvailable is not used: it counts pinned socket
  * inodes and dentries as reclaimable, about 1 KB a socket. */
 uint64_t probe_memory_left_bytes(const struct probe_meminfo *m);

@@ -146,6 +146,8 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 				      number(r->established.kernel)));
 	json_object_set_new(o, "failed", total_by_cause(r->failed, r->failed_by_cause));
 	json_object_set_new(o, "retried", total_by_cause(r->retried, r->retried_by_cause));
+	json_object_set_new(o, "accept_errors",
+			    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
 	json_object_set_new(o, "not_tried", number(r->not_tried));
 	json_object_set_new(o, "proved_ramp", proof(&r->proved_ramp));
 	json_object_set_new(o, "proved", proof(&r->proved));

@@ -187,6 +187,7 @@ void summary_print(FILE *to, const struct result *r)
 	put_causes(to, "failed", r->failed, r->failed_by_cause);
 	put_causes(to, "retried", r->retried, r->retried_by_cause);
 	put_causes(to, "lost", r->lost, r->lost_by_cause);
+	put_causes(to, "accept", r->accept_errors, r->accept_errors_by_cause);
 	put_ramp(to, FRESH, r);
 	put_latency(to, FRESH, r);
 	put_memory(to, FRESH, &r->memory);

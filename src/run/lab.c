@@ -234,10 +234,10 @@ static int conclude(struct lab *lab, int status, struct result *r)
 	return r->exit_code;
 }
 
-static int refuse(struct result *r, const struct err *err)
+static int refuse(struct result *r, int exit_code, const struct err *err)
 {
-	verdict_set(r, VERDICT_REFUSED, EXIT_REFUSED, err->text);
-	return EXIT_REFUSED;
+	verdict_set(r, VERDICT_REFUSED, exit_code, err->text);
+	return exit_code;
 }
 
 static void block_signals(sigset_t *signals, sigset_t *before)
@@ -258,7 +258,7 @@ static int spawn_and_supervise(struct lab *lab, struct result *r)
 
 	if (pipe(lab->lifeline) != 0) {
 		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));
-		return refuse(r, &err);
+		return refuse(r, EXIT_REFUSED, &err);
 	}
 	block_signals(&signals, &before);
 	pid_t child = netns_spawn(lab->kind, hash > HASH_LEAST ? hash : HASH_LEAST, inside, lab,
@@ -332,13 +332,16 @@ int lab_run(const struct lab_options *options, const struct lab_view *view, stru
 	result->target = options->n;
 	if (!lab.experiment || !lab.baseline) {
 		err_set(&err, -ENOMEM, "no memory to plan the run");
-		return refuse(result, &err);
+		return refuse(result, EXIT_REFUSED, &err);
 	}
 	choose_kind(&lab);
 	text_init(&t, result->network, sizeof(result->network));
 	text_add(&t, "%s", kind_names[lab.kind]);
-	code = set_up(&lab, result, &err) != 0 ? refuse(result, &err)
-					       : spawn_and_supervise(&lab, result);
+	code = set_up(&lab, result, &err);
+	if (code == 0)
+		code = spawn_and_supervise(&lab, result);
+	else
+		code = refuse(result, code == -EINVAL ? EXIT_USAGE : EXIT_REFUSED, &err);
 	if (lab.shm)
 		map_drop(lab.shm, lab.shm->total_bytes);
 	map_drop(lab.experiment, sizeof(*lab.experiment));

@@ -122,19 +122,30 @@ static bool can_hold(struct experiment *x, const struct limits *limits, uint32_t
 	       x->server_worker_most;
 }
 
+/* The director holds a bell for each worker, and a few descriptors of its own. */
+static uint32_t workers_most(const struct limits *limits)
+{
+	uint64_t bells = limits->nofile_hard > 32 ? (limits->nofile_hard - 32) / 2 : 0;
+
+	if (bells == 0)
+		return 1;
+	return bells < SHM_WORKERS_MAX / 2 ? (uint32_t)bells : SHM_WORKERS_MAX / 2;
+}
+
 static void choose_workers(const struct lab_options *options, const struct limits *limits,
 			   struct experiment *x)
 {
 	uint64_t wanted = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
 	uint32_t workers = wanted < limits->cpus ? (uint32_t)wanted : limits->cpus;
+	uint32_t most = workers_most(limits);
 
 	if (options->workers > 0) {
 		(void)can_hold(x, limits, (uint32_t)options->workers);
 		return;
 	}
-	if (workers > SHM_WORKERS_MAX / 2)
-		workers = SHM_WORKERS_MAX / 2;
-	while (!can_hold(x, limits, workers) && workers < SHM_WORKERS_MAX / 2)
+	if (workers > most)
+		workers = most;
+	while (!can_hold(x, limits, workers) && workers < most)
 		workers++;
 }
 

@@ -38,6 +38,9 @@ static void fill_causes(struct result *r, const struct shm *shm)
 		r->retried_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(retried), cause);
 		r->lost_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
 	}
+	for (int i = 0; i < CAUSE_COUNT; i++)
+		r->accept_errors_by_cause[i] = shm_sum_cause(
+			shm, ROLE_SERVER, SHM_FIELD(accept_errors), (enum cause)i);
 	name_overflows(r, r->failed_by_cause, &left);
 	name_overflows(r, r->retried_by_cause, &left);
 	name_overflows(r, r->lost_by_cause, &left);
@@ -54,6 +57,7 @@ static void fill_causes(struct result *r, const struct shm *shm)
 		r->failed += r->failed_by_cause[i];
 		r->retried += r->retried_by_cause[i];
 		r->lost += r->lost_by_cause[i];
+		r->accept_errors += r->accept_errors_by_cause[i];
 	}
 	r->not_tried += shm_sum(shm, ROLE_CLIENT, SHM_FIELD(not_tried));
 }

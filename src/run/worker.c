@@ -45,6 +45,16 @@ static void volunteer_for_oom(void)
 	close(fd);
 }
 
+/* The bells of others are theirs; where descriptors are few they would be missed. */
+static void drop_bells_of_others(const struct shm *shm, uint32_t number,
+				 const struct worker_bells *bells)
+{
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		if (i != number)
+			close(bells->worker[i]);
+	}
+}
+
 static void set_up_process(const struct shm_worker *me, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -161,6 +171,7 @@ pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	set_up_process(me, parent);
+	drop_bells_of_others(shm, number, bells);
 	int failed = run(x, shm, me, bells->worker[number], bells->director);
 
 	if (failed != 0 && me->error.text[0] == '\0')
