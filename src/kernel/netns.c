@@ -4,23 +4,29 @@
  * creates (net/ipv4/tcp_ipv4.c, tcp_set_hashinfo), so the outer one is made only to hold that
  * setting, and the host's is not touched. The outer one is gone when the inner one is.
  *
- * The death of the caller reaches pid 1 by PR_SET_PDEATHSIG through the child between them; the death of pid 1
- * ends everything in the pid namespace. PR_SET_PDEATHSIG is set after unshare, since a change of
- * credentials clears it. */
+ * Between the caller and pid 1 stands the holder. It waits for pid 1 to end, and for the lifeline to:
+ * then the caller is gone, and pid 1 has a while to close in order, which for a million sockets
+ * is much faster than what the kernel does for a killed process (its sockets are then freed one after
+ * the other by a single kernel thread). Should the holder be killed too, PR_SET_PDEATHSIG ends pid 1,
+ * and with it everything in the pid namespace. PR_SET_PDEATHSIG is set after unshare, since a change
+ * of credentials clears it. */
 #include "kernel/netns.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,11 +101,11 @@ static int enter(enum netns_kind kind, uint64_t hash_entries, const char **step)
 	return netlink_link_up("lo");
 }
 
-static void die_with_parent(pid_t parent)
+static int fail(struct err *err, int code, const char *step)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_NO_NAMESPACES);
+	err_set(err, code, "cannot make a private network namespace (%s: %s)", step,
+		strerror(-code));
+	return EXIT_NO_NAMESPACES;
 }
 
 static int wait_for(pid_t pid)
@@ -113,49 +119,55 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int fail(struct err *err, int code, const char *step)
+/* Waits for pid 1; when the lifeline ends before, only for the grace. */
+static int hold(pid_t pid, int lifeline)
 {
-	err_set(err, code, "cannot make a private network namespace (%s: %s)", step,
-		strerror(-code));
-	return EXIT_NO_NAMESPACES;
-}
+	int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[2] = {{.fd = pid_fd, .events = POLLIN}, {.fd = lifeline}};
 
-/* The child between: it lives outside the new pid namespace, whose first process it forks. */
-static int hold_namespaces(enum netns_kind kind, uint64_t hash_entries, int (*inside)(void *),
-			   void *arg, struct err *err)
-{
-	const char *step = "";
-	int failed = enter(kind, hash_entries, &step);
-	pid_t pid;
-
-	if (failed != 0)
-		return fail(err, failed, step);
-	/* After enter(): a change of credentials clears it. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pid = fork();
-	if (pid < 0)
-		return fail(err, -errno, "fork");
-	if (pid == 0) {
-		/* In there the parent's pid reads 0 while it lives. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(inside(arg));
+	while (pid_fd >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	if (pid_fd >= 0 && fds[0].revents == 0) {
+		poll(fds, 1, (int)(NETNS_GRACE_NS / NS_PER_MS));
+		kill(pid, SIGKILL); /* nothing to a process that has ended */
 	}
 	return wait_for(pid);
 }
 
-pid_t netns_spawn(enum netns_kind kind, uint64_t hash_entries, int (*inside)(void *), void *arg,
-		  struct err *err)
+static int run_inside(const struct netns_child *child)
 {
-	pid_t parent = getpid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child->inside(child->arg);
+}
+
+/* The holder lives outside the new pid namespace, whose first process it forks. */
+static int run_holder(const struct netns_child *child)
+{
+	const char *step = "";
+	int failed = 0;
+	pid_t pid;
+
+	signal(SIGINT, SIG_IGN);
+	close(child->lifeline[1]); /* so that it ends with the caller */
+	if (child->kind != NETNS_HOST)
+		failed = enter(child->kind, child->hash_entries, &step);
+	if (failed != 0)
+		return fail(child->err, failed, step);
+	pid = fork();
+	if (pid < 0)
+		return fail(child->err, -errno, "fork");
+	if (pid == 0)
+		_exit(run_inside(child));
+	return hold(pid, child->lifeline[0]);
+}
+
+pid_t netns_spawn(const struct netns_child *child)
+{
 	pid_t pid = fork();
 
-	if (pid != 0)
-		return pid < 0 ? -errno : pid;
-	signal(SIGINT, SIG_IGN);
-	die_with_parent(parent);
-	if (kind == NETNS_HOST)
-		_exit(inside(arg));
-	_exit(hold_namespaces(kind, hash_entries, inside, arg, err));
+	if (pid == 0)
+		_exit(run_holder(child));
+	return pid < 0 ? -errno : pid;
 }
 
 static int do_nothing(void *arg)
@@ -167,18 +179,26 @@ static int do_nothing(void *arg)
 /* Tries a kind out in a child. Returns whether it works; if not, `why` says why. */
 static bool works(enum netns_kind kind, struct err *why)
 {
-	struct err *said = map_shared(sizeof(*said));
+	int lifeline[2];
+	struct netns_child child = {
+		.kind = kind,
+		.hash_entries = 1,
+		.lifeline = lifeline,
+		.inside = do_nothing,
+		.err = map_shared(sizeof(*child.err)),
+	};
 	bool does = false;
 
-	if (!said)
-		return false;
-	pid_t pid = netns_spawn(kind, 1, do_nothing, NULL, said);
+	if (child.err && pipe2(lifeline, O_CLOEXEC) == 0) {
+		pid_t pid = netns_spawn(&child);
 
-	if (pid > 0)
-		does = wait_for(pid) == 0;
-	if (!does)
-		*why = *said;
-	map_drop(said, sizeof(*said));
+		does = pid > 0 && wait_for(pid) == 0;
+		close(lifeline[0]);
+		close(lifeline[1]);
+	}
+	if (!does && child.err)
+		*why = *child.err;
+	map_drop(child.err, sizeof(*child.err));
 	return does;
 }
 

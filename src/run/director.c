@@ -41,6 +41,7 @@ struct director {
 	uint64_t close_start_ns;
 	struct sample now;
 	uint64_t listen_overflows_before;
+	bool is_orphan; /* the supervisor is gone: close, and end */
 };
 
 /* --- watching ----------------------------------------------------------------------------- */
@@ -118,15 +119,15 @@ static void hear_supervisor(struct director *d)
 	ssize_t count = read(d->brief->lifeline, said, sizeof(said));
 
 	if (count == 0)
-		_exit(EXIT_FAILED); /* it is gone: so are we, and with us the namespace */
-	if (count > 0)
+		d->is_orphan = true; /* it is gone: nobody will read a result */
+	if (count >= 0)
 		stop_ramp(d, STOP_INTERRUPTED);
 }
 
 /* Sleeps until something happens, at most to the next tick or `end_ns`. */
 static void watch(struct director *d, uint64_t end_ns)
 {
-	struct pollfd fds[2] = {{.fd = d->brief->lifeline, .events = POLLIN},
+	struct pollfd fds[2] = {{.fd = d->is_orphan ? -1 : d->brief->lifeline, .events = POLLIN},
 				{.fd = d->bells.director, .events = POLLIN}};
 	uint64_t now = clock_now_ns();
 	uint64_t until = d->next_tick_ns < end_ns ? d->next_tick_ns : end_ns;
@@ -311,7 +312,8 @@ static void hold(struct director *d)
 
 	shm_set(d->shm->hold_start_ns, start_ns);
 	enter(d, PHASE_HOLD);
-	measure(d);
+	if (!d->is_orphan)
+		measure(d);
 	while (clock_now_ns() < end_ns && shm_get(d->shm->stop) != STOP_INTERRUPTED)
 		watch(d, end_ns);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
@@ -336,7 +338,7 @@ static void close_all(struct director *d)
 	enter(d, PHASE_CLOSE);
 	wait_done(d, ROLE_CLIENT, PHASE_CLOSE);
 	wait_done(d, ROLE_SERVER, PHASE_CLOSE);
-	while (!are_sockets_gone(d) && clock_now_ns() - d->close_start_ns < GONE_NS)
+	while (!d->is_orphan && !are_sockets_gone(d) && clock_now_ns() - d->close_start_ns < GONE_NS)
 		watch(d, clock_now_ns() + 10 * NS_PER_MS);
 	d->shm->result.timing.teardown_ns = clock_now_ns() - d->close_start_ns;
 	enter(d, PHASE_END);

@@ -1,7 +1,7 @@
 /* lab: the supervisor. It stays outside the namespaces, so that it can see the host and be seen by its
  * user: it decides, forks the director, shows what shared memory says, passes interrupts on, and
  * draws the result when the director has ended. It holds no connection and no state that its death could
- * leave behind: a pipe that closes and the kernel's PR_SET_PDEATHSIG end everything it started. */
+ * leave behind: a pipe that ends with it tells the others to close and end (kernel/netns.h). */
 #include "run/lab.h"
 
 #include "base/clock.h"
@@ -16,6 +16,7 @@
 #include "run/verdict.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -158,7 +159,6 @@ static int inside(void *arg)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	close(lab->lifeline[1]); /* so that it ends with the supervisor */
 	if (prepare_network(lab->experiment, &lab->shm->error) != 0)
 		return EXIT_REFUSED;
 	return director_run(&brief);
@@ -256,13 +256,20 @@ static int spawn_and_supervise(struct lab *lab, struct result *r)
 	sigset_t signals, before;
 	uint64_t hash = 2 * lab->options->n;
 
-	if (pipe(lab->lifeline) != 0) {
+	if (pipe2(lab->lifeline, O_CLOEXEC) != 0) {
 		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));
 		return refuse(r, EXIT_REFUSED, &err);
 	}
 	block_signals(&signals, &before);
-	pid_t child = netns_spawn(lab->kind, hash > HASH_LEAST ? hash : HASH_LEAST, inside, lab,
-				  &lab->shm->error);
+	const struct netns_child inner = {
+		.kind = lab->kind,
+		.hash_entries = hash > HASH_LEAST ? hash : HASH_LEAST,
+		.lifeline = lab->lifeline,
+		.inside = inside,
+		.arg = lab,
+		.err = &lab->shm->error,
+	};
+	pid_t child = netns_spawn(&inner);
 	int status = 0;
 
 	if (child > 0) {

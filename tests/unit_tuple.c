@@ -1,0 +1,427 @@
+/* unit_tuple: the bijection, asked in both directions of everything near a small plan and at random
+ * of large ones; the pool of source ports; how many IPs and ports a plan is given. */
+#include "plan/tuple.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+#define NO_MOST     UINT32_MAX
+
+static struct tuple_plan plan;
+static uint8_t excluded[TUPLE_PORT_BYTES];
+static uint64_t seed = 1;
+
+static uint64_t draw(uint64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (seed >> 16) % below;
+}
+
+static void set_addresses(const char *source, const char *target, uint16_t target_port_low)
+{
+	memset(&plan, 0, sizeof(plan));
+	assert_int_equal(ip_parse(source, &plan.source_first), 0);
+	assert_int_equal(ip_parse(target, &plan.target), 0);
+	plan.target_port_low = target_port_low;
+}
+
+static void exclude(const uint16_t *ports, size_t count)
+{
+	memset(excluded, 0, sizeof(excluded));
+	for (size_t i = 0; i < count; i++)
+		tuple_port_mark(excluded, ports[i]);
+}
+
+static bool same(const struct tuple *a, const struct tuple *b)
+{
+	return ip_equal(&a->source, &b->source) && ip_equal(&a->target, &b->target) &&
+	       a->source_port == b->source_port && a->target_port == b->target_port;
+}
+
+/* --- the bijection ------------------------------------------------------------------------ */
+
+/* Asks for every tuple in a box wider than the plan, by arithmetic of its own: what the plan has
+ * not is -1, what it has is an index below the room that nobody else has and that leads back. */
+static void check_box(uint16_t port_from, uint16_t port_to)
+{
+	uint64_t room = tuple_room(&plan), found = 0;
+	uint8_t *seen = calloc(room, 1);
+	struct tuple t = {.target = plan.target};
+
+	assert_non_null(seen);
+	for (uint32_t s = 0; s < plan.source_count + 2; s++) {
+		t.source = ip_add(&plan.source_first, s);
+		for (uint32_t p = port_from; p <= port_to; p++) {
+			t.source_port = (uint16_t)p;
+			for (uint32_t q = 0; q < plan.target_port_count + 2; q++) {
+				t.target_port = (uint16_t)(plan.target_port_low - 1U + q);
+				bool is_in = s < plan.source_count && plan.position_of[p] > 0 &&
+				             q >= 1 && q <= plan.target_port_count;
+				int64_t index = tuple_index(&plan, &t);
+
+				assert_true(is_in == (index >= 0));
+				if (!is_in) {
+					assert_int_equal(index, -1);
+					continue;
+				}
+				assert_true((uint64_t)index < room);
+				assert_int_equal(seen[index]++, 0);
+				struct tuple back = tuple_at(&plan, (uint64_t)index);
+
+				assert_true(same(&t, &back));
+				assert_int_equal(index,
+				                 ((plan.position_of[p] - 1U) * plan.source_count +
+				                  s) * plan.target_port_count +
+				                         q - 1);
+				found++;
+			}
+		}
+	}
+	assert_int_equal(found, room);
+	free(seen);
+}
+
+static const struct {
+	const char *source, *target;
+	uint16_t target_port_low;
+} networks[] = {
+	{"198.18.0.1", "198.19.0.1", 8090},       {"127.0.0.2", "127.0.0.1", 8090},
+	{"198.18.255.254", "198.19.0.1", 65530}, /* a carry into the next bytes */
+	{"10.255.255.253", "10.0.0.1", 1},        {"2001:2::1:1", "2001:2::1", 8090},
+	{"2001:2::ffff:fffe", "2001:2::1", 8090}, {"::1", "::1", 8090},
+};
+
+static void test_small_plans(void **state)
+{
+	static const struct {
+		uint32_t sources, target_ports;
+	} shapes[] = {{1, 1}, {1, 5}, {5, 1}, {2, 3}, {7, 4}, {20, 3}};
+	static const uint16_t holes[] = {40000, 40003, 40004, 40010, 40031};
+
+	(void)state;
+	exclude(holes, COUNT_OF(holes));
+	for (size_t n = 0; n < COUNT_OF(networks); n++) {
+		for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+			for (int e = 0; e < 2; e++) {
+				set_addresses(networks[n].source, networks[n].target,
+				              networks[n].target_port_low);
+				plan.source_count = shapes[s].sources;
+				plan.target_port_count = shapes[s].target_ports;
+				assert_int_equal(tuple_set_ports(&plan, 40000, 40031,
+				                                 e == 0 ? NULL : excluded, NO_MOST),
+				                 e == 0 ? 32 : 27);
+				assert_int_equal(tuple_room(&plan), (e == 0 ? 32U : 27U) *
+				                                            shapes[s].sources *
+				                                            shapes[s].target_ports);
+				check_box(39998, 40033);
+			}
+		}
+	}
+}
+
+static void test_small_solutions(void **state)
+{
+	static const uint16_t holes[] = {101, 102, 111};
+
+	(void)state;
+	exclude(holes, COUNT_OF(holes));
+	for (int solution = 0; solution < SOLUTION_COUNT; solution++) {
+		for (uint64_t n = 1; n < 1000; n += 1 + n / 3) {
+			for (size_t i = 0; i < COUNT_OF(networks); i++) {
+				set_addresses(networks[i].source, networks[i].target,
+				              networks[i].target_port_low);
+				assert_int_equal(
+					tuple_set_ports(&plan, 100, 111, excluded, NO_MOST), 9);
+				uint64_t room = tuple_shape(&plan, (enum solution)solution, n, 6,
+				                            5);
+
+				assert_int_equal(room, tuple_room(&plan));
+				check_box(99, 112);
+			}
+		}
+	}
+}
+
+/* Consecutive indexes, as the header orders them: target port fastest, source port slowest. */
+static void test_order(void **state)
+{
+	struct tuple t;
+
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	tuple_set_ports(&plan, 1024, 1033, NULL, NO_MOST);
+	plan.source_count = 3;
+	plan.target_port_count = 2;
+	for (uint64_t i = 0; i < tuple_room(&plan); i++) {
+		t = tuple_at(&plan, i);
+		assert_int_equal(t.target_port, 8090 + i % 2);
+		assert_int_equal(ip_distance(&plan.source_first, &t.source), i / 2 % 3);
+		assert_int_equal(t.source_port, 1024 + i / 6);
+	}
+	/* Disjoint ranges of whole source ports: the workers' share no bind bucket. */
+	assert_int_not_equal(tuple_at(&plan, 5).source_port, tuple_at(&plan, 6).source_port);
+}
+
+static void test_large_plans(void **state)
+{
+	(void)state;
+	memset(excluded, 0, sizeof(excluded));
+	for (uint16_t port = 10240; port < 10340; port = (uint16_t)(port + 3))
+		tuple_port_mark(excluded, port);
+	for (int solution = 0; solution < SOLUTION_COUNT; solution++) {
+		for (size_t i = 0; i < 6; i++) {
+			set_addresses(networks[i].source, networks[i].target, 1);
+			tuple_set_ports(&plan, 10240, 65535, excluded, 50000);
+			uint64_t room = tuple_shape(&plan, (enum solution)solution, 10000000, 60000,
+			                            2048);
+
+			assert_true(room >= 10000000);
+			for (int tries = 0; tries < 100000; tries++) {
+				uint64_t index = tries == 0 ? room - 1 : draw(room);
+				struct tuple t = tuple_at(&plan, index);
+
+				assert_false(tuple_port_is_marked(excluded, t.source_port));
+				assert_true(t.source_port >= 10240);
+				assert_int_equal(tuple_index(&plan, &t), index);
+			}
+		}
+	}
+}
+
+/* All ten million: the way back tells any two tuples apart. */
+static void test_ten_million(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	tuple_set_ports(&plan, 10240, 65535, NULL, 50000);
+	assert_int_equal(tuple_shape(&plan, SOLUTION_IPS, 10000000, 60000, 2048), 10000000);
+	for (uint64_t index = 0; index < 10000000; index++) {
+		struct tuple t = tuple_at(&plan, index);
+
+		if (tuple_index(&plan, &t) != (int64_t)index)
+			fail_msg("index %llu", (unsigned long long)index);
+	}
+}
+
+static void expect_none(struct tuple t)
+{
+	assert_int_equal(tuple_index(&plan, &t), -1);
+}
+
+static void test_strangers(void **state)
+{
+	static const uint16_t hole = 20005;
+
+	(void)state;
+	exclude(&hole, 1);
+	for (size_t i = 0; i < COUNT_OF(networks); i++) {
+		struct tuple inside, t;
+		struct ip other;
+
+		set_addresses(networks[i].source, networks[i].target, networks[i].target_port_low);
+		assert_int_equal(tuple_set_ports(&plan, 20000, 20010, excluded, NO_MOST), 10);
+		plan.source_count = 4;
+		plan.target_port_count = 5;
+		inside = tuple_at(&plan, 123);
+		assert_int_equal(tuple_index(&plan, &inside), 123);
+#define WITH(field, value) (t = inside, t.field = (value), t)
+		expect_none(WITH(source, ip_add(&plan.source_first, 4)));
+		expect_none(WITH(source, ip_add(&plan.source_first, UINT64_MAX)));
+		expect_none(WITH(source, ip_add(&plan.source_first, UINT32_MAX / 2)));
+		expect_none(WITH(target, ip_add(&plan.target, 1)));
+		expect_none(WITH(target, ip_add(&plan.target, UINT64_MAX)));
+		expect_none(WITH(source_port, 0));
+		expect_none(WITH(source_port, hole));
+		expect_none(WITH(source_port, 19999));
+		expect_none(WITH(source_port, 20011));
+		expect_none(WITH(source_port, 65535));
+		expect_none(WITH(target_port, 0));
+		expect_none(WITH(target_port, (uint16_t)(plan.target_port_low - 1)));
+		expect_none(WITH(target_port, (uint16_t)(plan.target_port_low + 5)));
+		/* The same bytes in the other family, and another network above the counted bytes.
+		 */
+		other = inside.source;
+		other.family = other.family == AF_INET ? AF_INET6 : AF_INET;
+		expect_none(WITH(source, other));
+		other = inside.target;
+		other.family = other.family == AF_INET ? AF_INET6 : AF_INET;
+		expect_none(WITH(target, other));
+		other = inside.source;
+		other.bytes[0] ^= 1;
+		expect_none(WITH(source, other));
+#undef WITH
+		assert_int_equal(tuple_index(&plan, &inside), 123);
+	}
+}
+
+/* --- the pool of source ports -------------------------------------------------------------- */
+
+static void expect_pool(uint16_t low, uint16_t high, uint32_t most, uint32_t count)
+{
+	uint32_t position = 0;
+
+	assert_int_equal(tuple_set_ports(&plan, low, high, excluded, most), count);
+	assert_int_equal(plan.port_count, count);
+	for (uint32_t port = 0; port < TUPLE_PORT_BITS; port++) {
+		bool is_in = port >= 1 && port >= low && port <= high && position < most &&
+		             !tuple_port_is_marked(excluded, (uint16_t)port);
+
+		assert_int_equal(plan.position_of[port], is_in ? position + 1 : 0);
+		if (is_in)
+			assert_int_equal(plan.ports[position++], port);
+	}
+	assert_int_equal(position, count);
+}
+
+static void test_pool(void **state)
+{
+	static const uint16_t holes[] = {1, 32768, 32769, 50000, 60999, 61000, 65535};
+
+	(void)state;
+	memset(excluded, 0, sizeof(excluded));
+	expect_pool(32768, 60999, NO_MOST, 28232);
+	expect_pool(0, 65535, NO_MOST, 65535); /* port 0 is none */
+	expect_pool(1, 65535, NO_MOST, 65535);
+	expect_pool(65535, 65535, NO_MOST, 1);
+	expect_pool(0, 0, NO_MOST, 0);
+	expect_pool(2000, 1999, NO_MOST, 0);
+	expect_pool(10240, 65535, 50000, 50000);
+	expect_pool(10240, 65535, 1, 1);
+	expect_pool(10240, 65535, 0, 0);
+	exclude(holes, COUNT_OF(holes));
+	expect_pool(32768, 60999, NO_MOST, 28228);
+	expect_pool(0, 65535, NO_MOST, 65535 - 7);
+	expect_pool(32768, 65535, 3, 3);
+	expect_pool(65535, 65535, NO_MOST, 0);
+	memset(excluded, 0xff, sizeof(excluded));
+	expect_pool(1, 65535, NO_MOST, 0);
+	assert_int_equal(tuple_set_ports(&plan, 1, 65535, NULL, NO_MOST), 65535);
+}
+
+static void test_port_bits(void **state)
+{
+	(void)state;
+	memset(excluded, 0, sizeof(excluded));
+	for (uint32_t port = 0; port < TUPLE_PORT_BITS; port += 7)
+		tuple_port_mark(excluded, (uint16_t)port);
+	for (uint32_t port = 0; port < TUPLE_PORT_BITS; port++)
+		assert_true(tuple_port_is_marked(excluded, (uint16_t)port) == (port % 7 == 0));
+}
+
+/* --- how many IPs and ports ---------------------------------------------------------------- */
+
+static void expect_shape(enum solution solution, uint64_t n, uint32_t sources_most,
+                         uint32_t ports_most, uint32_t sources, uint32_t ports)
+{
+	uint64_t room = tuple_shape(&plan, solution, n, sources_most, ports_most);
+
+	assert_int_equal(plan.source_count, sources);
+	assert_int_equal(plan.target_port_count, ports);
+	assert_int_equal(room, (uint64_t)plan.port_count * sources * ports);
+	assert_int_equal(room, tuple_room(&plan));
+}
+
+static void test_shape(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	tuple_set_ports(&plan, 10240, 65535, NULL, 50000);
+	expect_shape(SOLUTION_IPS, 1000000, 60000, 2048, 20, 1);
+	expect_shape(SOLUTION_IPS, 1000001, 60000, 2048, 21, 1);
+	expect_shape(SOLUTION_IPS, 10000000, 60000, 2048, 200, 1);
+	expect_shape(SOLUTION_IPS, 10000000, 100, 2048, 100, 1);
+	expect_shape(SOLUTION_IPS, 1, 60000, 2048, 1, 1);
+	expect_shape(SOLUTION_IPS, 19, 60000, 2048, 19, 1);
+	expect_shape(SOLUTION_IPS, 20, 60000, 2048, 20, 1);
+	expect_shape(SOLUTION_IPS, 21, 60000, 2048, 20, 1);
+	expect_shape(SOLUTION_IPS, 1000, 1, 2048, 1, 1);
+	expect_shape(SOLUTION_PORTS, 1000000, 60000, 2048, 1, 30);
+	expect_shape(SOLUTION_PORTS, 1500000, 60000, 2048, 1, 30);
+	expect_shape(SOLUTION_PORTS, 1500001, 60000, 2048, 1, 31);
+	expect_shape(SOLUTION_PORTS, 1500001, 60000, 30, 1, 30);
+	expect_shape(SOLUTION_PORTS, 7, 60000, 2048, 1, 7);
+	expect_shape(SOLUTION_MIXED, 1000000, 60000, 2048, 20, 30);
+	expect_shape(SOLUTION_MIXED, 30000000, 60000, 2048, 20, 30);
+	expect_shape(SOLUTION_MIXED, 1000, 4, 3, 4, 3);
+	assert_int_equal(tuple_shape(&plan, SOLUTION_MIXED, 7, 60000, 2048), 7 * 7 * 50000);
+	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 30000001, 60000, 2048) >= 30000001);
+	assert_int_equal(tuple_shape(&plan, SOLUTION_IPS, 0, 60000, 2048), 0);
+	tuple_set_ports(&plan, 10240, 10239, NULL, NO_MOST);
+	for (int solution = 0; solution < SOLUTION_COUNT; solution++)
+		assert_int_equal(tuple_shape(&plan, (enum solution)solution, 5, 60000, 2048), 0);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What holds of every shape, and that the one-sided solutions fall short only at what is given. */
+static void test_shape_bounds(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	for (int tries = 0; tries < 20000; tries++) {
+		enum solution solution = (enum solution)draw(SOLUTION_COUNT);
+		uint64_t n = 1 + draw(UINT64_C(1) << (1 + draw(29)));
+		uint32_t sources_most = (uint32_t)(1 + draw(tries % 2 == 0 ? 60000 : 30));
+		uint32_t ports_most = (uint32_t)(1 + draw(tries % 3 == 0 ? 2048 : 40));
+
+		if (tries % 16 == 0)
+			tuple_set_ports(&plan, 10240, (uint16_t)(10240 + draw(55000)), NULL, 50000);
+		uint64_t room = tuple_shape(&plan, solution, n, sources_most, ports_most);
+		uint64_t needed = (n + plan.port_count - 1) / plan.port_count;
+
+		assert_int_equal(room, tuple_room(&plan));
+		assert_in_range(plan.source_count, 1, sources_most);
+		assert_in_range(plan.target_port_count, 1, ports_most);
+		assert_true(plan.source_count <= n && plan.target_port_count <= n);
+		assert_true(plan.source_count <= larger(needed, 20));
+		assert_true(plan.target_port_count <= larger(needed, 30));
+		if (solution == SOLUTION_IPS) {
+			assert_int_equal(plan.target_port_count, 1);
+			assert_true(room >= n || plan.source_count == sources_most);
+		}
+		if (solution == SOLUTION_PORTS) {
+			assert_int_equal(plan.source_count, 1);
+			assert_true(room >= n || plan.target_port_count == ports_most);
+		}
+	}
+}
+
+/* "More where n needs more ... at most what is given": also where source IPs are few and server
+ * ports are not, as on ::1. */
+static void test_shape_mixed_needs_ports(void **state)
+{
+	(void)state;
+	set_addresses("::1", "::1", 8090);
+	tuple_set_ports(&plan, 32768, 60999, NULL, 50000);
+	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 800000, 1, 2048) >= 800000);
+	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 1000000, 1, 2048) >= 1000000);
+	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 10000000, 10, 2048) >= 10000000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_small_plans),
+		cmocka_unit_test(test_small_solutions),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_large_plans),
+		cmocka_unit_test(test_ten_million),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_port_bits),
+		cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_shape_bounds),
+		cmocka_unit_test(test_shape_mixed_needs_ports),
+	};
+
+	return cmocka_run_group_tests_name("unit_tuple", tests, NULL, NULL);
+}
