@@ -19,8 +19,8 @@ static const struct {
 static void usage(FILE *to)
 {
 	fprintf(to, "megaconn " MEGACONN_VERSION
-		    ": opens, holds, proves and measures TCP connections by the million\n\n"
-		    "usage: megaconn COMMAND [options]\n\n");
+	            ": opens, holds, proves and measures TCP connections by the million\n\n"
+	            "usage: megaconn COMMAND [options]\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fprintf(to, "\n'megaconn COMMAND --help' says more; try 'megaconn lab -n 100k'\n");

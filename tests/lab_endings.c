@@ -1,5 +1,5 @@
-/* Labs that end otherwise: workers and supervisors killed, interrupts once and twice. Whatever ends a run,
- * it says so, and nothing is left behind. */
+/* Labs that end otherwise: workers and supervisors killed, interrupts once and twice. Whatever ends
+ * a run, it says so, and nothing is left behind. */
 #include "trial.h"
 
 #include <signal.h>
@@ -72,8 +72,8 @@ static void server_worker_killed(void **state)
 
 static void server_worker_killed_in_ramp(void **state)
 {
-	const char *const args[] = {"-n",     "6000",	   "--rate", "2k/s", "--hold", "0",
-				    "--timeout", "500ms", "--retries", "1", NULL};
+	const char *const args[] = {"-n",        "6000",  "--rate",    "2k/s", "--hold", "0",
+	                            "--timeout", "500ms", "--retries", "1",    NULL};
 	struct trial trial;
 	int64_t alloc = trial_tcp_alloc();
 
@@ -150,8 +150,8 @@ static void interrupted_in_ramp(void **state)
 	trial_wait(&trial, 30);
 	trial_assert_code(&trial, 130);
 	assert_int_equal(trial_number(&trial, "established.client") +
-				 trial_number(&trial, "not_tried"),
-			 100000);
+	                         trial_number(&trial, "not_tried"),
+	                 100000);
 	trial_assert_nothing_left(alloc);
 	trial_end(&trial);
 }

@@ -1,4 +1,5 @@
-/* Wrong input: each gets exit code 2 and one clear line that says what would be right; nothing is started. */
+/* Wrong input: each gets exit code 2 and one clear line that says what would be right; nothing is
+ * started. */
 #include "trial.h"
 
 #include <stdio.h>
@@ -54,7 +55,7 @@ static void one_line_and_exit_2(void **state)
 		if (trial.code != 2 || !strstr(trial.err, wrong[i].says) ||
 		    strchr(trial.err, '\n') != strrchr(trial.err, '\n') || trial.out[0] != '\0')
 			fail_msg("'%s %s': exit code %d, said: %s%s", args[0],
-				 args[1] ? args[1] : "", trial.code, trial.err, trial.out);
+			         args[1] ? args[1] : "", trial.code, trial.err, trial.out);
 		assert_null(trial.result);
 		trial_end(&trial);
 	}

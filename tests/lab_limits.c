@@ -246,7 +246,7 @@ static bool make_cgroup(const char *limit_bytes, const char **limit_file)
 
 	*limit_file = is_v1 ? "memory.limit_in_bytes" : "memory.max";
 	snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/%smegaconn-test-%d",
-		 is_v1 ? "memory/" : "", getpid());
+	         is_v1 ? "memory/" : "", getpid());
 	return mkdir(cgroup, 0755) == 0 && write_cgroup(*limit_file, limit_bytes);
 }
 
@@ -259,7 +259,7 @@ static void enter_cgroup(void)
 static void small_cgroup_is_the_wall(void **state)
 {
 	const char *const args[] = {"-n", "200k", "--reserve", "64MiB", NULL};
-	const char *limit_file;
+	const char *limit_file = NULL;
 	struct trial trial;
 
 	(void)state;
@@ -277,9 +277,9 @@ static void small_cgroup_is_the_wall(void **state)
 /* The guard: memory that was there at the start goes while the ramp runs. */
 static void guard_stops_the_ramp(void **state)
 {
-	const char *const args[] = {"-n",   "40k", "--reserve", "200MiB", "--rate",
-				    "5k/s", "--hold", "0",	      NULL};
-	const char *limit_file;
+	const char *const args[] = {"-n",   "40k",    "--reserve", "200MiB", "--rate",
+	                            "5k/s", "--hold", "0",         NULL};
+	const char *limit_file = NULL;
 	struct trial trial;
 
 	(void)state;
@@ -309,9 +309,9 @@ static void guard_stops_the_ramp(void **state)
 
 static void listen_queue_overflows(void **state)
 {
-	const char *const args[] = {"-n",	 "2000", "--hold",    "0", "--workers", "1",
-				    "--backlog", "16",	 "--timeout", "1s", "--retries", "0",
-				    "--rate",	 "2k/s", NULL};
+	const char *const args[] = {"-n",        "2000",      "--hold", "0",         "--workers",
+	                            "1",         "--backlog", "16",     "--timeout", "1s",
+	                            "--retries", "0",         "--rate", "2k/s",      NULL};
 	struct trial trial;
 
 	(void)state;

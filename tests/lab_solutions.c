@@ -1,5 +1,5 @@
-/* Labs that pass: every solution over IPv4 and IPv6, in namespaces and on the host's network, and one
- * whose kernel counters are read independently while it holds. */
+/* Labs that pass: every solution over IPv4 and IPv6, in namespaces and on the host's network, and
+ * one whose kernel counters are read independently while it holds. */
 #include "trial.h"
 
 #include <errno.h>
@@ -68,8 +68,8 @@ static void mixed_ipv6(void **state)
 static void on_hosts_network(void **state)
 {
 	const char *const v4[] = {"-n", "3000", "--hold", "0", "--no-netns", NULL};
-	const char *const v6[] = {"-n",		"3000",	      "--hold", "0", "--no-netns",
-				  "--solution", "2", "--ipv6", NULL};
+	const char *const v6[] = {"-n",         "3000", "--hold", "0", "--no-netns",
+	                          "--solution", "2",    "--ipv6", NULL};
 	struct trial trial;
 
 	(void)state;
@@ -112,8 +112,8 @@ static void without_kernel_features(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
-		const char *const args[] = {"-n",	 "3000",	"--hold", "0",
-					    "--without", missing[i], NULL};
+		const char *const args[] = {"-n",        "3000",     "--hold", "0",
+		                            "--without", missing[i], NULL};
 		struct trial trial;
 
 		trial_run(&trial, NULL, args);
@@ -178,9 +178,12 @@ static void kernel_agrees(void **state)
 	trial_wait_text(&trial, "hold ", 30);
 	pid_t server = trial_find(&trial, "mc-server-0");
 
-	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 5), 5000);  /* ActiveOpens */
-	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 6), 5000);  /* PassiveOpens */
-	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 9), 10000); /* CurrEstab */
+	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 5),
+	                 5000); /* ActiveOpens */
+	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 6),
+	                 5000); /* PassiveOpens */
+	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 9),
+	                 10000); /* CurrEstab */
 	trial_wait(&trial, 30);
 	trial_assert_passed(&trial, 5000);
 	trial_end(&trial);

@@ -23,7 +23,8 @@ static void nap(long ms)
 	nanosleep(&pause, NULL);
 }
 
-static void become_program(const struct trial *trial, trial_prepare prepare, const char *const *args)
+static void become_program(const struct trial *trial, trial_prepare prepare,
+                           const char *const *args)
 {
 	const char *program = getenv("MEGACONN");
 	char *argv[TRIAL_ARGS_MOST + 5];
@@ -56,8 +57,8 @@ void trial_start(struct trial *trial, trial_prepare prepare, const char *const *
 	static unsigned int number;
 
 	memset(trial, 0, sizeof(*trial));
-	snprintf(trial->json_path, sizeof(trial->json_path), "/tmp/megaconn-test-%d-%u.json", getpid(),
-		 number++);
+	snprintf(trial->json_path, sizeof(trial->json_path), "/tmp/megaconn-test-%d-%u.json",
+	         getpid(), number++);
 	trial->err_fd = memfd_create("err", 0);
 	trial->out_fd = memfd_create("out", 0);
 	assert_true(trial->err_fd >= 0 && trial->out_fd >= 0);
@@ -216,7 +217,8 @@ static bool descends_from(pid_t pid, pid_t ancestor)
 	return false;
 }
 
-/* Calls once per process with a name that starts with `prefix`. Returns how many; the last in *found. */
+/* Calls once per process with a name that starts with `prefix`. Returns how many; the last in
+ * *found. */
 static int scan(const char *prefix, pid_t ancestor, pid_t *found)
 {
 	DIR *proc = opendir("/proc");
@@ -259,7 +261,8 @@ static bool has_ended(pid_t pid)
 {
 	siginfo_t info = {.si_pid = 0};
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+	       info.si_pid != 0;
 }
 
 void trial_wait_text(struct trial *trial, const char *text, unsigned int seconds)
@@ -300,7 +303,7 @@ void trial_assert_nothing_left(int64_t alloc)
 		nap(10);
 	}
 	fail_msg("after 5 s: %d workers, %lld sockets more than before", trial_count_workers(),
-		 (long long)(trial_tcp_alloc() - alloc));
+	         (long long)(trial_tcp_alloc() - alloc));
 }
 
 bool trial_is_small(void)

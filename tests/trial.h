@@ -1,17 +1,18 @@
-/* trial: what the lab tests share: starting megaconn, reading its result, looking at its processes. */
+/* trial: what the lab tests share: starting megaconn, reading its result, looking at its processes.
+ */
 #pragma once
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define TRIAL_ARGS_MOST 24
+#define TRIAL_ARGS_MOST  24
 #define TRIAL_TEXT_BYTES 16384
 
 /* What is done in the child before it becomes megaconn: limits, user ids, filters. */

@@ -169,9 +169,9 @@ static void test_words(void **state)
 	assert_int_equal(capacity_check(&l, 1000000, &err), -E2BIG);
 	assert_string_equal(
 		err.text,
-		"1,000,000 connections do not fit; the wall is memory: 8.0 GiB left less a reserve of "
-		"512.0 MiB, at 8,450 bytes a connection with both its ends; the largest N that fits is "
-		"953,025: free memory, lower --reserve, or use a machine with more");
+		"1,000,000 connections do not fit; the wall is memory: 8.0 GiB left less a reserve "
+		"of 512.0 MiB, at 8,450 bytes a connection with both its ends; the largest N that "
+		"fits is 953,025: free memory, lower --reserve, or use a machine with more");
 	l = roomy();
 	l.process_most = 512000;
 	l.workers_most = 4;

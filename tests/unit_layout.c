@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define PAGE        4096U
+#define PAGE        UINT64_C(4096)
 #define SPARE       24U
 
 static const uint64_t nofiles[] = {
@@ -51,8 +51,10 @@ static bool is_power_of_two(uint32_t value)
 
 static void check_promises(const struct demand *d, const struct layout *l)
 {
-	if (l->rings == 0 || l->usable == 0 || l->usable > l->slots)
+	if (l->rings == 0 || l->usable == 0 || l->usable > l->slots) {
 		wrong(d, l, "an empty ring");
+		return;
+	}
 	if ((uint64_t)l->rings * l->usable < d->connections)
 		wrong(d, l, "too few slots");
 	if (2 * (uint64_t)l->rings + d->listeners + SPARE > d->nofile)
@@ -68,8 +70,7 @@ static void check_promises(const struct demand *d, const struct layout *l)
 	if (l->locked_bytes > d->memlock_bytes)
 		wrong(d, l, "too much locked memory");
 	/* Submissions, queues and buffers: whole pages each. */
-	if (l->locked_bytes % (PAGE * (uint64_t)l->rings) != 0 ||
-	    l->locked_bytes < 3 * PAGE * (uint64_t)l->rings)
+	if (l->locked_bytes % (PAGE * l->rings) != 0 || l->locked_bytes < 3 * PAGE * l->rings)
 		wrong(d, l, "locked memory is not counted in pages of three regions");
 	if (l->locked_bytes / l->rings < l->sq_entries * 64ULL + l->cq_entries * 16ULL)
 		wrong(d, l, "locked memory is less than the queues");

@@ -142,7 +142,7 @@ static void test_difference(void **state)
 /* Processes that mark neighbouring bits at the same time lose none. */
 static void test_shared_bytes(void **state)
 {
-	const uint32_t n = 400000;
+	const uint32_t n = 4000000;
 	struct shm *shm = make(n);
 	int status;
 
@@ -152,11 +152,14 @@ static void test_shared_bytes(void **state)
 
 		assert_true(pid >= 0);
 		if (pid == 0) {
+			while (shm_get(shm->phase) != PHASE_PROVE)
+				; /* until all are here */
 			for (uint32_t i = m; i < n; i += MARKERS)
 				shm_prove(shm, ROLE_SERVER, 0, i);
 			_exit(0);
 		}
 	}
+	shm_set(shm->phase, PHASE_PROVE);
 	for (uint32_t m = 0; m < MARKERS; m++) {
 		assert_true(wait(&status) > 0);
 		assert_int_equal(status, 0);

@@ -7,25 +7,30 @@
 static const struct {
 	const char *name, *advice;
 } causes[] = {
-	[CAUSE_REFUSED] = {"refused", "nothing listens at the target: start the server, check its port"},
-	[CAUSE_TIMEOUT] = {"timeout", "no answer in time: the server is too slow or packets are lost; "
-				      "lower --rate or raise --timeout"},
-	[CAUSE_LISTEN_OVERFLOW] = {"listen_overflow",
-				   "the server's listen queue was full: raise net.core.somaxconn and "
-				   "the server's backlog, or lower --rate"},
+	[CAUSE_REFUSED] = {"refused",
+                           "nothing listens at the target: start the server, check its port"},
+	[CAUSE_TIMEOUT] = {"timeout",
+                           "no answer in time: the server is too slow or packets are lost; "
+                           "lower --rate or raise --timeout"},
+	[CAUSE_LISTEN_OVERFLOW] =
+		{"listen_overflow",
+                 "the server's listen queue was full: raise net.core.somaxconn and "
+                 "the server's backlog, or lower --rate"},
 	[CAUSE_NO_PORT] = {"no_port", "the source address and port are taken: add source IPs or "
-				      "server ports, or choose other --ports"},
+                                      "server ports, or choose other --ports"},
 	[CAUSE_NO_DESCRIPTOR] = {"no_descriptor", "out of descriptors: raise fs.file-max, or the "
-						  "limit of open files (ulimit -n)"},
+                                                  "limit of open files (ulimit -n)"},
 	[CAUSE_NO_MEMORY] = {"no_memory", "the kernel had no memory for it: use fewer connections"},
 	[CAUSE_RESET] = {"reset", "the other end sent RST: it, or something between, gave up"},
 	[CAUSE_CLOSED] = {"closed", "the other end closed it (FIN)"},
-	[CAUSE_MISMATCH] = {"mismatched", "what came back is not what was sent: the server does not "
-					  "echo, or something between changes data"},
+	[CAUSE_MISMATCH] = {"mismatched",
+                            "what came back is not what was sent: the server does not "
+                            "echo, or something between changes data"},
 	[CAUSE_UNREACHABLE] = {"unreachable", "no route to the target: check addresses and links"},
 	[CAUSE_FORBIDDEN] = {"forbidden", "a firewall or a permission forbids it"},
-	[CAUSE_WORKER_DIED] = {"worker_died", "the process that held it ended: see the kernel's log "
-					      "for an OOM kill"},
+	[CAUSE_WORKER_DIED] = {"worker_died",
+                               "the process that held it ended: see the kernel's log "
+                               "for an OOM kill"},
 	[CAUSE_OTHER] = {"other", "an error without a name here; run with strace to see it"},
 };
 static_assert(sizeof(causes) / sizeof(causes[0]) == CAUSE_COUNT, "each cause has its words");

@@ -14,7 +14,7 @@ uint64_t clock_now_ns(void)
 void clock_sleep_ns(uint64_t duration_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(duration_ns / NS_PER_S),
-			      .tv_nsec = (long)(duration_ns % NS_PER_S)};
+	                      .tv_nsec = (long)(duration_ns % NS_PER_S)};
 
 	nanosleep(&ts, NULL);
 }

@@ -11,7 +11,7 @@ struct live {
 	uint64_t opened; /* connected so far; in a proof: proved so far */
 	uint64_t rate_per_s;
 	uint64_t failed, failed_by_cause[CAUSE_COUNT];
-	uint64_t eta_ns;		      /* UINT64_MAX: unknown */
+	uint64_t eta_ns;                      /* UINT64_MAX: unknown */
 	uint64_t kernel_bytes_per_connection; /* 0: not known yet    */
-	uint64_t memory_left_bytes;	      /* 0: not known yet    */
+	uint64_t memory_left_bytes;           /* 0: not known yet    */
 };

@@ -1,12 +1,13 @@
-/* map: pages are taken lazily by the kernel, so a table that is mapped large costs what is touched. */
+/* map: pages are taken lazily by the kernel, so a table that is mapped large costs what is touched.
+ */
 #include "base/map.h"
 
 #include <sys/mman.h>
 
 static void *map(size_t bytes, int flags)
 {
-	void *at = mmap(NULL, bytes > 0 ? bytes : 1, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_NORESERVE,
-			-1, 0);
+	void *at = mmap(NULL, bytes > 0 ? bytes : 1, PROT_READ | PROT_WRITE,
+	                flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }

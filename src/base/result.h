@@ -1,4 +1,5 @@
-/* result: what a run leaves: filled by run/, drawn by out/. Schema megaconn.result/1 (docs/result.md).
+/* result: what a run leaves: filled by run/, drawn by out/. Schema megaconn.result/1
+ * (docs/result.md).
  *
  * It lies in memory that supervisor and director share, so it has no pointers. */
 #pragma once
@@ -8,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RESULT_UNKNOWN UINT64_MAX /* could not be observed: null in JSON */
-#define RESULT_SLABS_MAX 24
+#define RESULT_UNKNOWN       UINT64_MAX /* could not be observed: null in JSON */
+#define RESULT_UNKNOWN_BYTES INT64_MIN  /* the same for a difference of bytes */
+#define RESULT_SLABS_MAX     24
 
 enum verdict {
 	VERDICT_FAIL, /* also what is left where nobody came to set it */
@@ -32,7 +34,7 @@ enum {
 struct result_proof {
 	uint64_t sent, echoed, mismatched;
 	uint64_t server_echoed; /* how many indexes the server saw                             */
-	uint64_t differing;	/* indexes that only one of the two sides counts as proved     */
+	uint64_t differing;     /* indexes that only one of the two sides counts as proved     */
 	uint64_t duration_ns;
 	bool done;
 };
@@ -71,7 +73,8 @@ struct result {
 	struct result_proof proved_ramp, proved;
 	struct {
 		uint64_t ramp_ns, rate_per_s, hold_ns, teardown_ns;
-		uint64_t connect_p50_ns, connect_p90_ns, connect_p99_ns, connect_p999_ns, connect_max_ns;
+		uint64_t connect_p50_ns, connect_p90_ns, connect_p99_ns, connect_p999_ns,
+			connect_max_ns;
 		uint64_t ramp_cpu_ns; /* of all workers, user and system */
 	} timing;
 	uint64_t listen_overflows; /* TcpExt ListenOverflows during the run */
@@ -82,3 +85,9 @@ struct result {
 		uint64_t memory_bytes, nofile_hard;
 	} host;
 };
+
+/* A result of which nothing is known yet: what was not observed stays RESULT_UNKNOWN. */
+void result_init(struct result *result);
+
+/* All that the connections cost; RESULT_UNKNOWN_BYTES where a part of it is unknown. */
+int64_t result_bytes(const struct result_memory *memory);

@@ -38,7 +38,7 @@ bool token_parse(const uint8_t in[TOKEN_BYTES], uint32_t *index, unsigned int *r
 }
 
 bool token_gather(uint8_t *have, uint8_t part[TOKEN_BYTES], const uint8_t **data, size_t *len,
-		  uint8_t token[TOKEN_BYTES])
+                  uint8_t token[TOKEN_BYTES])
 {
 	size_t missing = (size_t)(TOKEN_BYTES - *have);
 	size_t taken = *len < missing ? *len : missing;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOKEN_BYTES 16
+#define TOKEN_BYTES  16
 #define TOKEN_ROUNDS 2
 
 /* Writes the token of `index` for round 0 or 1 under the run's key. */
@@ -21,7 +21,8 @@ void token_make(uint8_t out[TOKEN_BYTES], uint64_t key, uint32_t index, unsigned
 /* Takes a token apart. False where it is none. The nonce is not checked: only the client has to. */
 bool token_parse(const uint8_t in[TOKEN_BYTES], uint32_t *index, unsigned int *round);
 
-/* Gathers a token from pieces. `have` (how many bytes `part` holds) and `part` belong to the stream.
- * Takes bytes from *data and moves it on; true each time a token is whole, in `token`; false when the data is used up. */
+/* Gathers a token from pieces. `have` (how many bytes `part` holds) and `part` belong to the
+ * stream. Takes bytes from *data and moves it on; true each time a token is whole, in `token`;
+ * false when the data is used up. */
 bool token_gather(uint8_t *have, uint8_t part[TOKEN_BYTES], const uint8_t **data, size_t *len,
-		  uint8_t token[TOKEN_BYTES]);
+                  uint8_t token[TOKEN_BYTES]);

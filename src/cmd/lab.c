@@ -29,32 +29,32 @@ static const char *const features[] = {"none", "bind", "defer", "bind+defer", NU
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(lab.n), 1, 0, NULL, "N",
-	 "how many connections (default 1M)"},
+         "how many connections (default 1M)"},
 	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
-	 "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
+         "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
 	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E", "auto or uring (io_uring)"},
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
-	 "who the clients are: auto or sockets (kernel sockets)"},
+         "who the clients are: auto or sockets (kernel sockets)"},
 	{"rate", 'r', OPT_RATE, AT(lab.rate_per_s), 1, 0, NULL, "R",
-	 "connections a second, all workers together (default: as fast as it goes)"},
+         "connections a second, all workers together (default: as fast as it goes)"},
 	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
-	 "how long they are held between the two proofs (default 10s)"},
+         "how long they are held between the two proofs (default 10s)"},
 	{"timeout", 0, OPT_DURATION, AT(lab.timeout_ns), NS_PER_MS, 3600 * NS_PER_S, NULL, "T",
-	 "of a connect and of an echo (default 5s)"},
+         "of a connect and of an echo (default 5s)"},
 	{"retries", 0, OPT_COUNT, AT(lab.retries), 0, 100, NULL, "N",
-	 "further tries of a connect that failed (default 3)"},
+         "further tries of a connect that failed (default 3)"},
 	{"ipv6", '6', OPT_FLAG, AT(lab.ipv6), 0, 0, NULL, NULL, "IPv6 in place of IPv4"},
 	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI", "source ports of each source IP"},
 	{"workers", 'w', OPT_COUNT, AT(lab.workers), 1, 64, NULL, "N",
-	 "processes of each side (default: one a CPU, more where one cannot hold its share)"},
+         "processes of each side (default: one a CPU, more where one cannot hold its share)"},
 	{"backlog", 0, OPT_COUNT, AT(lab.backlog), 1, 65535, NULL, "N",
-	 "length of the listen queues (default 65535)"},
+         "length of the listen queues (default 65535)"},
 	{"reserve", 0, OPT_SIZE, AT(lab.reserve_bytes), 1, 0, NULL, "SIZE",
-	 "memory the ramp leaves free (default 5 % or 512 MiB, whichever is more)"},
+         "memory the ramp leaves free (default 5 % or 512 MiB, whichever is more)"},
 	{"no-netns", 0, OPT_FLAG, AT(lab.no_netns), 0, 0, NULL, NULL,
-	 "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
+         "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
 	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
-	 "do without a kernel feature: bind, defer, bind+defer"},
+         "do without a kernel feature: bind, defer, bind+defer"},
 	{"json", 'j', OPT_TEXT, AT(json), 0, 0, NULL, "FILE", "write the result (- for stdout)"},
 	{"quiet", 'q', OPT_FLAG, AT(quiet), 0, 0, NULL, NULL, "no live line, no summary"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
@@ -62,7 +62,7 @@ static const struct opt options[] = {
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
-					 ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
+                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
 
 static void print_help(void)
 {
@@ -83,7 +83,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		return failed;
 	if (operands < argc)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
-			       argv[operands]);
+		               argv[operands]);
 	c->lab.solution = (enum solution)c->solution;
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
@@ -112,7 +112,8 @@ static int report(const struct command *c, const struct result *result, int argc
 	} else if (!c->quiet) {
 		summary_print(c->json && strcmp(c->json, "-") == 0 ? stderr : stdout, result);
 	}
-	if (c->json && result->exit_code != EXIT_USAGE && json_write(c->json, result, argc, argv, &err) != 0) {
+	if (c->json && result->exit_code != EXIT_USAGE &&
+	    json_write(c->json, result, argc, argv, &err) != 0) {
 		err_print(&err);
 		return result->exit_code == EXIT_PASS ? EXIT_FAILED : result->exit_code;
 	}
@@ -124,9 +125,9 @@ int cmd_lab(int argc, char **argv)
 	static struct result result;
 	struct command c = {
 		.lab = {.n = 1000000,
-			.hold_ns = 10 * NS_PER_S,
-			.timeout_ns = 5 * NS_PER_S,
-			.retries = 3},
+	                .hold_ns = 10 * NS_PER_S,
+	                .timeout_ns = 5 * NS_PER_S,
+	                .retries = 3},
 	};
 	struct err err = {""};
 	struct progress progress;

@@ -11,10 +11,11 @@
  *   open          send, receive (clients), close       close -> free
  *
  * Every operation only queues work; poll does it, many in one system call, and returns what came of
- * it as events. An event's tag is (operation 8, generation 24, index 32): the generation changes each
- * time an index becomes free, and events of an earlier life of an index are dropped by the engine,
- * so that the caller never sees a completion of something it closed before it polled. (Events of one
- * poll are a batch: after a close, what remains in the batch for that index is to be ignored.)
+ * it as events. An event's tag is (operation 8, generation 24, index 32): the generation changes
+ * each time an index becomes free, and events of an earlier life of an index are dropped by the
+ * engine, so that the caller never sees a completion of something it closed before it polled.
+ * (Events of one poll are a batch: after a close, what remains in the batch for that index is to be
+ * ignored.)
  *
  * Receiving needs no buffer per connection. A server's connections are armed for good when they are
  * accepted; a client asks with receive, which yields one RECEIVED event. RECEIVED carries data that
@@ -34,10 +35,11 @@
 #define ENGINE_SEND_MAX 128 /* bytes of one send; engines copy them */
 
 enum engine_op {
-	ENGINE_ACCEPTED = 1, /* server: index is open; <0: accepting met an errno, it goes on later */
-	ENGINE_CONNECTED,    /* client: 0, or why not; index is free again where it failed           */
-	ENGINE_RECEIVED,     /* data, 0 for FIN, or a negative errno                                 */
-	ENGINE_SENT,         /* how many bytes, or a negative errno                                  */
+	ENGINE_ACCEPTED =
+		1,        /* server: index is open; <0: accepting met an errno, it goes on later */
+	ENGINE_CONNECTED, /* client: 0, or why not; index is free again where it failed           */
+	ENGINE_RECEIVED,  /* data, 0 for FIN, or a negative errno                                 */
+	ENGINE_SENT,      /* how many bytes, or a negative errno                                  */
 	ENGINE_OP_COUNT
 };
 
@@ -45,7 +47,7 @@ enum engine_close {
 	ENGINE_CLOSE_FIN,   /* in order                                                        */
 	ENGINE_CLOSE_RESET, /* by RST, without TIME_WAIT; in order where that cannot be had    */
 	ENGINE_CLOSE_SILENT /* without a word to the peer, which is ours and does the same:
-			     * takes CAP_NET_ADMIN in the network's user namespace; else by FIN */
+	                     * takes CAP_NET_ADMIN in the network's user namespace; else by FIN */
 };
 
 struct engine_event {
@@ -77,16 +79,16 @@ static inline uint32_t engine_tag_index(uint64_t tag)
 }
 
 /* Features an engine may use where the kernel has them; a set bit forbids one (for tests). */
-#define ENGINE_WITHOUT_BIND 1U	/* io_uring's own bind (6.11)           */
+#define ENGINE_WITHOUT_BIND  1U /* io_uring's own bind (6.11)           */
 #define ENGINE_WITHOUT_DEFER 2U /* io_uring's deferred task work (6.1)  */
 
 struct engine_config {
-	uint32_t connections;	/* most that are open at once                                  */
-	uint32_t listeners;	/* how many listening sockets will be given; 0 for a client    */
-	uint64_t nofile;	/* the descriptor limit of this process                        */
+	uint32_t connections;   /* most that are open at once                                  */
+	uint32_t listeners;     /* how many listening sockets will be given; 0 for a client    */
+	uint64_t nofile;        /* the descriptor limit of this process                        */
 	uint64_t memlock_bytes; /* what this engine may lock; UINT64_MAX where nothing bounds it */
-	uint32_t without;	/* ENGINE_WITHOUT_...                                          */
-	int wake_fd;		/* an eventfd: a write to it ends a sleeping poll              */
+	uint32_t without;       /* ENGINE_WITHOUT_...                                          */
+	int wake_fd;            /* an eventfd: a write to it ends a sleeping poll              */
 };
 
 struct engine;
@@ -95,7 +97,7 @@ struct engine_ops {
 	const char *name;
 	int (*listen)(struct engine *e, int fd);
 	void (*connect)(struct engine *e, uint32_t index, const struct sockaddr *source,
-			const struct sockaddr *target, socklen_t len);
+	                const struct sockaddr *target, socklen_t len);
 	int (*send)(struct engine *e, uint32_t index, const void *data, uint32_t len);
 	void (*receive)(struct engine *e, uint32_t index);
 	void (*close)(struct engine *e, uint32_t index, enum engine_close how);
@@ -110,7 +112,8 @@ struct engine {
 	uint32_t index_end; /* every index is below it (a server chooses them with gaps) */
 };
 
-/* Starts to accept on a listening socket, which the engine owns from now on. 0 or a negative errno. */
+/* Starts to accept on a listening socket, which the engine owns from now on. 0 or a negative errno.
+ */
 static inline int engine_listen(struct engine *e, int fd)
 {
 	return e->ops->listen(e, fd);
@@ -119,7 +122,7 @@ static inline int engine_listen(struct engine *e, int fd)
 /* Starts to connect `index` (free) from `source`, address and port, to `target`. The addresses may
  * go when this returns. One CONNECTED event follows, unless it is closed before. */
 static inline void engine_connect(struct engine *e, uint32_t index, const struct sockaddr *source,
-				  const struct sockaddr *target, socklen_t len)
+                                  const struct sockaddr *target, socklen_t len)
 {
 	e->ops->connect(e, index, source, target, len);
 }
@@ -144,10 +147,10 @@ static inline void engine_close(struct engine *e, uint32_t index, enum engine_cl
 }
 
 /* Does what was queued, and returns up to `max` (> 0) events, at once where there are some. Sleeps
- * until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: for ever) otherwise; may return 0 early, and does where
- * wake_fd was written. A negative errno is the end of this engine. */
+ * until deadline_ns (CLOCK_MONOTONIC; UINT64_MAX: for ever) otherwise; may return 0 early, and does
+ * where wake_fd was written. A negative errno is the end of this engine. */
 static inline int engine_poll(struct engine *e, struct engine_event *events, int max,
-			      uint64_t deadline_ns)
+                              uint64_t deadline_ns)
 {
 	return e->ops->poll(e, events, max, deadline_ns);
 }

@@ -4,12 +4,12 @@
 
 #include <errno.h>
 
-#define PAGE_BYTES 4096U
-#define SLOTS_MAX 32768U     /* larger tables save nothing, and cost more to grow into     */
-#define SQ_ENTRIES_MAX 512U
-#define SQ_ENTRIES_MIN 4U
-#define CQ_PER_SQ 4U	     /* an entry of the queue may yield several completions        */
-#define SPARE_DESCRIPTORS 24 /* standard streams, epoll, control, libraries, /proc readers */
+#define PAGE_BYTES           4096U
+#define SLOTS_MAX            32768U /* larger tables save nothing, and cost more to grow into     */
+#define SQ_ENTRIES_MAX       512U
+#define SQ_ENTRIES_MIN       4U
+#define CQ_PER_SQ            4U /* an entry of the queue may yield several completions        */
+#define SPARE_DESCRIPTORS    24 /* standard streams, epoll, control, libraries, /proc readers */
 #define DESCRIPTORS_PER_RING 2U
 
 static uint64_t pages(uint64_t bytes)
@@ -17,8 +17,8 @@ static uint64_t pages(uint64_t bytes)
 	return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
-/* What one ring counts against RLIMIT_MEMLOCK: submission entries of 64 bytes, the queues' heads with
- * completions of 16 and an index array of 4, and a buffer ring of 16 an entry. */
+/* What one ring counts against RLIMIT_MEMLOCK: submission entries of 64 bytes, the queues' heads
+ * with completions of 16 and an index array of 4, and a buffer ring of 16 an entry. */
 static uint64_t ring_bytes(uint32_t sq_entries)
 {
 	uint64_t queues = 320 + (uint64_t)sq_entries * (CQ_PER_SQ * 16 + 4);
@@ -52,7 +52,7 @@ static int ring_shape(uint32_t listeners, uint32_t slots, uint32_t sq_entries, s
 }
 
 int layout_plan(uint32_t connections, uint32_t listeners, uint64_t nofile, uint64_t memlock_bytes,
-		struct layout *out)
+                struct layout *out)
 {
 	uint32_t slots = nofile < SLOTS_MAX ? (uint32_t)nofile : SLOTS_MAX;
 	uint32_t most = rings_most(listeners, nofile);
@@ -64,9 +64,10 @@ int layout_plan(uint32_t connections, uint32_t listeners, uint64_t nofile, uint6
 			continue;
 		if (ring_shape(listeners, slots, sq, out) != 0)
 			continue;
-		uint32_t rings = (uint32_t)(((uint64_t)connections + out->usable - 1) / out->usable);
+		uint32_t rings =
+			(uint32_t)(((uint64_t)connections + out->usable - 1) / out->usable);
 
-		if (rings > most)
+		if (rings == 0 || rings > most)
 			continue;
 		out->rings = rings;
 		out->locked_bytes = rings * ring_bytes(sq);

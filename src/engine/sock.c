@@ -62,7 +62,7 @@ static int fail(const struct sock_listen *how, int code, struct err *err)
 		port = ntohs(in6.sin6_port);
 	}
 	return err_set(err, code, "cannot listen on %s port %u: %s: %s", address, port,
-		       strerror(-code), advice(code));
+	               strerror(-code), advice(code));
 }
 
 int sock_listen(const struct sock_listen *how, struct err *err)

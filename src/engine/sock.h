@@ -11,9 +11,10 @@ struct sock_listen {
 	const struct sockaddr *address;
 	socklen_t address_len;
 	int backlog;
-	int cpu;	       /* prefer connections that arrive on this CPU (SO_INCOMING_CPU); -1: no matter */
-	bool shared;	       /* other workers listen on the same address (SO_REUSEPORT)                     */
-	bool reset_on_close;   /* accepted sockets are closed by RST, without TIME_WAIT (SO_LINGER 0)         */
+	int cpu; /* prefer connections that arrive on this CPU (SO_INCOMING_CPU); -1: no matter */
+	bool shared;         /* other workers listen on the same address (SO_REUSEPORT)	 */
+	bool reset_on_close; /* accepted sockets are closed by RST, without TIME_WAIT (SO_LINGER 0)
+	                      */
 };
 
 /* Returns a listening socket (close-on-exec), or a negative errno with one line in `err` that names

@@ -7,36 +7,36 @@
  * engine holds its connections in as many rings as it takes. Index i lies in ring i / slots, slot
  * i % slots.
  *
- * One word per connection is all that is kept: its generation and four flags. Completions carry a tag
- * (engine.h) in their user data; one whose generation is not the connection's is from an earlier
- * life and is dropped.
+ * One word per connection is all that is kept: its generation and four flags. Completions carry a
+ * tag (engine.h) in their user data; one whose generation is not the connection's is from an
+ * earlier life and is dropped.
  *
  * Connecting is four entries of one submission: socket, SO_REUSEADDR, bind, and connect linked to
- * bind so that a failed bind does not connect from some other port. The first three are silent where they succeed.
- * On loopback the whole handshake runs inside that one system call. Where the kernel has no
- * bind operation (before 6.11), an ordinary socket is bound and moved into the table.
+ * bind so that a failed bind does not connect from some other port. The first three are silent
+ * where they succeed. On loopback the whole handshake runs inside that one system call. Where the
+ * kernel has no bind operation (before 6.11), an ordinary socket is bound and moved into the table.
  *
- * Accepting: one multishot accept per listener, all in the accepting ring. An accept into a full table drops
- * the connection, so before the table can fill (layout.h) the accepts are cancelled and started anew in
- * the next ring with room; until then connections wait in the listen queue.
+ * Accepting: one multishot accept per listener, all in the accepting ring. An accept into a full
+ * table drops the connection, so before the table can fill (layout.h) the accepts are cancelled and
+ * started anew in the next ring with room; until then connections wait in the listen queue.
  *
  * Receiving on a server is armed with a poll, which holds 256 bytes in the kernel and no buffer (a
- * multishot receive holds more than twice that); when it fires, a receive that does not wait takes a
- * buffer from the ring, and the poll is armed anew. It is not a multishot poll: that one would have to be
- * cancelled when the peer closes, and the kernel searches for it in buckets of a hundred. A client's
- * receive waits by itself.
+ * multishot receive holds more than twice that); when it fires, a receive that does not wait takes
+ * a buffer from the ring, and the poll is armed anew. It is not a multishot poll: that one would
+ * have to be cancelled when the peer closes, and the kernel searches for it in buckets of a
+ * hundred. A client's receive waits by itself.
  *
  * With several rings one cannot wait in one of them. While there is work, poll looks at all rings'
- * shared memory and enters the kernel only where there is something to do; before it sleeps it switches
- * the rings' eventfds on, looks once more, and waits in epoll for any of them.
+ * shared memory and enters the kernel only where there is something to do; before it sleeps it
+ * switches the rings' eventfds on, looks once more, and waits in epoll for any of them.
  *
  * Limits: one thread; sends of at most ENGINE_SEND_MAX bytes, SEND_SLOTS of them under way. */
 #include "engine/uring.h"
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "engine/uring_accept.h"
 #include "engine/uring_abi.h"
+#include "engine/uring_accept.h"
 #include "engine/uring_connect.h"
 #include "engine/uring_io.h"
 
@@ -46,18 +46,19 @@
 #include <unistd.h>
 
 #define WAKE_KEY UINT32_MAX
-#define CLOSE_BATCH 64 /* few enough for their sockets to stay in the cache until they are freed */
+#define CLOSE_BATCH                                                                               \
+	64              /* few enough for their sockets to stay in the cache until they are freed \
+	                 */
 #define ENTRIES_MOST 16 /* into the kernel for one ring, before others have their turn */
-
 
 /* Returns how many events (0 or 1) came of a completion. */
 static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
-		    struct engine_event *event)
+                    struct engine_event *event)
 {
 	const uint8_t op = engine_tag_op(cqe->user_data);
 	const uint32_t index = engine_tag_index(cqe->user_data);
 	const bool is_stale = op != OP_SILENT && op != OP_ACCEPT && op != OP_UNMADE &&
-			      engine_tag_generation(cqe->user_data) != generation_of(u, index);
+	                      engine_tag_generation(cqe->user_data) != generation_of(u, index);
 
 	switch ((enum op)op) {
 	case OP_ACCEPT:
@@ -72,8 +73,8 @@ static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *c
 	case OP_SETUP:
 		return is_stale ? 0 : uring_on_connect_failed(u, index, cqe->res, event);
 	case OP_UNMADE:
-		return uring_on_connect_failed(u, index, -(int)engine_tag_generation(cqe->user_data),
-					 event);
+		return uring_on_connect_failed(u, index,
+		                               -(int)engine_tag_generation(cqe->user_data), event);
 	case OP_READY:
 		return is_stale || cqe->res < 0 ? 0 : uring_on_ready(u, index);
 	case OP_SILENT:
@@ -89,11 +90,11 @@ static int turn(struct uring *u, uint32_t number, struct engine_event *events, i
 	unsigned int head, taken = 0;
 	int made = 0;
 
-	/* The kernel runs 20 pieces of waiting work at each entry; a batch of connects makes more. */
+	/* The kernel runs 20 pieces of waiting work at each entry; a batch of connects makes more.
+	 */
 	for (int i = 0; i < ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
 		io_uring_submit_and_get_events(&ring->io);
-	io_uring_for_each_cqe(&ring->io, head, cqe)
-	{
+	io_uring_for_each_cqe (&ring->io, head, cqe) {
 		if (made == max)
 			break;
 		made += dispatch(u, number, cqe, &events[made]);
@@ -141,8 +142,8 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 		deadline_ns = u->accept_again_ns;
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
-	if (!any_ring_wants(u) &&
-	    epoll_wait(u->epoll_fd, woken, 16, timeout_ms(deadline_ns)) < 0 && errno != EINTR)
+	if (!any_ring_wants(u) && epoll_wait(u->epoll_fd, woken, 16, timeout_ms(deadline_ns)) < 0 &&
+	    errno != EINTR)
 		failed = -errno;
 	toggle_eventfds(u, false);
 	return failed;
@@ -256,8 +257,7 @@ static int map_tables(struct uring *u)
 	u->send_data = map_private(URING_SEND_SLOTS * sizeof(*u->send_data));
 	u->send_free = map_private(URING_SEND_SLOTS * sizeof(*u->send_free));
 	u->listeners = map_private(u->config.listeners * sizeof(*u->listeners));
-	if (!u->rings || !u->conns || !u->staged || !u->send_data || !u->send_free ||
-	    !u->listeners)
+	if (!u->rings || !u->conns || !u->staged || !u->send_data || !u->send_free || !u->listeners)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < URING_SEND_SLOTS; i++)
 		u->send_free[i] = (uint16_t)i;
@@ -280,25 +280,26 @@ static int open_rings(struct uring *u, struct err *err)
 static int open_parts(struct uring *u, struct err *err)
 {
 	int failed = layout_plan(u->config.connections, u->config.listeners, u->config.nofile,
-				 u->config.memlock_bytes, &u->layout);
+	                         u->config.memlock_bytes, &u->layout);
 
 	if (failed == -EMFILE)
-		return err_set(err, failed,
-			       "a process with a limit of %llu descriptors cannot hold %u connections: "
-			       "raise it (ulimit -n), or use more workers",
-			       (unsigned long long)u->config.nofile, u->config.connections);
+		return err_set(
+			err, failed,
+			"a process with a limit of %llu descriptors cannot hold %u connections: "
+			"raise it (ulimit -n), or use more workers",
+			(unsigned long long)u->config.nofile, u->config.connections);
 	if (failed != 0)
 		return uring_ring_explain(failed, err);
 	u->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (u->epoll_fd < 0 || map_tables(u) != 0)
 		return err_set(err, -ENOMEM, "no memory for the tables of %u connections",
-			       u->config.connections);
+		               u->config.connections);
 	failed = watch(u, u->config.wake_fd, WAKE_KEY);
 	if (failed == 0)
 		failed = open_rings(u, err);
 	if (failed == 0)
 		u->has_bind = !(u->config.without & ENGINE_WITHOUT_BIND) &&
-			      has_bind_op(&u->rings[0].io);
+		              has_bind_op(&u->rings[0].io);
 	return failed;
 }
 

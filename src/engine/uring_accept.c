@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <poll.h>
 
-#define ACCEPT_AGAIN_NS 100000000ULL /* after an error, so that a wall is not run into at full speed */
-
+#define ACCEPT_AGAIN_NS \
+	100000000ULL /* after an error, so that a wall is not run into at full speed */
 
 static void arm_listener(struct uring *u, uint32_t number)
 {
@@ -79,7 +79,7 @@ void uring_arm_ready(struct uring *u, uint32_t index)
 }
 
 int uring_on_accept(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
-		     struct engine_event *event)
+                    struct engine_event *event)
 {
 	if (!(cqe->flags & IORING_CQE_F_MORE)) {
 		u->listeners[engine_tag_index(cqe->user_data)].armed = false;
@@ -90,7 +90,7 @@ int uring_on_accept(struct uring *u, uint32_t ring, const struct io_uring_cqe *c
 	if (cqe->res < 0) {
 		u->accept_again_ns = clock_now_ns() + ACCEPT_AGAIN_NS;
 		*event = (struct engine_event){.tag = engine_tag(ENGINE_ACCEPTED, 0, UINT32_MAX),
-					       .result = cqe->res};
+		                               .result = cqe->res};
 		return 1;
 	}
 	uint32_t index = ring * u->layout.slots + (uint32_t)cqe->res;

@@ -15,4 +15,4 @@ void uring_arm_ready(struct uring *u, uint32_t index);
 
 /* A completion of an accept in ring number `ring`. Returns how many events it makes. */
 int uring_on_accept(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
-		    struct engine_event *event);
+                    struct engine_event *event);

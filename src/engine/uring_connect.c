@@ -13,20 +13,19 @@ static const int on = 1; /* both are lent to the kernel */
 static const struct linger reset_on_close = {.l_onoff = 1, .l_linger = 0};
 
 /* A setsockopt. `value` must stay. */
-static void queue_option(struct uring *u, uint32_t index, int level, int option,
-			 const void *value, uint32_t len, uint64_t tag)
+static void queue_option(struct uring *u, uint32_t index, int level, int option, const void *value,
+                         uint32_t len, uint64_t tag)
 {
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, slot_of(u, index), NULL, 0,
-			 URING_ABI_SETSOCKOPT_CMD);
+	                 URING_ABI_SETSOCKOPT_CMD);
 	sqe->addr = (uint64_t)option << 32 | (uint32_t)level;
 	sqe->file_index = len; /* the same place as the option's length */
 	sqe->addr3 = (uint64_t)(uintptr_t)value;
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
 	sqe->user_data = tag;
 }
-
 
 static void release(struct uring *u, uint32_t index)
 {
@@ -48,7 +47,7 @@ static void queue_close(struct uring *u, uint32_t index)
 	if (u->conns[index] & CONN_PENDING) {
 		sqe = sqe_on_slot(u, index);
 		io_uring_prep_cancel_fd(sqe, slot_of(u, index),
-					IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
+		                        IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
 		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 		sqe->user_data = engine_tag(OP_SILENT, 0, 0);
 	}
@@ -65,7 +64,7 @@ static void queue_manner(struct uring *u, uint32_t index, enum engine_close how)
 
 	if (how == ENGINE_CLOSE_RESET)
 		queue_option(u, index, SOL_SOCKET, SO_LINGER, &reset_on_close,
-			     sizeof(reset_on_close), tag);
+		             sizeof(reset_on_close), tag);
 	/* A socket under repair goes without a segment (net/ipv4/tcp.c, __tcp_close). */
 	if (how == ENGINE_CLOSE_SILENT)
 		queue_option(u, index, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on), tag);
@@ -83,8 +82,6 @@ void uring_close(struct engine *e, uint32_t index, enum engine_close how)
 	release(u, index);
 }
 
-
-
 void uring_submit_all(struct uring *u)
 {
 	for (uint32_t i = 0; i < u->layout.rings; i++) {
@@ -95,7 +92,7 @@ void uring_submit_all(struct uring *u)
 }
 
 static struct staged *stage(struct uring *u, const struct sockaddr *source,
-			    const struct sockaddr *target, socklen_t len)
+                            const struct sockaddr *target, socklen_t len)
 {
 	if (u->staged_count == URING_STAGED_MAX)
 		uring_submit_all(u);
@@ -113,14 +110,14 @@ static void queue_setup(struct io_uring_sqe *sqe, uint64_t tag)
 }
 
 static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct staged *s,
-				  socklen_t len)
+                                  socklen_t len)
 {
 	const uint64_t tag = tag_of(u, OP_SETUP, index);
 	const int slot = slot_of(u, index);
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	io_uring_prep_socket_direct(sqe, s->source.ss_family, SOCK_STREAM, 0, (unsigned int)slot,
-				    0);
+	                            0);
 	queue_setup(sqe, tag);
 	queue_option(u, index, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on), tag);
 	sqe = sqe_on_slot(u, index);
@@ -152,7 +149,7 @@ static int bind_by_hand(struct uring *u, uint32_t index, const struct staged *s,
 }
 
 void uring_connect(struct engine *e, uint32_t index, const struct sockaddr *source,
-			  const struct sockaddr *target, socklen_t len)
+                   const struct sockaddr *target, socklen_t len)
 {
 	struct uring *u = uring_of(e);
 	struct staged *s = stage(u, source, target, len);

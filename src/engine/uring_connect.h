@@ -5,7 +5,7 @@
 
 /* Operations of the contract. */
 void uring_connect(struct engine *e, uint32_t index, const struct sockaddr *source,
-		   const struct sockaddr *target, socklen_t len);
+                   const struct sockaddr *target, socklen_t len);
 void uring_close(struct engine *e, uint32_t index, enum engine_close how);
 
 /* Submits what is queued in all rings; addresses that were staged may be overwritten then. */

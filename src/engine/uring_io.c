@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 {
 	struct uring *u = uring_of(e);
@@ -19,7 +18,7 @@ int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 
 	memcpy(u->send_data[slot], data, len);
 	io_uring_prep_send(sqe, slot_of(u, index), u->send_data[slot], len,
-			   MSG_NOSIGNAL | MSG_WAITALL);
+	                   MSG_NOSIGNAL | MSG_WAITALL);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	sqe->user_data = engine_tag(OP_SEND, generation, index);
 	return 0;
@@ -42,7 +41,7 @@ static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	io_uring_prep_recv(sqe, slot_of(u, index), NULL, 0,
-			   op == OP_RECEIVE_NOW ? MSG_DONTWAIT : 0);
+	                   op == OP_RECEIVE_NOW ? MSG_DONTWAIT : 0);
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	sqe->buf_group = URING_BUFFER_GROUP;
 	sqe->user_data = tag_of(u, op, index);
@@ -65,7 +64,7 @@ int uring_on_ready(struct uring *u, uint32_t index)
 }
 
 int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
-		      struct engine_event *event)
+                     struct engine_event *event)
 {
 	const uint8_t op = engine_tag_op(cqe->user_data);
 	const uint32_t index = engine_tag_index(cqe->user_data);
@@ -89,7 +88,8 @@ int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *
 	*event = (struct engine_event){
 		.tag = tag_of(u, ENGINE_RECEIVED, index),
 		.result = cqe->res,
-		.data = has_buffer ? u->rings[ring].buffers + (size_t)buffer * ENGINE_SEND_MAX : NULL,
+		.data = has_buffer ? u->rings[ring].buffers + (size_t)buffer * ENGINE_SEND_MAX
+	                           : NULL,
 	};
 	return 1;
 }

@@ -7,8 +7,9 @@
 int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len);
 void uring_receive(struct engine *e, uint32_t index);
 
-/* Completions. They return how many events they make; `ring` is the number of the ring they are of. */
+/* Completions. They return how many events they make; `ring` is the number of the ring they are of.
+ */
 int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine_event *event);
 int uring_on_ready(struct uring *u, uint32_t index);
 int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
-		     struct engine_event *event);
+                     struct engine_event *event);

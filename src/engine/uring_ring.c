@@ -2,7 +2,8 @@
  *
  * Task work is deferred to when we ask for it (IORING_SETUP_DEFER_TASKRUN, 6.1) or, before that, at
  * least not forced by interrupts (COOP_TASKRUN, 5.19). Both announce waiting work in the
- * submission queue's flags (TASKRUN_FLAG), so that an idle ring is recognised without a system call.
+ * submission queue's flags (TASKRUN_FLAG), so that an idle ring is recognised without a system
+ * call.
  *
  * With DEFER_TASKRUN the ring's own descriptor does not wake an epoll set; its eventfd does. */
 #include "engine/uring_ring.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define MEMLOCK_WAIT_TRIES 40
-#define MEMLOCK_WAIT_NS 50000000L
+#define MEMLOCK_WAIT_NS    50000000L
 
 int uring_ring_explain(int code, struct err *err)
 {
@@ -26,17 +27,18 @@ int uring_ring_explain(int code, struct err *err)
 	case -EPERM:
 	case -EACCES:
 		return err_set(err, code,
-			       "io_uring is forbidden here (kernel.io_uring_disabled, or a "
-			       "container's seccomp profile): allow it");
+		               "io_uring is forbidden here (kernel.io_uring_disabled, or a "
+		               "container's seccomp profile): allow it");
 	case -ENOMEM:
 		return err_set(err, code,
-			       "no locked memory left for io_uring's rings: raise the limit "
-			       "(ulimit -l), or wait until an ended run has given its share back");
+		               "no locked memory left for io_uring's rings: raise the limit "
+		               "(ulimit -l), or wait until an ended run has given its share back");
 	case -EINVAL:
 	case -EOPNOTSUPP:
-		return err_set(err, -EOPNOTSUPP,
-			       "this kernel's io_uring lacks direct descriptors, multishot accept or "
-			       "buffer rings: Linux 5.19 or newer is needed");
+		return err_set(
+			err, -EOPNOTSUPP,
+			"this kernel's io_uring lacks direct descriptors, multishot accept or "
+			"buffer rings: Linux 5.19 or newer is needed");
 	default:
 		return err_set(err, code, "cannot set up io_uring: %s", strerror(-code));
 	}
@@ -46,7 +48,7 @@ int uring_ring_explain(int code, struct err *err)
 static int setup(struct io_uring *io, const struct layout *layout, uint32_t without)
 {
 	const unsigned int base = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
-				  IORING_SETUP_TASKRUN_FLAG;
+	                          IORING_SETUP_TASKRUN_FLAG;
 	struct io_uring_params deferred = {
 		.flags = base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 		.cq_entries = layout->cq_entries,
@@ -114,7 +116,7 @@ static int add_event_fd(struct uring_ring *ring)
 }
 
 int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t without,
-		    struct err *err)
+                    struct err *err)
 {
 	int failed;
 
@@ -189,8 +191,8 @@ void uring_ring_take_back(struct uring_ring *ring, uint32_t buffer_count)
 		uint16_t number = ring->lent[i];
 
 		io_uring_buf_ring_add(ring->buffer_ring,
-				      ring->buffers + (size_t)number * ENGINE_SEND_MAX,
-				      ENGINE_SEND_MAX, number, mask, (int)i);
+		                      ring->buffers + (size_t)number * ENGINE_SEND_MAX,
+		                      ENGINE_SEND_MAX, number, mask, (int)i);
 	}
 	if (ring->lent_count > 0)
 		io_uring_buf_ring_advance(ring->buffer_ring, (int)ring->lent_count);

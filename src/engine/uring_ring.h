@@ -15,18 +15,18 @@
 struct uring_ring {
 	struct io_uring io;
 	struct io_uring_buf_ring *buffer_ring;
-	char *buffers;	 /* sq_entries of ENGINE_SEND_MAX bytes: where received data lies      */
-	uint16_t *lent;	 /* numbers of the buffers that the caller has until the next poll     */
+	char *buffers;  /* sq_entries of ENGINE_SEND_MAX bytes: where received data lies      */
+	uint16_t *lent; /* numbers of the buffers that the caller has until the next poll     */
 	uint32_t lent_count;
-	uint32_t used;	 /* connections in its table                                           */
-	int event_fd;	 /* told of completions, but only while we sleep                       */
+	uint32_t used; /* connections in its table                                           */
+	int event_fd;  /* told of completions, but only while we sleep                       */
 	bool open;
 };
 
 /* Opens a ring with an empty table of layout->slots. `without` as in engine_config. Returns 0 or a
  * negative errno with one line in `err`. */
 int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t without,
-		    struct err *err);
+                    struct err *err);
 void uring_ring_shut(struct uring_ring *ring, const struct layout *layout);
 
 /* The next free submission entry; submits what is queued where the queue is full. */

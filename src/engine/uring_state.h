@@ -14,20 +14,20 @@
 /* What user_data's operation means here; beyond the contract's own operations. */
 enum op {
 	OP_SILENT = ENGINE_OP_COUNT, /* nobody waits for it                              */
-	OP_ACCEPT,		     /* index: the listener                              */
-	OP_SETUP,		     /* socket, option or bind of a connect: only errors */
-	OP_UNMADE,		     /* a connect that failed by hand: generation: errno */
+	OP_ACCEPT,                   /* index: the listener                              */
+	OP_SETUP,                    /* socket, option or bind of a connect: only errors */
+	OP_UNMADE,                   /* a connect that failed by hand: generation: errno */
 	OP_CONNECT,
-	OP_READY,	 /* the armed poll fired                             */
-	OP_RECEIVE,	 /* a receive that waits                             */
-	OP_RECEIVE_NOW,	 /* a receive that does not                          */
-	OP_SEND		 /* generation: send slot 12, generation 12          */
+	OP_READY,       /* the armed poll fired                             */
+	OP_RECEIVE,     /* a receive that waits                             */
+	OP_RECEIVE_NOW, /* a receive that does not                          */
+	OP_SEND         /* generation: send slot 12, generation 12          */
 };
 
 /* A connection's word: generation in the upper 24 bits, flags below. */
 enum {
-	CONN_USED = 1,	  /* the slot holds or will hold a socket          */
-	CONN_ARMED = 2,	  /* a poll is on it                               */
+	CONN_USED = 1,    /* the slot holds or will hold a socket          */
+	CONN_ARMED = 2,   /* a poll is on it                               */
 	CONN_PENDING = 4, /* a connect or a waiting receive is on it       */
 	CONN_FLAGS = 0xff
 };
@@ -60,9 +60,9 @@ struct uring {
 
 	struct listener *listeners;
 	uint32_t listener_count;
-	uint32_t listener_armed; /* how many of them are */
-	uint32_t accept_ring;	 /* where accepted connections go */
-	bool accept_moving;	 /* accepts are being cancelled to go to another ring */
+	uint32_t listener_armed;  /* how many of them are */
+	uint32_t accept_ring;     /* where accepted connections go */
+	bool accept_moving;       /* accepts are being cancelled to go to another ring */
 	uint64_t accept_again_ns; /* not before, after an error; 0: at once */
 };
 

@@ -55,7 +55,7 @@ static void put_port_filter(struct nlmsghdr *request, uint16_t low, uint16_t hig
 }
 
 static int send_request(const struct dump *d, int family, uint16_t low, uint16_t high,
-			uint32_t state_mask)
+                        uint32_t state_mask)
 {
 	_Alignas(8) char buffer[256];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -134,9 +134,9 @@ static int run_dump(struct dump *d, int family, uint16_t low, uint16_t high, uin
 }
 
 static int dump_sockets(int family, uint16_t low, uint16_t high, uint32_t state_mask,
-			visit_fn visit, void *context)
+                        visit_fn visit, void *context)
 {
-	struct dump d = { .seq = 1, .visit = visit, .context = context };
+	struct dump d = {.seq = 1, .visit = visit, .context = context};
 	int result;
 
 	d.socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
@@ -157,7 +157,7 @@ static void count_socket(const struct inet_diag_msg *msg, void *context)
 }
 
 int diag_count(int family, uint16_t low, uint16_t high, uint32_t state_mask,
-	       struct diag_counts *out)
+               struct diag_counts *out)
 {
 	memset(out, 0, sizeof(*out));
 	if ((family != AF_INET && family != AF_INET6) || low > high)

@@ -22,11 +22,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PATH_BYTES 1024
-#define LEVELS_MAX 32
-#define CPUS_MAX 8192
-#define V1_NO_LIMIT (UINT64_C(1) << 62) /* v1 says LONG_MAX, rounded down to pages */
-#define CAP_IPC_LOCK_BIT 14 /* linux/capability.h */
+#define PATH_BYTES        1024
+#define LEVELS_MAX        32
+#define CPUS_MAX          8192
+#define V1_NO_LIMIT       (UINT64_C(1) << 62) /* v1 says LONG_MAX, rounded down to pages */
+#define CAP_IPC_LOCK_BIT  14                  /* linux/capability.h */
 #define CAP_SYS_ADMIN_BIT 21
 
 struct level {
@@ -46,8 +46,8 @@ struct mount {
 };
 
 /* File names by version, from 1. */
-static const char *const limit_names[] = { NULL, "memory.limit_in_bytes", "memory.max" };
-static const char *const usage_names[] = { NULL, "memory.usage_in_bytes", "memory.current" };
+static const char *const limit_names[] = {NULL, "memory.limit_in_bytes", "memory.max"};
+static const char *const usage_names[] = {NULL, "memory.usage_in_bytes", "memory.current"};
 
 static char mounts_text[256 * 1024];
 static char small_text[16 * 1024]; /* memory.stat, /proc/self/cgroup, /proc/self/status */
@@ -147,7 +147,7 @@ static bool copy_unescaped(const char *from, char *to, size_t size)
 		if (from[0] == '\\' && is_octal(from[1]) && is_octal(from[2]) &&
 		    is_octal(from[3])) {
 			to[at++] = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
-					  (from[3] - '0'));
+			                  (from[3] - '0'));
 			from += 4;
 		} else {
 			to[at++] = *from++;
@@ -173,13 +173,13 @@ static bool parse_mount(char *line, int version, struct mount *out)
 	}
 	do {
 		word = take_word(&line);
-	} while (word && strcmp(word, "-"));
+	} while (word && strcmp(word, "-") != 0);
 	type = take_word(&line);
 	word = take_word(&line);
 	options = take_word(&line);
 	if (!root || !point || !type || !word || !options)
 		return false;
-	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup"))
+	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0)
 		return false;
 	if (version == 1 && !list_has(options, strlen(options), "memory"))
 		return false;
@@ -195,8 +195,8 @@ static const char *below_root(const struct mount *m, const char *path)
 	if (!strncmp(path, "/..", 3))
 		return NULL; /* outside of our cgroup namespace */
 	if (!strcmp(m->root, "/"))
-		return strcmp(path, "/") ? path : "";
-	if (strncmp(path, m->root, len) || (path[len] && path[len] != '/'))
+		return strcmp(path, "/") != 0 ? path : "";
+	if (strncmp(path, m->root, len) != 0 || (path[len] && path[len] != '/'))
 		return NULL;
 	return path + len;
 }
@@ -391,7 +391,7 @@ static bool in_first_user_namespace(void)
 {
 	const char *at = small_text;
 	char *next;
-	static const unsigned long long whole[] = { 0, 0, 4294967295 };
+	static const unsigned long long whole[] = {0, 0, 4294967295};
 	size_t i;
 
 	if (probe_read_file("/proc/self/uid_map", small_text, sizeof(small_text)) <= 0)

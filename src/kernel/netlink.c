@@ -22,9 +22,9 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define BATCH_MAX 32
-#define MESSAGE_BYTES 128 /* more than any request here takes */
-#define ROUTE_TRIES 2000  /* a millisecond apart */
+#define BATCH_MAX     32
+#define MESSAGE_BYTES 128  /* more than any request here takes */
+#define ROUTE_TRIES   2000 /* a millisecond apart */
 
 struct channel {
 	struct mnl_socket *socket;
@@ -39,7 +39,7 @@ typedef int (*answer_fn)(const struct nlmsghdr *msg, void *context);
 
 static int channel_open(struct channel *c)
 {
-	const struct timeval patience = { .tv_sec = 5 };
+	const struct timeval patience = {.tv_sec = 5};
 	int result = 0;
 
 	c->seq = 1;
@@ -48,7 +48,7 @@ static int channel_open(struct channel *c)
 		return -errno;
 	if (mnl_socket_bind(c->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    setsockopt(mnl_socket_get_fd(c->socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
-		       sizeof(patience)) < 0) {
+	               sizeof(patience)) < 0) {
 		result = -errno;
 		mnl_socket_close(c->socket);
 	}
@@ -88,7 +88,7 @@ static int receive(struct channel *c, unsigned int first, answer_fn answer, void
 
 /* Sends `bytes` of requests, the last `count` messages made, and takes as many answers. */
 static int exchange(struct channel *c, size_t bytes, uint32_t count, answer_fn answer,
-		    void *context)
+                    void *context)
 {
 	unsigned int first = c->seq - count;
 	uint32_t taken = 0;
@@ -168,7 +168,7 @@ static size_t ip_bytes(const struct ip *ip)
 static size_t put_add_address(struct channel *c, size_t at, unsigned int link, const struct ip *ip)
 {
 	struct nlmsghdr *msg = new_request(c, at, RTM_NEWADDR,
-					   NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	                                   NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
 
 	body->ifa_family = ip->family;
@@ -182,7 +182,7 @@ static size_t put_add_address(struct channel *c, size_t at, unsigned int link, c
 }
 
 static int add_batch(struct channel *c, unsigned int link, const struct ip *first, uint32_t from,
-		     uint32_t count)
+                     uint32_t count)
 {
 	size_t at = 0;
 	uint32_t i;
@@ -222,7 +222,7 @@ static int take_route(const struct nlmsghdr *msg, void *context)
 }
 
 static int count_local_routes(struct channel *c, const struct ip *first, uint32_t from,
-			      uint32_t count, uint32_t *local)
+                              uint32_t count, uint32_t *local)
 {
 	size_t at = 0;
 	uint32_t i;
@@ -238,9 +238,9 @@ static int count_local_routes(struct channel *c, const struct ip *first, uint32_
 
 /* Waits for one batch; *tries is what is left of the patience with all of them. */
 static int await_routes(struct channel *c, const struct ip *first, uint32_t from, uint32_t count,
-			uint32_t *tries)
+                        uint32_t *tries)
 {
-	const struct timespec millisecond = { .tv_nsec = 1000000 };
+	const struct timespec millisecond = {.tv_nsec = 1000000};
 	uint32_t local;
 	int result;
 

@@ -1,15 +1,15 @@
 /* netns: unshare(2) in a child, and a second child that is pid 1 there.
  *
- * Two network namespaces are nested: net.ipv4.tcp_child_ehash_entries is read from the namespace that
- * creates (net/ipv4/tcp_ipv4.c, tcp_set_hashinfo), so the outer one is made only to hold that
+ * Two network namespaces are nested: net.ipv4.tcp_child_ehash_entries is read from the namespace
+ * that creates (net/ipv4/tcp_ipv4.c, tcp_set_hashinfo), so the outer one is made only to hold that
  * setting, and the host's is not touched. The outer one is gone when the inner one is.
  *
- * Between the caller and pid 1 stands the holder. It waits for pid 1 to end, and for the lifeline to:
- * then the caller is gone, and pid 1 has a while to close in order, which for a million sockets
- * is much faster than what the kernel does for a killed process (its sockets are then freed one after
- * the other by a single kernel thread). Should the holder be killed too, PR_SET_PDEATHSIG ends pid 1,
- * and with it everything in the pid namespace. PR_SET_PDEATHSIG is set after unshare, since a change
- * of credentials clears it. */
+ * Between the caller and pid 1 stands the holder. It waits for pid 1 to end, and for the lifeline
+ * to: then the caller is gone, and pid 1 has a while to close in order, which for a million sockets
+ * is much faster than what the kernel does for a killed process (its sockets are then freed one
+ * after the other by a single kernel thread). Should the holder be killed too, PR_SET_PDEATHSIG
+ * ends pid 1, and with it everything in the pid namespace. PR_SET_PDEATHSIG is set after unshare,
+ * since a change of credentials clears it. */
 #include "kernel/netns.h"
 
 #include "base/clock.h"
@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define EXIT_NO_NAMESPACES 125
-#define HASH_ENTRIES_MOST (1U << 24)
+#define HASH_ENTRIES_MOST  (1U << 24)
 
 static int write_file(const char *path, const char *text)
 {
@@ -104,7 +104,7 @@ static int enter(enum netns_kind kind, uint64_t hash_entries, const char **step)
 static int fail(struct err *err, int code, const char *step)
 {
 	err_set(err, code, "cannot make a private network namespace (%s: %s)", step,
-		strerror(-code));
+	        strerror(-code));
 	return EXIT_NO_NAMESPACES;
 }
 

@@ -18,18 +18,18 @@ enum netns_kind netns_probe(struct err *why);
 
 struct netns_child {
 	enum netns_kind kind;
-	uint64_t hash_entries;	   /* of its TCP hash, at least, where the kernel can (6.1); 0: as is */
-	const int *lifeline;	   /* a pipe: the caller keeps the writing end, the child reads       */
-	int (*inside)(void *arg);  /* what runs in there; its result is the exit code                 */
+	uint64_t hash_entries; /* of its TCP hash, at least, where the kernel can (6.1); 0: as is */
+	const int *lifeline;   /* a pipe: the caller keeps the writing end, the child reads       */
+	int (*inside)(void *arg); /* what runs in there; its result is the exit code */
 	void *arg;
-	struct err *err;	   /* in shared memory: why the namespaces could not be set up        */
+	struct err *err; /* in shared memory: why the namespaces could not be set up        */
 };
 
 /* Forks a child that runs `inside`. With namespaces it is the first process of its pid namespace,
  * so that everything it forks ends with it, and the loopback link of its network is up.
  *
  * When the caller is gone, however it ended, the lifeline ends: `inside` reads that, and has
- * NETNS_GRACE_NS to end by itself; then it is killed. Returns the pid to wait for, or a negative errno. A child that
- * cannot set its namespaces up exits with 125. */
+ * NETNS_GRACE_NS to end by itself; then it is killed. Returns the pid to wait for, or a negative
+ * errno. A child that cannot set its namespaces up exits with 125. */
 #define NETNS_GRACE_NS 10000000000ULL
 pid_t netns_spawn(const struct netns_child *child);

@@ -33,7 +33,7 @@ static char file_text[256 * 1024];
 
 static struct span span_of(const char *text, size_t len)
 {
-	struct span s = { text, text };
+	struct span s = {text, text};
 
 	if (len)
 		s.end = text + len;
@@ -110,7 +110,7 @@ static bool next_number(struct span *rest, uint64_t *out)
 
 /* Stores the value where the table has the name. */
 static bool set_field(const struct field *fields, size_t count, const struct span *name,
-		      uint64_t value, void *out)
+                      uint64_t value, void *out)
 {
 	size_t i;
 
@@ -124,8 +124,8 @@ static bool set_field(const struct field *fields, size_t count, const struct spa
 }
 
 /* Lines of "Name:   123 kB". Returns how many of the fields were found. */
-static size_t parse_kb_lines(const char *text, size_t len, const struct field *fields,
-			     size_t count, void *out)
+static size_t parse_kb_lines(const char *text, size_t len, const struct field *fields, size_t count,
+                             void *out)
 {
 	struct span rest = span_of(text, len), line, name, unit;
 	uint64_t value;
@@ -144,20 +144,20 @@ static size_t parse_kb_lines(const char *text, size_t len, const struct field *f
 #define F(s, member) offsetof(struct s, member)
 
 static const struct field meminfo_fields[] = {
-	{ "MemTotal:", F(probe_meminfo, total_bytes) },
-	{ "MemFree:", F(probe_meminfo, free_bytes) },
-	{ "MemAvailable:", F(probe_meminfo, available_bytes) },
-	{ "Active(file):", F(probe_meminfo, active_file_bytes) },
-	{ "Inactive(file):", F(probe_meminfo, inactive_file_bytes) },
-	{ "Shmem:", F(probe_meminfo, shmem_bytes) },
-	{ "Dirty:", F(probe_meminfo, dirty_bytes) },
-	{ "Slab:", F(probe_meminfo, slab_bytes) },
-	{ "SReclaimable:", F(probe_meminfo, slab_reclaimable_bytes) },
-	{ "SUnreclaim:", F(probe_meminfo, slab_unreclaim_bytes) },
-	{ "KernelStack:", F(probe_meminfo, kernel_stack_bytes) },
-	{ "PageTables:", F(probe_meminfo, page_tables_bytes) },
-	{ "VmallocUsed:", F(probe_meminfo, vmalloc_used_bytes) },
-	{ "Percpu:", F(probe_meminfo, percpu_bytes) },
+	{"MemTotal:", F(probe_meminfo, total_bytes)},
+	{"MemFree:", F(probe_meminfo, free_bytes)},
+	{"MemAvailable:", F(probe_meminfo, available_bytes)},
+	{"Active(file):", F(probe_meminfo, active_file_bytes)},
+	{"Inactive(file):", F(probe_meminfo, inactive_file_bytes)},
+	{"Shmem:", F(probe_meminfo, shmem_bytes)},
+	{"Dirty:", F(probe_meminfo, dirty_bytes)},
+	{"Slab:", F(probe_meminfo, slab_bytes)},
+	{"SReclaimable:", F(probe_meminfo, slab_reclaimable_bytes)},
+	{"SUnreclaim:", F(probe_meminfo, slab_unreclaim_bytes)},
+	{"KernelStack:", F(probe_meminfo, kernel_stack_bytes)},
+	{"PageTables:", F(probe_meminfo, page_tables_bytes)},
+	{"VmallocUsed:", F(probe_meminfo, vmalloc_used_bytes)},
+	{"Percpu:", F(probe_meminfo, percpu_bytes)},
 };
 
 int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out)
@@ -196,7 +196,7 @@ uint64_t probe_memory_left_bytes(const struct probe_meminfo *m)
 	if (m->free_bytes == PROBE_UNKNOWN)
 		return PROBE_UNKNOWN;
 	if (__builtin_add_overflow(known_or_0(m->active_file_bytes),
-				   known_or_0(m->inactive_file_bytes), &cache))
+	                           known_or_0(m->inactive_file_bytes), &cache))
 		return PROBE_UNKNOWN;
 	cache = cache > dirty ? cache - dirty : 0;
 	if (__builtin_add_overflow(m->free_bytes, cache, &left) ||
@@ -258,7 +258,7 @@ static bool is_slabinfo_2(struct span line)
 }
 
 int probe_parse_slabinfo(const char *text, size_t len, uint64_t page_bytes,
-			 struct probe_slabinfo *out)
+                         struct probe_slabinfo *out)
 {
 	struct span rest = span_of(text, len), line;
 
@@ -284,13 +284,13 @@ const struct probe_slab *probe_find_slab(const struct probe_slabinfo *s, const c
 }
 
 static const struct field sockstat_tcp_fields[] = {
-	{ "inuse", F(probe_sockstat, tcp_inuse) },   { "orphan", F(probe_sockstat, tcp_orphan) },
-	{ "tw", F(probe_sockstat, tcp_tw) },         { "alloc", F(probe_sockstat, tcp_alloc) },
-	{ "mem", F(probe_sockstat, tcp_mem_pages) },
+	{"inuse", F(probe_sockstat, tcp_inuse)},   {"orphan", F(probe_sockstat, tcp_orphan)},
+	{"tw", F(probe_sockstat, tcp_tw)},         {"alloc", F(probe_sockstat, tcp_alloc)},
+	{"mem", F(probe_sockstat, tcp_mem_pages)},
 };
 
 static const struct field sockstat_tcp6_fields[] = {
-	{ "inuse", F(probe_sockstat, tcp6_inuse) },
+	{"inuse", F(probe_sockstat, tcp6_inuse)},
 };
 
 /* "name value name value ..." */
@@ -317,39 +317,39 @@ int probe_parse_sockstat(const char *text, size_t len, struct probe_sockstat *ou
 			continue;
 		if (span_is(&prefix, "TCP:"))
 			found += parse_couples(line, sockstat_tcp_fields,
-					       COUNT_OF(sockstat_tcp_fields), out);
+			                       COUNT_OF(sockstat_tcp_fields), out);
 		else if (span_is(&prefix, "TCP6:"))
 			found += parse_couples(line, sockstat_tcp6_fields,
-					       COUNT_OF(sockstat_tcp6_fields), out);
+			                       COUNT_OF(sockstat_tcp6_fields), out);
 	}
 	return found ? 0 : -EINVAL;
 }
 
 static const struct field tcp_fields[] = {
-	{ "ActiveOpens", F(probe_tcp, active_opens) },
-	{ "PassiveOpens", F(probe_tcp, passive_opens) },
-	{ "AttemptFails", F(probe_tcp, attempt_fails) },
-	{ "EstabResets", F(probe_tcp, estab_resets) },
-	{ "CurrEstab", F(probe_tcp, curr_estab) },
-	{ "RetransSegs", F(probe_tcp, retrans_segs) },
-	{ "OutRsts", F(probe_tcp, out_rsts) },
+	{"ActiveOpens", F(probe_tcp, active_opens)},
+	{"PassiveOpens", F(probe_tcp, passive_opens)},
+	{"AttemptFails", F(probe_tcp, attempt_fails)},
+	{"EstabResets", F(probe_tcp, estab_resets)},
+	{"CurrEstab", F(probe_tcp, curr_estab)},
+	{"RetransSegs", F(probe_tcp, retrans_segs)},
+	{"OutRsts", F(probe_tcp, out_rsts)},
 };
 
 static const struct field tcp_ext_fields[] = {
-	{ "ListenOverflows", F(probe_tcp, listen_overflows) },
-	{ "ListenDrops", F(probe_tcp, listen_drops) },
-	{ "SyncookiesSent", F(probe_tcp, syncookies_sent) },
-	{ "TCPTimeouts", F(probe_tcp, timeouts) },
-	{ "TCPAbortOnTimeout", F(probe_tcp, abort_on_timeout) },
-	{ "TCPAbortOnMemory", F(probe_tcp, abort_on_memory) },
-	{ "TCPReqQFullDrop", F(probe_tcp, req_q_full_drop) },
-	{ "TCPReqQFullDoCookies", F(probe_tcp, req_q_full_do_cookies) },
-	{ "TCPBacklogDrop", F(probe_tcp, backlog_drop) },
+	{"ListenOverflows", F(probe_tcp, listen_overflows)},
+	{"ListenDrops", F(probe_tcp, listen_drops)},
+	{"SyncookiesSent", F(probe_tcp, syncookies_sent)},
+	{"TCPTimeouts", F(probe_tcp, timeouts)},
+	{"TCPAbortOnTimeout", F(probe_tcp, abort_on_timeout)},
+	{"TCPAbortOnMemory", F(probe_tcp, abort_on_memory)},
+	{"TCPReqQFullDrop", F(probe_tcp, req_q_full_drop)},
+	{"TCPReqQFullDoCookies", F(probe_tcp, req_q_full_do_cookies)},
+	{"TCPBacklogDrop", F(probe_tcp, backlog_drop)},
 };
 
 /* The n-th word of one line names the n-th of the other; either may be shorter. */
 static size_t parse_columns(struct span names, struct span values, const struct field *fields,
-			    size_t count, void *out)
+                            size_t count, void *out)
 {
 	struct span name, word;
 	uint64_t value;
@@ -369,7 +369,8 @@ static bool next_values(struct span *rest, const struct span *prefix, struct spa
 
 	if (!next_line(&ahead, &line) || !next_word(&line, &word))
 		return false;
-	if (span_len(&word) != span_len(prefix) || memcmp(word.at, prefix->at, span_len(&word)))
+	if (span_len(&word) != span_len(prefix) ||
+	    memcmp(word.at, prefix->at, span_len(&word)) != 0)
 		return false;
 	*values = line;
 	*rest = ahead;
@@ -386,10 +387,10 @@ int probe_parse_tcp(const char *text, size_t len, struct probe_tcp *out)
 			continue;
 		if (span_is(&prefix, "Tcp:"))
 			found += parse_columns(names, values, tcp_fields, COUNT_OF(tcp_fields),
-					       out);
+			                       out);
 		else if (span_is(&prefix, "TcpExt:"))
 			found += parse_columns(names, values, tcp_ext_fields,
-					       COUNT_OF(tcp_ext_fields), out);
+			                       COUNT_OF(tcp_ext_fields), out);
 	}
 	return found ? 0 : -EINVAL;
 }
@@ -400,10 +401,10 @@ struct smaps_raw {
 };
 
 static const struct field smaps_fields[] = {
-	{ "Rss:", F(smaps_raw, rss) },
-	{ "Pss:", F(smaps_raw, pss) },
-	{ "Private_Clean:", F(smaps_raw, private_clean) },
-	{ "Private_Dirty:", F(smaps_raw, private_dirty) },
+	{"Rss:", F(smaps_raw, rss)},
+	{"Pss:", F(smaps_raw, pss)},
+	{"Private_Clean:", F(smaps_raw, private_clean)},
+	{"Private_Dirty:", F(smaps_raw, private_dirty)},
 };
 
 int probe_parse_smaps(const char *text, size_t len, struct probe_smaps *out)

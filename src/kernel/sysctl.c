@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOT "/proc/sys/"
-#define PATH_BYTES 256
+#define ROOT         "/proc/sys/"
+#define PATH_BYTES   256
 #define NUMBER_BYTES 128
 
 /* The longest list of reserved ports is every second port: 32,768 times "12345,". */

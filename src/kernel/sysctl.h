@@ -4,8 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads the setting's text without its trailing newline. Returns its length or a negative errno (-ENOENT: this kernel has it not; -ENOBUFS: longer than
- * `size`). A slash in a name is a dot in the path ("net.ipv4.conf.eth0/1.forwarding"). */
+/* Reads the setting's text without its trailing newline. Returns its length or a negative errno
+ * (-ENOENT: this kernel has it not; -ENOBUFS: longer than `size`). A slash in a name is a dot in
+ * the path ("net.ipv4.conf.eth0/1.forwarding"). */
 long sysctl_get(const char *name, char *value, size_t size);
 
 /* Reads a setting's first number. */
@@ -20,6 +21,7 @@ int sysctl_raise_u64(const char *name, uint64_t value);
 /* "net.ipv4.ip_local_port_range" as two numbers. */
 int sysctl_port_range(uint16_t *low, uint16_t *high);
 
-/* Marks in `ports` (65,536 bits) what net.ipv4.ip_local_reserved_ports lists ("8080,9000-9010"); the parser is pure and returns -EINVAL for other forms. */
+/* Marks in `ports` (65,536 bits) what net.ipv4.ip_local_reserved_ports lists ("8080,9000-9010");
+ * the parser is pure and returns -EINVAL for other forms. */
 int sysctl_parse_ports(const char *text, uint8_t ports[8192]);
 int sysctl_reserved_ports(uint8_t ports[8192]);

@@ -8,7 +8,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define PART_ENDING ".part"
 
 static const char *const verdict_names[] = {
 	[VERDICT_FAIL] = "fail",
@@ -22,9 +25,14 @@ static json_t *number(uint64_t value)
 	return value == RESULT_UNKNOWN ? json_null() : json_integer((json_int_t)value);
 }
 
+static json_t *word(const char *text)
+{
+	return text[0] == '\0' ? json_null() : json_string(text);
+}
+
 static json_t *seconds(uint64_t duration_ns)
 {
-	return json_real((double)duration_ns / 1e9);
+	return duration_ns == RESULT_UNKNOWN ? json_null() : json_real((double)duration_ns / 1e9);
 }
 
 static json_t *by_cause(const uint64_t *counts)
@@ -48,9 +56,9 @@ static json_t *proof(const struct result_proof *p)
 	if (!p->done)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(p->sent), "echoed",
-			 number(p->echoed), "mismatched", number(p->mismatched), "server_echoed",
-			 number(p->server_echoed), "differing", number(p->differing), "seconds",
-			 seconds(p->duration_ns));
+	                 number(p->echoed), "mismatched", number(p->mismatched), "server_echoed",
+	                 number(p->server_echoed), "differing", number(p->differing), "seconds",
+	                 seconds(p->duration_ns));
 }
 
 static json_t *timing(const struct result *r)
@@ -61,15 +69,15 @@ static json_t *timing(const struct result *r)
 		number(r->timing.connect_p999_ns), "max", number(r->timing.connect_max_ns));
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "ramp_s", seconds(r->timing.ramp_ns),
-			 "rate_per_s", number(r->timing.rate_per_s), "connect_ns", connect,
-			 "ramp_cpu_s", seconds(r->timing.ramp_cpu_ns), "hold_s",
-			 seconds(r->timing.hold_ns), "teardown_s", seconds(r->timing.teardown_ns));
+	                 "rate_per_s", number(r->timing.rate_per_s), "connect_ns", connect,
+	                 "ramp_cpu_s", seconds(r->timing.ramp_cpu_ns), "hold_s",
+	                 seconds(r->timing.hold_ns), "teardown_s", seconds(r->timing.teardown_ns));
 }
 
 /* A share of `bytes`, one decimal. */
 static json_t *per_connection(const struct result_memory *m, int64_t bytes)
 {
-	if (m->connections == 0)
+	if (m->connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
 		return json_null();
 	int64_t tenths = bytes * 10 / (int64_t)m->connections;
 
@@ -85,25 +93,25 @@ static json_t *slabs(const struct result_memory *m)
 	for (uint32_t i = 0; i < m->slab_count; i++) {
 		const struct result_slab *s = &m->slabs[i];
 
-		json_array_append_new(
-			array, json_pack("{s:s, s:I, s:I, s:o}", "name", s->name, "objects",
-					 (json_int_t)s->objects, "bytes", (json_int_t)s->bytes,
-					 "bytes_per_connection", per_connection(m, s->bytes)));
+		json_array_append_new(array, json_pack("{s:s, s:I, s:I, s:o}", "name", s->name,
+		                                       "objects", (json_int_t)s->objects, "bytes",
+		                                       (json_int_t)s->bytes, "bytes_per_connection",
+		                                       per_connection(m, s->bytes)));
 	}
 	return array;
 }
 
 static json_t *memory(const struct result_memory *m)
 {
-	int64_t all = m->kernel_bytes + m->server_user_bytes + m->client_user_bytes;
+	int64_t all = result_bytes(m);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "bytes_per_connection",
-			 per_connection(m, all), "kernel_bytes_per_connection",
-			 per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
-			 per_connection(m, m->server_user_bytes),
-			 "client_user_bytes_per_connection", per_connection(m, m->client_user_bytes),
-			 "residual_bytes_per_connection", per_connection(m, m->residual_bytes),
-			 "slabs", slabs(m));
+	                 per_connection(m, all), "kernel_bytes_per_connection",
+	                 per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
+	                 per_connection(m, m->server_user_bytes),
+	                 "client_user_bytes_per_connection",
+	                 per_connection(m, m->client_user_bytes), "residual_bytes_per_connection",
+	                 per_connection(m, m->residual_bytes), "slabs", slabs(m));
 }
 
 static json_t *command(int argc, char *const *argv)
@@ -129,25 +137,26 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
 	json_object_set_new(o, "target", number(r->target));
-	json_object_set_new(o, "solution", json_string(r->solution));
-	json_object_set_new(o, "network", json_string(r->network));
+	json_object_set_new(o, "solution", word(r->solution));
+	json_object_set_new(o, "network", word(r->network));
 	json_object_set_new(o, "ip_version", json_integer(r->ipv6 ? 6 : 4));
 	json_object_set_new(o, "source_ips", number(r->source_ips));
 	json_object_set_new(o, "server_ports", number(r->server_ports));
-	json_object_set_new(o, "engine", json_pack("{s:s, s:s}", "server", r->server_engine,
-						   "client", r->client_engine));
-	json_object_set_new(o, "workers", json_pack("{s:o, s:o, s:o}", "server",
-						    number(r->server_workers), "client",
-						    number(r->client_workers), "died",
-						    number(r->workers_died)));
+	json_object_set_new(o, "engine",
+	                    json_pack("{s:o, s:o}", "server", word(r->server_engine), "client",
+	                              word(r->client_engine)));
+	json_object_set_new(o, "workers",
+	                    json_pack("{s:o, s:o, s:o}", "server", number(r->server_workers),
+	                              "client", number(r->client_workers), "died",
+	                              number(r->workers_died)));
 	json_object_set_new(o, "established",
-			    json_pack("{s:o, s:o, s:o}", "client", number(r->established.client),
-				      "server", number(r->established.server), "kernel",
-				      number(r->established.kernel)));
+	                    json_pack("{s:o, s:o, s:o}", "client", number(r->established.client),
+	                              "server", number(r->established.server), "kernel",
+	                              number(r->established.kernel)));
 	json_object_set_new(o, "failed", total_by_cause(r->failed, r->failed_by_cause));
 	json_object_set_new(o, "retried", total_by_cause(r->retried, r->retried_by_cause));
 	json_object_set_new(o, "accept_errors",
-			    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
+	                    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
 	json_object_set_new(o, "not_tried", number(r->not_tried));
 	json_object_set_new(o, "proved_ramp", proof(&r->proved_ramp));
 	json_object_set_new(o, "proved", proof(&r->proved));
@@ -156,10 +165,11 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
 	json_object_set_new(o, "timing", timing(r));
 	json_object_set_new(o, "memory", memory(&r->memory));
-	json_object_set_new(o, "host", json_pack("{s:s, s:o, s:o, s:o}", "kernel", r->host.kernel,
-						 "cpus", number(r->host.cpus), "memory_bytes",
-						 number(r->host.memory_bytes), "nofile_hard",
-						 number(r->host.nofile_hard)));
+	json_object_set_new(o, "host",
+	                    json_pack("{s:s, s:o, s:o, s:o}", "kernel", r->host.kernel, "cpus",
+	                              number(r->host.cpus), "memory_bytes",
+	                              number(r->host.memory_bytes), "nofile_hard",
+	                              number(r->host.nofile_hard)));
 	return o;
 }
 
@@ -168,39 +178,83 @@ static int fail(const char *path, int code, struct err *err)
 	return err_set(err, code, "cannot write the result to %s: %s", path, strerror(-code));
 }
 
+/* A terminal, a pipe or /dev/null is written to; only a file is replaced. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* Splits off the directory of `path` into `directory` (PATH_MAX bytes). Returns the last name. */
+static const char *split(const char *path, char *directory)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		snprintf(directory, PATH_MAX, ".");
+	else
+		snprintf(directory, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path),
+		         path);
+	return slash ? slash + 1 : path;
+}
+
 int json_check(const char *path, struct err *err)
 {
 	char directory[PATH_MAX];
+	struct stat st;
 
 	if (strcmp(path, "-") == 0)
 		return 0;
-	if (path[0] == '\0' || strlen(path) + sizeof(".part") > sizeof(directory))
-		return fail(path, path[0] == '\0' ? -ENOENT : -ENAMETOOLONG, err);
-	snprintf(directory, sizeof(directory), "%s", path);
-	char *slash = strrchr(directory, '/');
+	if (strlen(path) + sizeof(PART_ENDING) > PATH_MAX)
+		return fail(path, -ENAMETOOLONG, err);
+	const char *name = split(path, directory);
 
-	if (!slash)
-		snprintf(directory, sizeof(directory), ".");
-	else
-		slash[slash == directory ? 1 : 0] = '\0';
+	if (name[0] == '\0')
+		return fail(path, path[0] == '\0' ? -ENOENT : -EISDIR, err);
+	if (strlen(name) + strlen(PART_ENDING) > NAME_MAX)
+		return fail(path, -ENAMETOOLONG, err);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return fail(path, -EISDIR, err);
+	if (is_special(path))
+		return access(path, W_OK) == 0 ? 0 : fail(path, -errno, err);
 	return access(directory, W_OK | X_OK) == 0 ? 0 : fail(path, -errno, err);
 }
 
-static int write_file(const char *path, const json_t *document, struct err *err)
+/* Writes the text of the document to a file that is open, and closes it. */
+static int dump(FILE *file, const json_t *document)
 {
-	char part[PATH_MAX];
 	int failed = 0;
 
-	snprintf(part, sizeof(part), "%s.part", path);
-	FILE *file = fopen(part, "we");
-
-	if (!file)
-		return fail(path, -errno, err);
 	errno = 0;
 	if (json_dumpf(document, file, JSON_INDENT(2)) != 0 || fputc('\n', file) == EOF)
 		failed = errno != 0 ? -errno : -EIO;
 	if (fclose(file) != 0 && failed == 0)
 		failed = -errno;
+	return failed;
+}
+
+static int write_special(const char *path, const json_t *document, struct err *err)
+{
+	FILE *file = fopen(path, "we");
+	int failed = file ? dump(file, document) : -errno;
+
+	return failed == 0 ? 0 : fail(path, failed, err);
+}
+
+static int write_file(const char *path, const json_t *document, struct err *err)
+{
+	char part[PATH_MAX];
+
+	if (is_special(path))
+		return write_special(path, document, err);
+	snprintf(part, sizeof(part), "%s" PART_ENDING, path);
+	FILE *file = fopen(part, "we");
+
+	if (!file)
+		return fail(path, -errno, err);
+	int failed = dump(file, document);
+
 	if (failed == 0 && rename(part, path) != 0)
 		failed = -errno;
 	if (failed == 0)
@@ -210,7 +264,7 @@ static int write_file(const char *path, const json_t *document, struct err *err)
 }
 
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,
-	       struct err *err)
+               struct err *err)
 {
 	json_t *o = document(result, argc, argv);
 	int failed = 0;
@@ -218,7 +272,7 @@ int json_write(const char *path, const struct result *result, int argc, char *co
 	if (strcmp(path, "-") != 0)
 		failed = write_file(path, o, err);
 	else if (json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || printf("\n") < 0 ||
-		 fflush(stdout) != 0)
+	         fflush(stdout) != 0)
 		failed = fail("standard output", -EIO, err);
 	json_decref(o);
 	return failed;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define PLAIN_EVERY_NS 2000000000ULL
-#define LINE_BYTES 256
+#define LINE_BYTES     256
 
 void progress_init(struct progress *p, bool is_quiet)
 {

@@ -9,7 +9,7 @@
 
 struct progress {
 	bool is_quiet, is_terminal;
-	bool is_drawn;	 /* a line stands on the terminal that the next one overwrites */
+	bool is_drawn;    /* a line stands on the terminal that the next one overwrites */
 	uint64_t last_ns; /* when the last plain line was printed */
 	const char *last_phase;
 };

@@ -4,8 +4,12 @@
 #include "base/cause.h"
 #include "base/text.h"
 
-#define LINE_BYTES 256
+#include <string.h>
+
+#define LINE_BYTES  256
 #define SLABS_SHOWN 5
+#define COLUMNS     100
+#define INDENT      15
 
 static const char *const verdicts[] = {
 	[VERDICT_FAIL] = "FAIL",
@@ -14,9 +18,33 @@ static const char *const verdicts[] = {
 	[VERDICT_REFUSED] = "REFUSED",
 };
 
+/* How much of `text` goes on a line: all, or up to the last space that fits. */
+static int fitting(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len <= COLUMNS - INDENT)
+		return (int)len;
+	for (int i = COLUMNS - INDENT; i > 0; i--) {
+		if (text[i] == ' ')
+			return i;
+	}
+	return COLUMNS - INDENT;
+}
+
+/* A named line; what is too long goes on below, under its beginning. */
 static void put(FILE *to, const char *name, const struct text *t)
 {
-	fprintf(to, "  %-12s %s\n", name, t->at);
+	const char *rest = t->at;
+
+	do {
+		int len = fitting(rest);
+
+		fprintf(to, "  %-*s %.*s\n", INDENT - 3, name, len, rest);
+		rest += len;
+		rest += *rest == ' ';
+		name = "";
+	} while (*rest != '\0');
 }
 
 static void add_known(struct text *t, uint64_t value)
@@ -33,15 +61,15 @@ static void add_percent(struct text *t, uint64_t part, uint64_t whole)
 	uint64_t hundredths = whole > 0 ? part * 10000 / whole : 0;
 
 	text_add(t, " (%llu.%02llu %%)", (unsigned long long)(hundredths / 100),
-		 (unsigned long long)(hundredths % 100));
+	         (unsigned long long)(hundredths % 100));
 }
 
 static void put_topology(FILE *to, struct text *t, const struct result *r)
 {
 	text_count(t, r->target);
-	text_add(t, " connections over IPv%d: %u source IP%s to %u server port%s, ", r->ipv6 ? 6 : 4,
-		 r->source_ips, r->source_ips == 1 ? "" : "s", r->server_ports,
-		 r->server_ports == 1 ? "" : "s");
+	text_add(t, " over IPv%d: %u source IP%s to %u server port%s; ", r->ipv6 ? 6 : 4,
+	         r->source_ips, r->source_ips == 1 ? "" : "s", r->server_ports,
+	         r->server_ports == 1 ? "" : "s");
 	text_add(t, "%u+%u workers (%s)", r->server_workers, r->client_workers, r->server_engine);
 	put(to, "asked for", t);
 }
@@ -58,7 +86,7 @@ static void put_established(FILE *to, struct text *t, const struct result *r)
 }
 
 static void put_proof(FILE *to, struct text *t, const char *name, const struct result *r,
-		      const struct result_proof *p)
+                      const struct result_proof *p)
 {
 	if (!p->done) {
 		text_add(t, "not done");
@@ -120,8 +148,8 @@ static void put_latency(FILE *to, struct text *t, const struct result *r)
 		const char *name;
 		uint64_t value_ns;
 	} quantiles[] = {
-		{"p50 ", r->timing.connect_p50_ns},	{"  p90 ", r->timing.connect_p90_ns},
-		{"  p99 ", r->timing.connect_p99_ns},	{"  p99.9 ", r->timing.connect_p999_ns},
+		{"p50 ", r->timing.connect_p50_ns},   {"  p90 ", r->timing.connect_p90_ns},
+		{"  p99 ", r->timing.connect_p99_ns}, {"  p99.9 ", r->timing.connect_p999_ns},
 		{"  max ", r->timing.connect_max_ns},
 	};
 
@@ -134,6 +162,10 @@ static void put_latency(FILE *to, struct text *t, const struct result *r)
 
 static void add_share(struct text *t, int64_t bytes, uint64_t connections)
 {
+	if (bytes == RESULT_UNKNOWN_BYTES) {
+		text_add(t, "unknown");
+		return;
+	}
 	int64_t share = bytes / (int64_t)connections;
 
 	if (share < 0)
@@ -145,17 +177,15 @@ static void put_memory(FILE *to, struct text *t, const struct result_memory *m)
 {
 	if (m->connections == 0)
 		return;
-	add_share(t, m->kernel_bytes + m->server_user_bytes + m->client_user_bytes,
-		  m->connections);
-	text_add(t, " bytes a connection, both ends: kernel ");
+	add_share(t, result_bytes(m), m->connections);
+	text_add(t, " bytes a connection: kernel ");
 	add_share(t, m->kernel_bytes, m->connections);
 	text_add(t, ", server ");
 	add_share(t, m->server_user_bytes, m->connections);
 	text_add(t, ", client ");
 	add_share(t, m->client_user_bytes, m->connections);
-	text_add(t, " (unaccounted ");
+	text_add(t, "; unaccounted ");
 	add_share(t, m->residual_bytes, m->connections);
-	text_add(t, ")");
 	put(to, "memory", t);
 }
 

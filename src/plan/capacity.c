@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#define RESERVE_LEAST (UINT64_C(512) << 20)
+#define RESERVE_LEAST  (UINT64_C(512) << 20)
 #define FILES_PER_PAIR 2 /* a struct file for each end */
 
 static const char *const advice[] = {
@@ -14,7 +14,8 @@ static const char *const advice[] = {
 	[WALL_CGROUP_MEMORY] = "raise the cgroup's memory limit (memory.max)",
 	[WALL_FILES] = "raise fs.file-max",
 	[WALL_PORTS] = "add source IPs or server ports (--solution mixed), or widen --ports",
-	[WALL_DESCRIPTORS] = "raise the limit of open files (ulimit -n) or of locked memory (ulimit -l)",
+	[WALL_DESCRIPTORS] =
+		"raise the limit of open files (ulimit -n) or of locked memory (ulimit -l)",
 	[WALL_INDEX] = "no more can be numbered",
 };
 static_assert(sizeof(advice) / sizeof(advice[0]) == WALL_COUNT, "each wall has its advice");
@@ -35,7 +36,7 @@ uint64_t capacity_allows(const struct capacity_limits *l, enum wall wall)
 		return by_memory(l, l->cgroup_left_bytes);
 	case WALL_FILES:
 		return l->files_left == CAPACITY_NO_LIMIT ? CAPACITY_NO_LIMIT
-							  : l->files_left / FILES_PER_PAIR;
+		                                          : l->files_left / FILES_PER_PAIR;
 	case WALL_PORTS:
 		return l->tuples;
 	case WALL_DESCRIPTORS:
@@ -89,7 +90,7 @@ static void describe(struct text *t, const struct capacity_limits *l, enum wall 
 		text_add(t, "descriptors and locked memory: ");
 		text_count(t, l->process_most);
 		text_add(t, " connections a worker, %llu workers",
-			 (unsigned long long)l->workers_most);
+		         (unsigned long long)l->workers_most);
 		break;
 	case WALL_INDEX:
 	case WALL_COUNT:
@@ -100,7 +101,7 @@ static void describe(struct text *t, const struct capacity_limits *l, enum wall 
 
 int capacity_check(const struct capacity_limits *l, uint64_t n, struct err *err)
 {
-	char buffer[sizeof(err->text)];
+	char buffer[sizeof(err->text)] = "";
 	struct text t;
 	enum wall wall = WALL_INDEX;
 	uint64_t largest = capacity_largest(l, &wall);
@@ -113,6 +114,7 @@ int capacity_check(const struct capacity_limits *l, uint64_t n, struct err *err)
 	describe(&t, l, wall);
 	text_add(&t, "; the largest N that fits is ");
 	text_count(&t, largest);
+	assert(wall < WALL_COUNT);
 	text_add(&t, ": %s", advice[wall]);
 	return err_set(err, -E2BIG, "%s", buffer);
 }

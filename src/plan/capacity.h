@@ -26,14 +26,14 @@ enum wall {
 };
 
 struct capacity_limits {
-	uint64_t memory_left_bytes;  /* of the machine                               */
-	uint64_t cgroup_left_bytes;  /* of the cgroup; CAPACITY_NO_LIMIT             */
-	uint64_t reserve_bytes;	     /* what must stay free of either                */
-	uint64_t pair_bytes;	     /* what one connection costs with both its ends */
-	uint64_t files_left;	     /* of fs.file-max; CAPACITY_NO_LIMIT            */
-	uint64_t tuples;	     /* room of the tuple plan                       */
-	uint64_t process_most;	     /* connections one worker of a side can hold    */
-	uint64_t workers_most;	     /* workers of a side                            */
+	uint64_t memory_left_bytes; /* of the machine                               */
+	uint64_t cgroup_left_bytes; /* of the cgroup; CAPACITY_NO_LIMIT             */
+	uint64_t reserve_bytes;     /* what must stay free of either                */
+	uint64_t pair_bytes;        /* what one connection costs with both its ends */
+	uint64_t files_left;        /* of fs.file-max; CAPACITY_NO_LIMIT            */
+	uint64_t tuples;            /* room of the tuple plan                       */
+	uint64_t process_most;      /* connections one worker of a side can hold    */
+	uint64_t workers_most;      /* workers of a side                            */
 };
 
 /* How many connections wall `wall` allows. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define CLASSIC_SOURCES 20
+#define CLASSIC_SOURCES      20
 #define CLASSIC_TARGET_PORTS 30
 
 void tuple_port_mark(uint8_t *ports, uint16_t port)
@@ -17,7 +17,7 @@ bool tuple_port_is_marked(const uint8_t *ports, uint16_t port)
 }
 
 uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
-			 const uint8_t *excluded, uint32_t most)
+                         const uint8_t *excluded, uint32_t most)
 {
 	plan->port_count = 0;
 	memset(plan->position_of, 0, sizeof(plan->position_of));
@@ -46,23 +46,23 @@ static uint64_t wanted(uint64_t n, uint64_t unit, uint32_t classic)
 }
 
 uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n,
-		     uint32_t sources_most, uint32_t target_ports_most)
+                     uint32_t sources_most, uint32_t target_ports_most)
 {
+	uint64_t ports = plan->port_count;
+
 	plan->source_count = 1;
 	plan->target_port_count = 1;
-	if (plan->port_count == 0 || n == 0)
+	if (ports == 0 || n == 0)
 		return 0;
-	if (solution == SOLUTION_PORTS)
-		plan->target_port_count = at_most(wanted(n, plan->port_count, CLASSIC_TARGET_PORTS),
-						  target_ports_most);
-	if (solution == SOLUTION_MIXED)
+	/* Where both may be many, server ports are added only when source IPs have run out. */
+	if (solution != SOLUTION_IPS)
 		plan->target_port_count =
-			at_most(wanted(n, n, CLASSIC_TARGET_PORTS), target_ports_most);
+			at_most(wanted(n, solution == SOLUTION_MIXED ? ports * sources_most : ports,
+		                       CLASSIC_TARGET_PORTS),
+		                target_ports_most);
 	if (solution != SOLUTION_PORTS)
 		plan->source_count = at_most(
-			wanted(n, (uint64_t)plan->port_count * plan->target_port_count,
-			       CLASSIC_SOURCES),
-			sources_most);
+			wanted(n, ports * plan->target_port_count, CLASSIC_SOURCES), sources_most);
 	return tuple_room(plan);
 }
 
@@ -97,5 +97,5 @@ int64_t tuple_index(const struct tuple_plan *plan, const struct tuple *tuple)
 	uint64_t rest = (uint64_t)(position - 1) * plan->source_count + (uint64_t)source;
 
 	return (int64_t)(rest * plan->target_port_count +
-			 (uint64_t)(tuple->target_port - plan->target_port_low));
+	                 (uint64_t)(tuple->target_port - plan->target_port_low));
 }

@@ -2,9 +2,9 @@
  *
  * index = (position of source port * source IPs + source IP) * target ports + target port
  *
- * The target port runs fastest and the source port slowest, so that connections made one after the other
- * use the same source port to or from many addresses (the kernel's bind bucket for it stays in the
- * cache), and workers with disjoint ranges of indexes use disjoint source ports. */
+ * The target port runs fastest and the source port slowest, so that connections made one after the
+ * other use the same source port to or from many addresses (the kernel's bind bucket for it stays
+ * in the cache), and workers with disjoint ranges of indexes use disjoint source ports. */
 #pragma once
 
 #include "plan/ip.h"
@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TUPLE_PORT_BITS 65536
+#define TUPLE_PORT_BITS  65536
 #define TUPLE_PORT_BYTES (TUPLE_PORT_BITS / 8)
 
 enum solution {
-	SOLUTION_IPS,	/* 1: many source IPs to one server port   */
+	SOLUTION_IPS,   /* 1: many source IPs to one server port   */
 	SOLUTION_PORTS, /* 2: one source IP to many server ports   */
 	SOLUTION_MIXED, /* many of both                            */
 	SOLUTION_COUNT
@@ -33,21 +33,22 @@ struct tuple_plan {
 	struct ip target;
 	uint16_t target_port_low;
 	uint32_t target_port_count;
-	uint32_t port_count;		      /* source ports of one source IP               */
-	uint16_t ports[TUPLE_PORT_BITS];      /* position -> source port                     */
+	uint32_t port_count;                   /* source ports of one source IP               */
+	uint16_t ports[TUPLE_PORT_BITS];       /* position -> source port                     */
 	uint16_t position_of[TUPLE_PORT_BITS]; /* source port -> position + 1, 0: not in pool */
 };
 
-/* Sets the pool of source ports to low..high less those marked in `excluded` (TUPLE_PORT_BYTES; may be
- * NULL), at most `most` of them. Returns how many there are. */
+/* Sets the pool of source ports to low..high less those marked in `excluded` (TUPLE_PORT_BYTES; may
+ * be NULL), at most `most` of them. Returns how many there are. */
 uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
-			 const uint8_t *excluded, uint32_t most);
+                         const uint8_t *excluded, uint32_t most);
 
-/* Chooses source_count and target_port_count for n connections: the classic 20 IPs and 30 ports, more
- * where n needs more, fewer where n is smaller, at most what is given. Port pool, addresses and
- * target_port_low are set before. Returns how many connections the plan then has room for (may be < n). */
+/* Chooses source_count and target_port_count for n connections: the classic 20 IPs and 30 ports,
+ * more where n needs more, fewer where n is smaller, at most what is given. Port pool, addresses
+ * and target_port_low are set before. Returns how many connections the plan then has room for (may
+ * be < n). */
 uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n,
-		     uint32_t sources_most, uint32_t target_ports_most);
+                     uint32_t sources_most, uint32_t target_ports_most);
 
 /* How many tuples there are: indexes are below it. */
 uint64_t tuple_room(const struct tuple_plan *plan);

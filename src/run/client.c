@@ -2,16 +2,17 @@
  *
  * Theory of operation
  *
- * A connection is a state of one byte. What is under way with it (a connect, a pause before the next
- * try, an echo) is a flight; there are FLIGHTS of them, each with a timer, and a connection that has one
- * names it in flight_of. So timers and start times cost nothing for the connections that rest.
+ * A connection is a state of one byte. What is under way with it (a connect, a pause before the
+ * next try, an echo) is a flight; there are FLIGHTS of them, each with a timer, and a connection
+ * that has one names it in flight_of. So timers and start times cost nothing for the connections
+ * that rest.
  *
  * Each turn of the loop starts what is due (a batch, so that one system call carries many), polls
  * the engine once, handles its events and then the timers that ran out.
  *
  * A connect that fails is tried again, `retries` times, after 100 ms, 200 ms, 400 ms ...; only the
- * last failure counts as failed. A connection that fails its proof is closed and counts as lost, under
- * its cause; it is never replaced. */
+ * last failure counts as failed. A connection that fails its proof is closed and counts as lost,
+ * under its cause; it is never replaced. */
 #include "run/client.h"
 
 #include "base/clock.h"
@@ -24,13 +25,13 @@
 
 #include <string.h>
 
-#define FLIGHTS 1024
-#define NO_FLIGHT UINT16_MAX
+#define FLIGHTS       1024
+#define NO_FLIGHT     UINT16_MAX
 #define CONNECT_BATCH 32 /* more is not faster, and each waits for its batch */
-#define PROOF_BATCH 256
-#define EVENTS 512
-#define TICK_NS (10 * NS_PER_MS)
-#define BACKOFF_NS (100 * NS_PER_MS)
+#define PROOF_BATCH   256
+#define EVENTS        512
+#define TICK_NS       (10 * NS_PER_MS)
+#define BACKOFF_NS    (100 * NS_PER_MS)
 
 enum conn_state { CONN_IDLE, CONN_CONNECTING, CONN_OPEN, CONN_PROVING, CONN_FAILED, CONN_LOST };
 
@@ -64,7 +65,7 @@ struct client {
 };
 
 struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-			   struct engine *engine)
+                           struct engine *engine)
 {
 	struct client *c = map_private(sizeof(*c));
 
@@ -124,7 +125,7 @@ static void start_connect(struct client *c, struct flight *f)
 	c->states[f->conn] = CONN_CONNECTING;
 	set_timer(c, f, c->x->timeout_ns);
 	engine_connect(c->engine, f->conn, (const struct sockaddr *)&source,
-		       (const struct sockaddr *)&target, len);
+	               (const struct sockaddr *)&target, len);
 }
 
 static void fail_connect(struct client *c, struct flight *f, enum cause cause)
@@ -310,7 +311,8 @@ static void handle(struct client *c, const struct engine_event *event)
 		break;
 	case ENGINE_SENT:
 		if (event->result != TOKEN_BYTES && c->states[conn] == CONN_PROVING)
-			lose(c, conn, event->result < 0 ? cause_of_errno(event->result) : CAUSE_OTHER);
+			lose(c, conn,
+			     event->result < 0 ? cause_of_errno(event->result) : CAUSE_OTHER);
 		break;
 	case ENGINE_ACCEPTED:
 	case ENGINE_OP_COUNT:
@@ -429,7 +431,8 @@ int client_run_phase(struct client *c, enum phase phase)
 	case PHASE_HOLD:
 		return hold(c);
 	case PHASE_CLOSE:
-		engine_close_all(c->engine, c->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET);
+		engine_close_all(c->engine,
+		                 c->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET);
 		shm_set(c->me->open, 0);
 		return 0;
 	default:

@@ -10,7 +10,8 @@ struct client;
 
 /* Makes a client for the range in `me`, with tables mapped. NULL where there is no memory. */
 struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-			   struct engine *engine);
+                           struct engine *engine);
 
-/* Runs one phase to its end (or, in the hold, until the director ends it). 0, or the engine's negative errno. */
+/* Runs one phase to its end (or, in the hold, until the director ends it). 0, or the engine's
+ * negative errno. */
 int client_run_phase(struct client *client, enum phase phase);

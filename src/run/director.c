@@ -5,9 +5,8 @@
  *   prove        every connection echoes    the three counts and the bill are taken after it
  *   hold         nothing is sent            ends by time or interrupt
  *   prove again  every connection echoes
- *   close        in a namespace each end drops its own without a word to the other, which takes half
- *                the time of a RST for each; on the host's network, whose other users may look on,
- *                both reset
+ *   close        in a namespace each end drops its own without a word to the other, which takes
+ * half the time of a RST for each; on the host's network, whose other users may look on, both reset
  *
  * In every phase the director sleeps until a worker rings, the supervisor says something, or a tick
  * is over; each tick it reaps workers that died, and samples memory. */
@@ -28,9 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_NS (100 * NS_PER_MS)
+#define TICK_NS         (100 * NS_PER_MS)
 #define ACCEPT_QUIET_NS (500 * NS_PER_MS)
-#define GONE_NS (60 * NS_PER_S)
+#define GONE_NS         (60 * NS_PER_S)
 
 struct director {
 	const struct experiment *x;
@@ -53,11 +52,11 @@ static void note_death(struct director *d, struct shm_worker *w, int status)
 	shm_set(w->died, true);
 	if (w->error.text[0] == '\0')
 		err_set(&w->error, 0, "%s worker %u (%llu connections) ended by signal %d%s",
-			w->role == ROLE_SERVER ? "server" : "client", w->number,
-			(unsigned long long)w->open, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-			WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
-				? " (killed: by somebody, or by the OOM killer)"
-				: "");
+		        w->role == ROLE_SERVER ? "server" : "client", w->number,
+		        (unsigned long long)w->open, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		        WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
+		                ? " (killed: by somebody, or by the OOM killer)"
+		                : "");
 	if (d->shm->error.text[0] == '\0')
 		d->shm->error = w->error;
 }
@@ -102,11 +101,11 @@ static void watch_memory(struct director *d)
 
 	shm_set(d->shm->live.memory_left_bytes, left);
 	if (opened > 0) {
-		int64_t slabs = (int64_t)(d->now.memory.slab_bytes -
-					  d->brief->baseline->memory.slab_bytes);
+		int64_t slabs =
+			(int64_t)(d->now.memory.slab_bytes - d->brief->baseline->memory.slab_bytes);
 
 		shm_set(d->shm->live.kernel_bytes_per_connection,
-			slabs > 0 ? (uint64_t)slabs / opened : 0);
+		        slabs > 0 ? (uint64_t)slabs / opened : 0);
 	}
 	if (shm_get(d->shm->phase) == PHASE_RAMP && left < d->x->reserve_bytes &&
 	    shm_get(d->shm->stop) == STOP_NONE)
@@ -128,7 +127,7 @@ static void hear_supervisor(struct director *d)
 static void watch(struct director *d, uint64_t end_ns)
 {
 	struct pollfd fds[2] = {{.fd = d->is_orphan ? -1 : d->brief->lifeline, .events = POLLIN},
-				{.fd = d->bells.director, .events = POLLIN}};
+	                        {.fd = d->bells.director, .events = POLLIN}};
 	uint64_t now = clock_now_ns();
 	uint64_t until = d->next_tick_ns < end_ns ? d->next_tick_ns : end_ns;
 	uint64_t rung;
@@ -195,7 +194,7 @@ static int start_workers(struct director *d, enum role role)
 		w->pid = worker_start(d->x, d->shm, i, &d->bells);
 		if (w->pid < 0)
 			return err_set(&d->shm->error, w->pid, "cannot start a worker: %s",
-				       strerror(-w->pid));
+			               strerror(-w->pid));
 	}
 	while (!is_done(d, role, PHASE_START) && !has_dead(d))
 		watch(d, UINT64_MAX);
@@ -253,8 +252,8 @@ static void ramp(struct director *d)
 static void prove(struct director *d, enum phase phase)
 {
 	uint64_t start_ns = clock_now_ns();
-	struct result_proof *proof =
-		phase == PHASE_PROVE ? &d->shm->result.proved_ramp : &d->shm->result.proved;
+	struct result_proof *proof = phase == PHASE_PROVE ? &d->shm->result.proved_ramp
+	                                                  : &d->shm->result.proved;
 
 	enter(d, phase);
 	wait_done(d, ROLE_CLIENT, phase);
@@ -272,23 +271,32 @@ static uint64_t count_established(const struct director *d)
 
 	for (int tries = 0; failed == -EINTR && tries < 5; tries++)
 		failed = diag_count(plan->target.family, plan->target_port_low, high,
-				    1U << TCP_ESTABLISHED, &counts);
+		                    1U << TCP_ESTABLISHED, &counts);
 	return failed == 0 ? counts.by_state[TCP_ESTABLISHED] : RESULT_UNKNOWN;
 }
 
-static uint64_t sum_user_bytes(const struct director *d, enum role role)
+/* The worker measures when it enters the hold; give it time to. */
+static uint64_t user_bytes_of(const struct shm_worker *w)
 {
-	uint64_t sum = 0;
+	for (int tries = 0; tries < 1000 && !w->died && shm_get(w->user_bytes) == 0; tries++)
+		clock_sleep_ns(NS_PER_MS);
+	return shm_get(w->user_bytes);
+}
+
+static int64_t sum_user_bytes(const struct director *d, enum role role)
+{
+	int64_t sum = 0;
 
 	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
 		const struct shm_worker *w = &d->shm->workers[i];
 
-		/* The worker measures when it enters the hold; give it time to. */
-		for (int tries = 0; tries < 1000 && w->role == role && !w->died &&
-				    shm_get(w->user_bytes) == 0; tries++)
-			clock_sleep_ns(NS_PER_MS);
-		if (w->role == role)
-			sum += shm_get(w->user_bytes) == RESULT_UNKNOWN ? 0 : w->user_bytes;
+		if (w->role != role || w->died)
+			continue;
+		uint64_t bytes = user_bytes_of(w);
+
+		if (bytes == 0 || bytes == RESULT_UNKNOWN)
+			return RESULT_UNKNOWN_BYTES;
+		sum += (int64_t)bytes;
 	}
 	return sum;
 }
@@ -302,7 +310,7 @@ static void measure(struct director *d)
 	r->established.kernel = count_established(d);
 	sample_take(&d->now);
 	sample_bill(d->brief->baseline, &d->now, r->established.client,
-		    sum_user_bytes(d, ROLE_SERVER), sum_user_bytes(d, ROLE_CLIENT), &r->memory);
+	            sum_user_bytes(d, ROLE_SERVER), sum_user_bytes(d, ROLE_CLIENT), &r->memory);
 }
 
 static void hold(struct director *d)
@@ -338,7 +346,8 @@ static void close_all(struct director *d)
 	enter(d, PHASE_CLOSE);
 	wait_done(d, ROLE_CLIENT, PHASE_CLOSE);
 	wait_done(d, ROLE_SERVER, PHASE_CLOSE);
-	while (!d->is_orphan && !are_sockets_gone(d) && clock_now_ns() - d->close_start_ns < GONE_NS)
+	while (!d->is_orphan && !are_sockets_gone(d) &&
+	       clock_now_ns() - d->close_start_ns < GONE_NS)
 		watch(d, clock_now_ns() + 10 * NS_PER_MS);
 	d->shm->result.timing.teardown_ns = clock_now_ns() - d->close_start_ns;
 	enter(d, PHASE_END);

@@ -1,5 +1,5 @@
-/* director: leads one experiment through its phases; the parent of the workers, and in a lab the first
- * process of its pid namespace. */
+/* director: leads one experiment through its phases; the parent of the workers, and in a lab the
+ * first process of its pid namespace. */
 #pragma once
 
 #include "run/experiment.h"

@@ -13,11 +13,11 @@ struct experiment {
 	struct tuple_plan tuples;
 	uint32_t server_workers, client_workers;
 	uint32_t server_worker_most; /* connections a server's engine is sized for           */
-	uint64_t nofile;	     /* descriptor limit of a worker                         */
-	uint64_t memlock_bytes;	     /* of locked memory for one worker; UINT64_MAX: no bound */
-	uint32_t without;	     /* features of the engine that may not be used          */
+	uint64_t nofile;             /* descriptor limit of a worker                         */
+	uint64_t memlock_bytes;      /* of locked memory for one worker; UINT64_MAX: no bound */
+	uint32_t without;            /* features of the engine that may not be used          */
 	int backlog;
-	bool pinned;	     /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
+	bool pinned;         /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	uint64_t rate_per_s; /* of all workers together; 0: as fast as it goes          */
 	uint64_t hold_ns;
 	uint64_t timeout_ns; /* of a connect, and of an echo                            */

@@ -1,7 +1,8 @@
-/* lab: the supervisor. It stays outside the namespaces, so that it can see the host and be seen by its
- * user: it decides, forks the director, shows what shared memory says, passes interrupts on, and
- * draws the result when the director has ended. It holds no connection and no state that its death could
- * leave behind: a pipe that ends with it tells the others to close and end (kernel/netns.h). */
+/* lab: the supervisor. It stays outside the namespaces, so that it can see the host and be seen by
+ * its user: it decides, forks the director, shows what shared memory says, passes interrupts on,
+ * and draws the result when the director has ended. It holds no connection and no state that its
+ * death could leave behind: a pipe that ends with it tells the others to close and end
+ * (kernel/netns.h). */
 #include "run/lab.h"
 
 #include "base/clock.h"
@@ -25,8 +26,8 @@
 #include <unistd.h>
 
 #define LIVE_EVERY_NS (200 * NS_PER_MS)
-#define QUIET_NS (20 * NS_PER_S)
-#define HASH_LEAST 16384
+#define QUIET_NS      (20 * NS_PER_S)
+#define HASH_LEAST    16384
 
 struct lab {
 	const struct lab_options *options;
@@ -104,7 +105,7 @@ static void update_rate(struct lab *lab, enum phase phase, uint64_t count, uint6
 }
 
 static uint64_t eta_ns(const struct lab *lab, const struct live *live, enum phase phase,
-		       uint64_t now_ns)
+                       uint64_t now_ns)
 {
 	uint64_t end_ns = shm_get(lab->shm->hold_start_ns) + lab->options->hold_ns;
 
@@ -133,9 +134,9 @@ static void show_live(struct lab *lab)
 	for (int i = 0; i < CAUSE_COUNT; i++) {
 		enum cause cause = (enum cause)i;
 
-		live.failed_by_cause[i] =
-			shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(failed), cause) +
-			shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
+		live.failed_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(failed),
+		                                        cause) +
+		                          shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
 		live.failed += live.failed_by_cause[i];
 	}
 	update_rate(lab, phase, live.opened, now_ns);
@@ -195,7 +196,7 @@ static int supervise(struct lab *lab, pid_t child, const sigset_t *signals)
 }
 
 static void describe_host(struct result *r, const struct limits *limits,
-			  const struct probe_meminfo *memory)
+                          const struct probe_meminfo *memory)
 {
 	struct utsname names;
 	struct text t;
@@ -227,8 +228,8 @@ static int conclude(struct lab *lab, int status, struct result *r)
 
 		text_init(&t, reason, sizeof(reason));
 		text_add(&t, "the experiment's first process was ended by %s %d",
-			 WIFSIGNALED(status) ? "signal" : "exit code",
-			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		         WIFSIGNALED(status) ? "signal" : "exit code",
+		         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, reason);
 	}
 	return r->exit_code;
@@ -295,8 +296,8 @@ static void choose_kind(struct lab *lab)
 		return;
 	text_init(&t, line, sizeof(line));
 	text_add(&t, "%s: running on the host's network, %s, with its settings as they are",
-		 why.text[0] ? why.text : "private namespaces are not available",
-		 lab->options->ipv6 ? "::1" : "127.0.0.0/8");
+	         why.text[0] ? why.text : "private namespaces are not available",
+	         lab->options->ipv6 ? "::1" : "127.0.0.0/8");
 	say(lab, line);
 }
 
@@ -311,12 +312,13 @@ static int set_up(struct lab *lab, struct result *r, struct err *err)
 	describe_host(r, &limits, &lab->baseline->memory);
 	if (failed == 0)
 		failed = prepare_experiment(lab->options, lab->kind, &limits,
-					    &lab->baseline->memory, lab->experiment, err);
+		                            &lab->baseline->memory, lab->experiment, err);
 	if (failed != 0)
 		return failed;
 	lab->shm = shm_make(lab->options->n);
 	if (!lab->shm)
 		return err_set(err, -ENOMEM, "no memory for the shared counters");
+	result_init(&lab->shm->result);
 	if (getrandom(&lab->shm->key, sizeof(lab->shm->key), 0) < 0)
 		lab->shm->key = clock_now_ns();
 	prepare_workers(lab->experiment, lab->shm);
@@ -335,7 +337,7 @@ int lab_run(const struct lab_options *options, const struct lab_view *view, stru
 	struct text t;
 	int code;
 
-	memset(result, 0, sizeof(*result));
+	result_init(result);
 	result->target = options->n;
 	if (!lab.experiment || !lab.baseline) {
 		err_set(&err, -ENOMEM, "no memory to plan the run");

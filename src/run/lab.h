@@ -18,21 +18,22 @@ struct lab_options {
 	uint64_t hold_ns;
 	uint64_t timeout_ns;
 	uint64_t retries;
-	uint64_t reserve_bytes;	    /* 0: the default */
-	uint64_t workers;	    /* of each side; 0: as many as it takes */
-	uint64_t backlog;	    /* 0: as large as the kernel lets it be */
+	uint64_t reserve_bytes;       /* 0: the default */
+	uint64_t workers;             /* of each side; 0: as many as it takes */
+	uint64_t backlog;             /* 0: as large as the kernel lets it be */
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
-	uint32_t without;	    /* ENGINE_WITHOUT_... */
+	uint32_t without;             /* ENGINE_WITHOUT_... */
 };
 
 /* How a run speaks while it lasts. Both may be NULL. */
 struct lab_view {
 	void *context;
-	void (*say)(void *context, const char *line);	      /* a line that stays          */
+	void (*say)(void *context, const char *line);         /* a line that stays          */
 	void (*live)(void *context, const struct live *live); /* several times a second     */
 };
 
-/* Runs it. `result` is filled in any case: where the run was refused or could not start, its verdict says so,
- * and its reason why and what to do. Blocks SIGINT, SIGTERM and SIGHUP while it lasts: the first ends the run with a
- * summary, the second at once. Returns the exit code of the program. */
+/* Runs it. `result` is filled in any case: where the run was refused or could not start, its
+ * verdict says so, and its reason why and what to do. Blocks SIGINT, SIGTERM and SIGHUP while it
+ * lasts: the first ends the run with a summary, the second at once. Returns the exit code of the
+ * program. */
 int lab_run(const struct lab_options *options, const struct lab_view *view, struct result *result);

@@ -1,12 +1,13 @@
 /* prepare: the decisions of a lab.
  *
- * Addresses: in a namespace, sources 198.18.0.1 ... and the server 198.19.0.1 (RFC 2544), or 2001:2::1:1 ... and
- * 2001:2::1 (RFC 5180); on the host's network, 127.0.0.2 ... and 127.0.0.1, or ::1 alone.
+ * Addresses: in a namespace, sources 198.18.0.1 ... and the server 198.19.0.1 (RFC 2544), or
+ * 2001:2::1:1 ... and 2001:2::1 (RFC 5180); on the host's network, 127.0.0.2 ... and 127.0.0.1, or
+ * ::1 alone.
  *
  * Workers: one server and one client on each CPU, since on loopback the client's connect does the
- * kernel's whole handshake on its own CPU, and SO_INCOMING_CPU hands the connection to the server on the
- * same one: each CPU has a complete pipeline, and none waits for another. More workers only where
- * one process cannot hold its share. */
+ * kernel's whole handshake on its own CPU, and SO_INCOMING_CPU hands the connection to the server
+ * on the same one: each CPU has a complete pipeline, and none waits for another. More workers only
+ * where one process cannot hold its share. */
 #include "run/prepare.h"
 
 #include "engine/layout.h"
@@ -19,23 +20,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SERVER_PORT 8090
-#define SERVER_PORTS 30 /* 8090-8119 are never source ports */
-#define SERVER_PORTS_MOST 2048
-#define LAB_PORT_LOW 10240
-#define LAB_PORT_HIGH 65535
-#define PORTS_PER_SOURCE 50000
+#define SERVER_PORT            8090
+#define SERVER_PORTS           30 /* 8090-8119 are never source ports */
+#define SERVER_PORTS_MOST      2048
+#define LAB_PORT_LOW           10240
+#define LAB_PORT_HIGH          65535
+#define PORTS_PER_SOURCE       50000
 #define CONNECTIONS_PER_WORKER 2000 /* fewer are not worth another pair of workers */
-#define LAB_SOURCES_MOST 60000
-#define LOOPBACK_SOURCES_MOST 16000000
-#define BACKLOG_MOST 65535
+#define LAB_SOURCES_MOST       60000
+#define LOOPBACK_SOURCES_MOST  16000000
+#define BACKLOG_MOST           65535
 
 static const struct {
 	const char *source_first, *target;
 	uint32_t sources_most;
 } networks[2][2] = {
 	/* on the host's network                            in a namespace of its own */
-	{{"127.0.0.2", "127.0.0.1", LOOPBACK_SOURCES_MOST}, {"198.18.0.1", "198.19.0.1", LAB_SOURCES_MOST}},
+	{{"127.0.0.2", "127.0.0.1", LOOPBACK_SOURCES_MOST},
+         {"198.18.0.1", "198.19.0.1", LAB_SOURCES_MOST}},
 	{{"::1", "::1", 1}, {"2001:2::1:1", "2001:2::1", LAB_SOURCES_MOST}},
 };
 
@@ -51,7 +53,7 @@ static int choose_ports(const struct lab_options *options, struct experiment *x,
 		high = LAB_PORT_HIGH;
 	} else if (low == 0 && sysctl_port_range(&low, &high) != 0) {
 		return err_set(err, -EINVAL,
-			       "cannot read net.ipv4.ip_local_port_range: give --ports LO-HI");
+		               "cannot read net.ipv4.ip_local_port_range: give --ports LO-HI");
 	}
 	if (!x->has_netns) {
 		(void)sysctl_reserved_ports(excluded);
@@ -59,7 +61,7 @@ static int choose_ports(const struct lab_options *options, struct experiment *x,
 	}
 	if (tuple_set_ports(&x->tuples, low, high, excluded, PORTS_PER_SOURCE) == 0)
 		return err_set(err, -EINVAL, "no source port is left in %u-%u: widen --ports", low,
-			       high);
+		               high);
 	return 0;
 }
 
@@ -76,7 +78,7 @@ static uint32_t target_ports_most(const struct tuple_plan *plan)
 static int choose_tuples(const struct lab_options *options, struct experiment *x, struct err *err)
 {
 	int failed = ip_parse(networks[options->ipv6][x->has_netns].source_first,
-			      &x->tuples.source_first);
+	                      &x->tuples.source_first);
 
 	if (failed == 0)
 		failed = ip_parse(networks[options->ipv6][x->has_netns].target, &x->tuples.target);
@@ -86,13 +88,13 @@ static int choose_tuples(const struct lab_options *options, struct experiment *x
 	failed = choose_ports(options, x, err);
 	if (failed == 0)
 		tuple_shape(&x->tuples, options->solution, options->n,
-			    networks[options->ipv6][x->has_netns].sources_most,
-			    target_ports_most(&x->tuples));
+		            networks[options->ipv6][x->has_netns].sources_most,
+		            target_ports_most(&x->tuples));
 	return failed;
 }
 
-/* What a server is sized for, so that an uneven spread does not fill it. With CPUs joined the spread is
- * that of the clients; by hash it varies. */
+/* What a server is sized for, so that an uneven spread does not fill it. With CPUs joined the
+ * spread is that of the clients; by hash it varies. */
 static uint64_t with_slack(const struct experiment *x, uint64_t share)
 {
 	if (x->server_workers == 1)
@@ -105,10 +107,10 @@ static void set_workers(struct experiment *x, const struct limits *limits, uint3
 	x->server_workers = workers;
 	x->client_workers = workers;
 	x->pinned = workers > 1 && workers <= limits->cpus;
-	/* The limit is the user's, not the process's: all workers share it, and some must be left. */
+	/* The limit is the user's, not the process's: all workers share it. */
 	x->memlock_bytes = limits->memlock_bytes == LIMITS_NONE
-				   ? UINT64_MAX
-				   : limits->memlock_bytes / 10 * 9 / (2 * workers);
+	                           ? UINT64_MAX
+	                           : limits->memlock_bytes / 10 * 9 / (2 * (uint64_t)workers);
 }
 
 /* Whether `workers` of each side can hold n. */
@@ -133,7 +135,7 @@ static uint32_t workers_most(const struct limits *limits)
 }
 
 static void choose_workers(const struct lab_options *options, const struct limits *limits,
-			   struct experiment *x)
+                           struct experiment *x)
 {
 	uint64_t wanted = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
 	uint32_t workers = wanted < limits->cpus ? (uint32_t)wanted : limits->cpus;
@@ -155,7 +157,7 @@ static uint64_t less(uint64_t value, uint64_t part)
 }
 
 static int check(const struct experiment *x, const struct limits *limits,
-		 const struct probe_meminfo *memory, struct err *err)
+                 const struct probe_meminfo *memory, struct err *err)
 {
 	bool is_ipv6 = x->tuples.target.family == AF_INET6;
 	uint64_t most = layout_most(x->tuples.target_port_count, x->nofile, x->memlock_bytes);
@@ -168,8 +170,8 @@ static int check(const struct experiment *x, const struct limits *limits,
 		.tuples = tuple_room(&x->tuples),
 		/* The inverse of with_slack(). */
 		.process_most = x->server_workers == 1 ? most
-						       : less(most, 512) / (x->pinned ? 17 : 9) *
-								 (x->pinned ? 16 : 8),
+	                                               : less(most, 512) / (x->pinned ? 17 : 9) *
+	                                                         (x->pinned ? 16 : 8),
 		.workers_most = x->server_workers,
 	};
 
@@ -177,8 +179,8 @@ static int check(const struct experiment *x, const struct limits *limits,
 }
 
 int prepare_experiment(const struct lab_options *options, enum netns_kind kind,
-		       const struct limits *limits, const struct probe_meminfo *memory,
-		       struct experiment *x, struct err *err)
+                       const struct limits *limits, const struct probe_meminfo *memory,
+                       struct experiment *x, struct err *err)
 {
 	int failed;
 
@@ -194,11 +196,11 @@ int prepare_experiment(const struct lab_options *options, enum netns_kind kind,
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->reserve_bytes = options->reserve_bytes > 0
-				   ? options->reserve_bytes
-				   : capacity_default_reserve(memory->total_bytes);
+	                           ? options->reserve_bytes
+	                           : capacity_default_reserve(memory->total_bytes);
 	if (x->n > CAPACITY_INDEX_MOST)
 		return err_set(err, -E2BIG, "more than %llu connections cannot be numbered",
-			       (unsigned long long)CAPACITY_INDEX_MOST);
+		               (unsigned long long)CAPACITY_INDEX_MOST);
 	failed = choose_tuples(options, x, err);
 	if (failed != 0)
 		return failed;
@@ -243,12 +245,13 @@ static int add_addresses(const struct tuple_plan *plan, struct err *err)
 	if (failed == 0)
 		return 0;
 	return err_set(err, failed, "cannot add addresses to the lab's loopback link: %s%s",
-		       strerror(-failed),
-		       plan->target.family == AF_INET6 ? " (is IPv6 switched off in this kernel?)"
-						       : "");
+	               strerror(-failed),
+	               plan->target.family == AF_INET6 ? " (is IPv6 switched off in this kernel?)"
+	                                               : "");
 }
 
-/* Settings of the namespace. One that this kernel has not, or keeps for the host, stays as it is. */
+/* Settings of the namespace. One that this kernel has not, or keeps for the host, stays as it is.
+ */
 static void set_kernel(const struct experiment *x)
 {
 	char range[16];

@@ -15,9 +15,10 @@
 
 /* Filled by reading files, not by sockets. */
 static const char *const noise[] = {
-	"proc_inode_cache", "buffer_head", "radix_tree_node", "ext4_inode_cache",
-	"xfs_inode", "btrfs_inode", "shmem_inode_cache", "kernfs_node_cache", "inode_cache",
-	"ext4_extent_status", "ovl_inode", "squashfs_inode_cache", "overlayfs_inode",
+	"proc_inode_cache", "buffer_head",        "radix_tree_node",   "ext4_inode_cache",
+	"xfs_inode",        "btrfs_inode",        "shmem_inode_cache", "kernfs_node_cache",
+	"inode_cache",      "ext4_extent_status", "ovl_inode",         "squashfs_inode_cache",
+	"overlayfs_inode",
 };
 
 void sample_take(struct sample *out)
@@ -109,7 +110,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 static void bill_slabs(const struct sample *before, const struct sample *now,
-		       struct result_memory *out)
+                       struct result_memory *out)
 {
 	static struct result_slab all[PROBE_SLABS_MAX];
 	uint32_t count = 0;
@@ -126,18 +127,18 @@ static void bill_slabs(const struct sample *before, const struct sample *now,
 }
 
 void sample_bill(const struct sample *before, const struct sample *now, uint64_t connections,
-		 uint64_t server_user_bytes, uint64_t client_user_bytes, struct result_memory *out)
+                 int64_t server_user_bytes, int64_t client_user_bytes, struct result_memory *out)
 {
 	int64_t gone = grown(probe_memory_left_bytes(&now->memory),
-			     probe_memory_left_bytes(&before->memory));
+	                     probe_memory_left_bytes(&before->memory));
 
 	memset(out, 0, sizeof(*out));
 	out->connections = connections;
 	out->kernel_bytes = sample_kernel_bytes(before, now);
-	out->server_user_bytes = (int64_t)server_user_bytes;
-	out->client_user_bytes = (int64_t)client_user_bytes;
-	out->residual_bytes = gone - out->kernel_bytes - out->server_user_bytes -
-			      out->client_user_bytes;
+	out->server_user_bytes = server_user_bytes;
+	out->client_user_bytes = client_user_bytes;
+	out->residual_bytes = result_bytes(out) == RESULT_UNKNOWN_BYTES ? RESULT_UNKNOWN_BYTES
+	                                                                : gone - result_bytes(out);
 	out->has_slabs = before->has_slabs && now->has_slabs;
 	if (out->has_slabs)
 		bill_slabs(before, now, out);

@@ -1,7 +1,7 @@
 /* server: accepts whatever comes, sends back what it receives, and gathers tokens from the stream.
  *
- * Per connection it keeps how many bytes of an unfinished token it has, and room for them that is only
- * touched when a token comes in pieces. */
+ * Per connection it keeps how many bytes of an unfinished token it has, and room for them that is
+ * only touched when a token comes in pieces. */
 #include "run/server.h"
 
 #include "base/clock.h"
@@ -27,7 +27,7 @@ struct server {
 };
 
 struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-			   struct engine *engine)
+                           struct engine *engine)
 {
 	struct server *s = map_private(sizeof(*s));
 

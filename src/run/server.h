@@ -10,7 +10,7 @@ struct server;
 
 /* Makes a server with its tables. NULL where there is no memory. */
 struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-			   struct engine *engine);
+                           struct engine *engine);
 
 /* Listens on every server port of the plan. 0, or a negative errno with one line in `err`. */
 int server_listen(struct server *server, struct err *err);

@@ -3,7 +3,7 @@
 
 #include "base/map.h"
 
-#define BITMAPS (ROLE_COUNT * TOKEN_ROUNDS)
+#define BITMAPS ((uint64_t)ROLE_COUNT * TOKEN_ROUNDS)
 
 struct shm *shm_make(uint64_t n)
 {
@@ -30,7 +30,7 @@ void shm_prove(struct shm *shm, enum role role, unsigned int round, uint32_t ind
 
 	if (index < shm->n)
 		__atomic_fetch_or(&shm->bits[offset + index / 8], (uint8_t)(1U << (index % 8)),
-				  __ATOMIC_RELAXED);
+		                  __ATOMIC_RELAXED);
 }
 
 uint64_t shm_proved(const struct shm *shm, enum role role, unsigned int round)

@@ -18,7 +18,8 @@
 
 #define SHM_WORKERS_MAX 128 /* servers and clients together */
 
-/* The director moves the run from phase to phase; a worker that has done its part of one says so. */
+/* The director moves the run from phase to phase; a worker that has done its part of one says so.
+ */
 enum phase {
 	PHASE_NONE,
 	PHASE_START,
@@ -41,18 +42,18 @@ struct shm_worker {
 	/* written by the director */
 	alignas(64) enum role role;
 	uint32_t number; /* within its role */
-	int cpu;	 /* -1: not pinned */
-	uint32_t first;	 /* clients: their indexes are first .. first + count - 1 */
-	uint32_t count;	 /* servers: what their engine is sized for */
+	int cpu;         /* -1: not pinned */
+	uint32_t first;  /* clients: their indexes are first .. first + count - 1 */
+	uint32_t count;  /* servers: what their engine is sized for */
 	pid_t pid;
 	bool died;
 
 	/* written by the worker */
 	alignas(64) enum phase done; /* the last phase it has finished */
-	uint64_t opened;	     /* clients: connected; servers: accepted */
-	uint64_t open;		     /* of them now */
-	uint64_t last_open_ns;	     /* when the last one was opened */
-	uint64_t not_tried;	     /* clients: the ramp ended before their turn */
+	uint64_t opened;             /* clients: connected; servers: accepted */
+	uint64_t open;               /* of them now */
+	uint64_t last_open_ns;       /* when the last one was opened */
+	uint64_t not_tried;          /* clients: the ramp ended before their turn */
 	uint64_t failed[CAUSE_COUNT];
 	uint64_t retried[CAUSE_COUNT];
 	uint64_t lost[CAUSE_COUNT];
@@ -90,20 +91,22 @@ struct shm {
 	uint32_t worker_count;
 	struct shm_worker workers[SHM_WORKERS_MAX];
 
-	/* Two bits an index and round: proved as the clients see it, and as the servers do. Workers share their bytes. */
+	/* Two bits an index and round: proved as the clients see it, and as the servers do. Workers
+	 * share their bytes. */
 	uint64_t bitmap_bytes;
 	size_t total_bytes;
 	uint8_t bits[];
 };
 
-#define shm_get(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define shm_get(field)        __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define shm_set(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
-#define shm_count(field) shm_set(field, (field) + 1)
+#define shm_count(field)      shm_set(field, (field) + 1)
 
 /* Makes it for n connections, zeroed. NULL where there is no memory. */
 struct shm *shm_make(uint64_t n);
 
-/* Marks `index` (ignored where it is >= n) as proved in `round`, as seen by `role`. Any process may. */
+/* Marks `index` (ignored where it is >= n) as proved in `round`, as seen by `role`. Any process
+ * may. */
 void shm_prove(struct shm *shm, enum role role, unsigned int round, uint32_t index);
 
 /* How many are marked; and how many indexes only one of the two roles has marked. */

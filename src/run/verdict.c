@@ -39,8 +39,8 @@ static void fill_causes(struct result *r, const struct shm *shm)
 		r->lost_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
 	}
 	for (int i = 0; i < CAUSE_COUNT; i++)
-		r->accept_errors_by_cause[i] = shm_sum_cause(
-			shm, ROLE_SERVER, SHM_FIELD(accept_errors), (enum cause)i);
+		r->accept_errors_by_cause[i] =
+			shm_sum_cause(shm, ROLE_SERVER, SHM_FIELD(accept_errors), (enum cause)i);
 	name_overflows(r, r->failed_by_cause, &left);
 	name_overflows(r, r->retried_by_cause, &left);
 	name_overflows(r, r->lost_by_cause, &left);
@@ -75,6 +75,7 @@ static void fill_timing(struct result *r, const struct shm *shm)
 {
 	static struct hist all;
 	uint64_t last_ns = shm->ramp_start_ns;
+	uint64_t cpu_ns = 0;
 
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		const struct shm_worker *w = &shm->workers[i];
@@ -82,8 +83,11 @@ static void fill_timing(struct result *r, const struct shm *shm)
 		if (w->last_open_ns > last_ns)
 			last_ns = w->last_open_ns;
 		hist_merge(&all, &w->connect);
-		r->timing.ramp_cpu_ns += w->cpu_ns;
+		cpu_ns += w->cpu_ns;
 	}
+	r->timing.ramp_cpu_ns = cpu_ns;
+	if (all.count == 0)
+		return;
 	r->timing.ramp_ns = last_ns - shm->ramp_start_ns;
 	if (r->timing.ramp_ns > 0)
 		r->timing.rate_per_s =
@@ -147,7 +151,7 @@ static bool do_counts_agree(const struct result *r)
 {
 	return r->established.client == r->established.server &&
 	       (r->established.kernel == RESULT_UNKNOWN ||
-		r->established.client == r->established.kernel);
+	        r->established.client == r->established.kernel);
 }
 
 static void judge_incomplete(struct result *r, const struct shm *shm, struct text *t)
@@ -192,7 +196,7 @@ static void judge(struct result *r, const struct shm *shm)
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, "the three counts do not agree");
 	} else if (!is_proved(r, &r->proved_ramp) || !is_proved(r, &r->proved)) {
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
-			    "server and client do not agree on which connections were proved");
+		            "server and client do not agree on which connections were proved");
 	} else {
 		text_count(&t, r->target);
 		text_add(&t, " connections established, proved, held and proved again");

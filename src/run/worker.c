@@ -47,7 +47,7 @@ static void volunteer_for_oom(void)
 
 /* The bells of others are theirs; where descriptors are few they would be missed. */
 static void drop_bells_of_others(const struct shm *shm, uint32_t number,
-				 const struct worker_bells *bells)
+                                 const struct worker_bells *bells)
 {
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		if (i != number)
@@ -75,7 +75,7 @@ static void set_up_process(const struct shm_worker *me, pid_t parent)
 }
 
 static int open_engine(const struct experiment *x, const struct shm_worker *me, int bell,
-		       struct engine **engine, struct err *err)
+                       struct engine **engine, struct err *err)
 {
 	const struct engine_config config = {
 		.connections = me->count,
@@ -107,7 +107,7 @@ static int wait_beyond(struct shm *shm, struct engine *engine, enum phase phase)
 }
 
 static int run_client(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-		      struct engine *engine, int bell)
+                      struct engine *engine, int bell)
 {
 	struct client *client = client_make(x, shm, me, engine);
 	enum phase phase = PHASE_START;
@@ -128,7 +128,7 @@ static int run_client(const struct experiment *x, struct shm *shm, struct shm_wo
 }
 
 static int run_server(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-		      struct engine *engine, int bell)
+                      struct engine *engine, int bell)
 {
 	struct server *server = server_make(x, shm, me, engine);
 	int failed;
@@ -146,7 +146,7 @@ static int run_server(const struct experiment *x, struct shm *shm, struct shm_wo
 }
 
 static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me, int my_bell,
-	       int director_bell)
+               int director_bell)
 {
 	struct engine *engine;
 	int failed = open_engine(x, me, my_bell, &engine, &me->error);
@@ -154,7 +154,7 @@ static int run(const struct experiment *x, struct shm *shm, struct shm_worker *m
 	if (failed != 0)
 		return failed;
 	failed = me->role == ROLE_SERVER ? run_server(x, shm, me, engine, director_bell)
-					 : run_client(x, shm, me, engine, director_bell);
+	                                 : run_client(x, shm, me, engine, director_bell);
 	engine_shut(engine);
 	if (failed == 0)
 		report(me, PHASE_END, director_bell);
@@ -162,7 +162,7 @@ static int run(const struct experiment *x, struct shm *shm, struct shm_worker *m
 }
 
 pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
-		   const struct worker_bells *bells)
+                   const struct worker_bells *bells)
 {
 	struct shm_worker *me = &shm->workers[number];
 	pid_t parent = getpid();
