@@ -113,7 +113,7 @@ static int report(const struct command *c, const struct result *result, int argc
 		summary_print(c->json && strcmp(c->json, "-") == 0 ? stderr : stdout, result);
 	}
 	if (c->json && result->exit_code != EXIT_USAGE &&
-	    json_write(c->json, result, argc, argv, &err) != 0) {
+	    json_write(c->json, result, argc + 1, argv - 1, &err) != 0) {
 		err_print(&err);
 		return result->exit_code == EXIT_PASS ? EXIT_FAILED : result->exit_code;
 	}

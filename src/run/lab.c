@@ -313,6 +313,7 @@ static int set_up(struct lab *lab, struct result *r, struct err *err)
 	if (failed == 0)
 		failed = prepare_experiment(lab->options, lab->kind, &limits,
 		                            &lab->baseline->memory, lab->experiment, err);
+	verdict_topology(r, lab->experiment);
 	if (failed != 0)
 		return failed;
 	lab->shm = shm_make(lab->options->n);

@@ -99,7 +99,7 @@ static void fill_timing(struct result *r, const struct shm *shm)
 	r->timing.connect_max_ns = all.max_ns;
 }
 
-static void fill_topology(struct result *r, const struct experiment *x)
+void verdict_topology(struct result *r, const struct experiment *x)
 {
 	struct text t;
 
@@ -208,7 +208,7 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 {
 	struct result *r = &shm->result;
 
-	fill_topology(r, x);
+	verdict_topology(r, x);
 	fill_causes(r, shm);
 	fill_proof(&r->proved_ramp, shm, 0);
 	fill_proof(&r->proved, shm, 1);

@@ -4,6 +4,9 @@
 #include "run/experiment.h"
 #include "run/shm.h"
 
+/* Fills who was to connect where: known before anything is opened. */
+void verdict_topology(struct result *result, const struct experiment *x);
+
 /* Fills what of shm->result can be drawn from the counters, then verdict, reason and exit code. */
 void verdict_fill(const struct experiment *x, struct shm *shm);
 
