@@ -204,7 +204,8 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(patsubst %.c,$(B)/obj/%.o,$$(wildcard bench/$$*/*.c))
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(call pkg,--libs,jansson,-ljansson) -lm
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ \
+		-Wl,--as-needed $(call pkg,--libs,jansson,-ljansson) -lm
 
 # Kept between runs: make would take them for intermediate files and delete them.
 .SECONDARY:

@@ -27,7 +27,7 @@
 
 #define FLIGHTS       1024
 #define NO_FLIGHT     UINT16_MAX
-#define CONNECT_BATCH 32 /* more is not faster, and each waits for its batch */
+#define CONNECT_BATCH 16 /* more is not faster, and each waits for its batch */
 #define PROOF_BATCH   256
 #define EVENTS        512
 #define TICK_NS       (10 * NS_PER_MS)
