@@ -42,7 +42,7 @@ static void fuzz_ports(const char *string)
 	static const uint8_t none[8192];
 
 	memset(ports, 0, sizeof(ports));
-	if (sysctl_parse_ports(string, ports) && memcmp(ports, none, sizeof(ports)))
+	if (sysctl_parse_ports(string, ports) && memcmp(ports, none, sizeof(ports)) != 0)
 		abort();
 }
 

@@ -46,7 +46,7 @@ static void client_worker_killed(void **state)
 	assert_true(lost > 0);
 	assert_int_equal(trial_number(&trial, "lost"), lost);
 	assert_int_equal(trial_number(&trial, "proved.echoed"), n_of() - lost);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -66,7 +66,7 @@ static void server_worker_killed(void **state)
 	/* Clients meet the reset, or the FIN, of each at the second proof. */
 	assert_true(lost > 0);
 	assert_int_equal(trial_number(&trial, "proved.echoed"), n_of() - lost);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -85,7 +85,7 @@ static void server_worker_killed_in_ramp(void **state)
 	trial_assert_code(&trial, 1);
 	assert_string_equal(trial_word(&trial, "verdict"), "fail");
 	assert_int_equal(trial_number(&trial, "workers.died"), 1);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -100,7 +100,7 @@ static void supervisor_killed(void **state)
 	trial_wait(&trial, 5);
 	trial_assert_code(&trial, 128 + SIGKILL);
 	assert_null(trial.result);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -115,7 +115,7 @@ static void supervisor_killed_in_ramp(void **state)
 	trial_find(&trial, "mc-client-0");
 	kill(trial.pid, SIGKILL);
 	trial_wait(&trial, 5);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -133,7 +133,7 @@ static void interrupted_once(void **state)
 	assert_int_equal(trial_number(&trial, "established.kernel"), n_of());
 	assert_int_equal(trial_number(&trial, "proved_ramp.echoed"), n_of());
 	assert_non_null(strstr(trial.out, "PARTIAL"));
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -152,7 +152,7 @@ static void interrupted_in_ramp(void **state)
 	assert_int_equal(trial_number(&trial, "established.client") +
 	                         trial_number(&trial, "not_tried"),
 	                 100000);
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 
@@ -170,7 +170,7 @@ static void interrupted_twice(void **state)
 	trial_wait(&trial, 10);
 	trial_assert_code(&trial, 130);
 	assert_non_null(strstr(trial.err, "abort"));
-	trial_assert_nothing_left(alloc);
+	trial_assert_nothing_left(&trial, alloc);
 	trial_end(&trial);
 }
 

@@ -56,14 +56,12 @@ pid_t trial_find(const struct trial *trial, const char *name);
 /* Waits until the live lines on stderr show this text. */
 void trial_wait_text(struct trial *trial, const char *text, unsigned int seconds);
 
-/* How many processes with a name that starts with "mc-" there are on this machine. */
-int trial_count_workers(void);
-
 /* TCP sockets of the whole machine. */
 int64_t trial_tcp_alloc(void);
 
-/* Asserts that within 5 s no worker is left and TCP sockets are back at `alloc`. */
-void trial_assert_nothing_left(int64_t alloc);
+/* Asserts that within 5 s (10 s in the full run of a million) no process of the run is left and TCP
+ * sockets are back at `alloc`. */
+void trial_assert_nothing_left(const struct trial *trial, int64_t alloc);
 
 /* N as text: `normal`, or `small` in the sanitized run, or `full` in test-full. */
 const char *trial_n(const char *normal, const char *small, const char *full);

@@ -17,12 +17,12 @@
 
 #include <cmocka.h>
 
-#define ADDRESSES 300
+#define ADDRESSES   300
 #define CONNECTIONS 50
 #define SERVER_PORT 20000
 #define CLIENT_PORT 30000
 #define ESTABLISHED (1u << TCP_ESTABLISHED)
-#define LISTEN (1u << TCP_LISTEN)
+#define LISTEN      (1u << TCP_LISTEN)
 /* Up to NEW_SYN_RECV; from Linux 6.8 on there is BOUND_INACTIVE after it: bound, closed sockets. */
 #define ALL_STATES 0x1ffeu
 
@@ -183,7 +183,7 @@ static uint64_t count(int family, uint16_t low, uint16_t high, uint32_t mask)
 /* Segments over the loopback may be handled a little later. */
 static void await_count(int family, uint16_t low, uint16_t high, uint32_t mask, uint64_t expected)
 {
-	const struct timespec millisecond = { .tv_nsec = 1000000 };
+	const struct timespec millisecond = {.tv_nsec = 1000000};
 	int tries;
 
 	for (tries = 0; tries < 2000; tries++) {
@@ -307,8 +307,8 @@ static void listening_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(link_up),	cmocka_unit_test(add_addresses),
-		cmocka_unit_test(count_ipv4),	cmocka_unit_test(count_ipv6),
+		cmocka_unit_test(link_up),      cmocka_unit_test(add_addresses),
+		cmocka_unit_test(count_ipv4),   cmocka_unit_test(count_ipv6),
 		cmocka_unit_test(count_errors), cmocka_unit_test(listening_ports),
 	};
 

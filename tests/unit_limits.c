@@ -23,9 +23,9 @@
 
 #define V2_MOUNT "36 1 0:29 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"
 #define V1_MOUNT "35 31 0:32 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
-#define OTHER_MOUNTS                                                                               \
-	"22 27 0:21 / /proc rw - proc proc rw\n"                                                   \
-	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"                                        \
+#define OTHER_MOUNTS                                        \
+	"22 27 0:21 / /proc rw - proc proc rw\n"            \
+	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n" \
 	"32 31 0:29 / /sys/fs/cgroup/cpu rw shared:3 - cgroup cgroup rw,cpu\n"
 
 static int parse(const char *text, char *path, unsigned long size)
@@ -41,10 +41,10 @@ static void parse_fixtures(void **state)
 		int version;
 		const char *path;
 	} cases[] = {
-		{ "cgroup_v1", 1, "/process_api/8bae45a5a1b18d885f8d6f0e610a25b8" },
-		{ "cgroup_v2", 2, "/user.slice/user-1000.slice/session-4.scope" },
-		{ "cgroup_hybrid", 1, "/system.slice/a:b.service" },
-		{ "cgroup_none", 0, NULL },
+		{"cgroup_v1", 1, "/process_api/8bae45a5a1b18d885f8d6f0e610a25b8"},
+		{"cgroup_v2", 2, "/user.slice/user-1000.slice/session-4.scope"},
+		{"cgroup_hybrid", 1, "/system.slice/a:b.service"},
+		{"cgroup_none", 0, NULL},
 	};
 	const char *directory = getenv("MEGACONN_FIXTURES");
 	char name[512], text[4096], path[256];
@@ -53,7 +53,7 @@ static void parse_fixtures(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(name, sizeof(name), "%s/%s", directory ? directory : "tests/fixtures",
-			 cases[i].file);
+		         cases[i].file);
 		if (probe_read_file(name, text, sizeof(text)) <= 0)
 			fail_msg("cannot read %s", name);
 		assert_int_equal(parse(text, path, sizeof(path)), cases[i].version);
@@ -110,7 +110,7 @@ static void read_here(void **state)
 static void cpus_of_mask(void **state)
 {
 	cpu_set_t before, one;
-	uint32_t cpus[2] = { 99999, 99999 };
+	uint32_t cpus[2] = {99999, 99999};
 
 	(void)state;
 	assert_true(limits_cpus(cpus, 2) > 0);
@@ -228,27 +228,28 @@ static void check_tree(const struct tree *tree)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define STAT_V2                                                                                    \
+#define STAT_V2 \
 	"anon 5\nfile 900\nfile_mapped 3\nfile_dirty 40\ninactive_file 300\nactive_file 100\n"
-#define STAT_V1                                                                                    \
-	"cache 9\ndirty 1\ninactive_file 7\nactive_file 7\ntotal_dirty 40\n"                      \
+#define STAT_V1                                                              \
+	"cache 9\ndirty 1\ninactive_file 7\nactive_file 7\ntotal_dirty 40\n" \
 	"total_inactive_file 300\ntotal_active_file 100\n"
 
 /* The parent has less left than the cgroup itself, and the page cache counts. */
 static void tree_v2(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "0::/a/b\n" },
-			{ "/proc/self/mountinfo", OTHER_MOUNTS V2_MOUNT },
-			{ "/sys/fs/cgroup/cgroup.procs", "1\n" },
-			{ "/sys/fs/cgroup/a/memory.max", "100000\n" },
-			{ "/sys/fs/cgroup/a/memory.current", "99000\n" },
-			{ "/sys/fs/cgroup/a/memory.stat", STAT_V2 },
-			{ "/sys/fs/cgroup/a/b/memory.max", "50000\n" },
-			{ "/sys/fs/cgroup/a/b/memory.current", "1000\n" },
-			{ "/sys/fs/cgroup/a/b/memory.stat", STAT_V2 },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "0::/a/b\n"},
+				{"/proc/self/mountinfo", OTHER_MOUNTS V2_MOUNT},
+				{"/sys/fs/cgroup/cgroup.procs", "1\n"},
+				{"/sys/fs/cgroup/a/memory.max", "100000\n"},
+				{"/sys/fs/cgroup/a/memory.current", "99000\n"},
+				{"/sys/fs/cgroup/a/memory.stat", STAT_V2},
+				{"/sys/fs/cgroup/a/b/memory.max", "50000\n"},
+				{"/sys/fs/cgroup/a/b/memory.current", "1000\n"},
+				{"/sys/fs/cgroup/a/b/memory.stat", STAT_V2},
+			},
 		.left = 100000 - 99000 + 360,
 	};
 
@@ -259,13 +260,14 @@ static void tree_v2(void **state)
 static void tree_v2_unlimited(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "0::/a\n" },
-			{ "/proc/self/mountinfo", V2_MOUNT },
-			{ "/sys/fs/cgroup/a/memory.max", "max\n" },
-			{ "/sys/fs/cgroup/a/memory.current", "99000\n" },
-			{ "/sys/fs/cgroup/a/memory.stat", STAT_V2 },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "0::/a\n"},
+				{"/proc/self/mountinfo", V2_MOUNT},
+				{"/sys/fs/cgroup/a/memory.max", "max\n"},
+				{"/sys/fs/cgroup/a/memory.current", "99000\n"},
+				{"/sys/fs/cgroup/a/memory.stat", STAT_V2},
+			},
 		.left = LIMITS_NONE,
 	};
 
@@ -277,13 +279,14 @@ static void tree_v2_unlimited(void **state)
 static void tree_v2_namespace(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "0::/../other\n" },
-			{ "/proc/self/mountinfo", V2_MOUNT },
-			{ "/sys/fs/cgroup/memory.max", "5000\n" },
-			{ "/sys/fs/cgroup/memory.current", "6000\n" },
-			{ "/sys/fs/cgroup/memory.stat", "file_dirty 10\nactive_file 1\n" },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "0::/../other\n"},
+				{"/proc/self/mountinfo", V2_MOUNT},
+				{"/sys/fs/cgroup/memory.max", "5000\n"},
+				{"/sys/fs/cgroup/memory.current", "6000\n"},
+				{"/sys/fs/cgroup/memory.stat", "file_dirty 10\nactive_file 1\n"},
+			},
 		.left = 0,
 	};
 
@@ -294,18 +297,20 @@ static void tree_v2_namespace(void **state)
 static void tree_v1(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "4:memory:/p/q\n0::/\n" },
-			{ "/proc/self/mountinfo", V2_MOUNT OTHER_MOUNTS V1_MOUNT },
-			{ "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n" },
-			{ "/sys/fs/cgroup/memory/p/memory.limit_in_bytes", "70000\n" },
-			{ "/sys/fs/cgroup/memory/p/memory.usage_in_bytes", "60000\n" },
-			{ "/sys/fs/cgroup/memory/p/memory.stat", STAT_V1 },
-			{ "/sys/fs/cgroup/memory/p/q/memory.limit_in_bytes",
-			  "9223372036854771712\n" },
-			{ "/sys/fs/cgroup/memory/p/q/memory.usage_in_bytes", "50\n" },
-			{ "/sys/fs/cgroup/memory.max", "1\n" },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "4:memory:/p/q\n0::/\n"},
+				{"/proc/self/mountinfo", V2_MOUNT OTHER_MOUNTS V1_MOUNT},
+				{"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+	                         "9223372036854771712\n"},
+				{"/sys/fs/cgroup/memory/p/memory.limit_in_bytes", "70000\n"},
+				{"/sys/fs/cgroup/memory/p/memory.usage_in_bytes", "60000\n"},
+				{"/sys/fs/cgroup/memory/p/memory.stat", STAT_V1},
+				{"/sys/fs/cgroup/memory/p/q/memory.limit_in_bytes",
+	                         "9223372036854771712\n"},
+				{"/sys/fs/cgroup/memory/p/q/memory.usage_in_bytes", "50\n"},
+				{"/sys/fs/cgroup/memory.max", "1\n"},
+			},
 		.left = 70000 - 60000 + 360,
 	};
 
@@ -317,13 +322,15 @@ static void tree_v1(void **state)
 static void tree_v1_container(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "4:memory:/docker/id\n" },
-			{ "/proc/self/mountinfo",
-			  "35 31 0:32 /docker/id /sys/fs/a\\040b ro master:9 - cgroup c memory\n" },
-			{ "/sys/fs/a b/memory.limit_in_bytes", "8000\n" },
-			{ "/sys/fs/a b/memory.usage_in_bytes", "1000\n" },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "4:memory:/docker/id\n"},
+				{"/proc/self/mountinfo",
+	                         "35 31 0:32 /docker/id /sys/fs/a\\040b ro master:9 - cgroup c "
+	                         "memory\n"},
+				{"/sys/fs/a b/memory.limit_in_bytes", "8000\n"},
+				{"/sys/fs/a b/memory.usage_in_bytes", "1000\n"},
+			},
 		.left = 7000,
 	};
 
@@ -335,15 +342,16 @@ static void tree_v1_container(void **state)
 static void tree_two_mounts(void **state)
 {
 	static const struct tree tree = {
-		.files = {
-			{ "/proc/self/cgroup", "0::/a\n" },
-			{ "/proc/self/mountinfo",
-			  "35 31 0:32 /z /mnt/z rw - cgroup2 c rw\n" V2_MOUNT },
-			{ "/mnt/z/memory.max", "1\n" },
-			{ "/mnt/z/memory.current", "0\n" },
-			{ "/sys/fs/cgroup/a/memory.max", "300\n" },
-			{ "/sys/fs/cgroup/a/memory.current", "100\n" },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "0::/a\n"},
+				{"/proc/self/mountinfo",
+	                         "35 31 0:32 /z /mnt/z rw - cgroup2 c rw\n" V2_MOUNT},
+				{"/mnt/z/memory.max", "1\n"},
+				{"/mnt/z/memory.current", "0\n"},
+				{"/sys/fs/cgroup/a/memory.max", "300\n"},
+				{"/sys/fs/cgroup/a/memory.current", "100\n"},
+			},
 		.left = 200,
 	};
 
@@ -354,13 +362,14 @@ static void tree_two_mounts(void **state)
 static void tree_nothing(void **state)
 {
 	static const struct tree no_mount = {
-		.files = {
-			{ "/proc/self/cgroup", "0::/a\n" },
-			{ "/proc/self/mountinfo", "garbage\n\n1 2 3\n - \n" OTHER_MOUNTS },
-		},
+		.files =
+			{
+				{"/proc/self/cgroup", "0::/a\n"},
+				{"/proc/self/mountinfo", "garbage\n\n1 2 3\n - \n" OTHER_MOUNTS},
+			},
 		.left = LIMITS_NONE,
 	};
-	static const struct tree no_files = { .files = { { "/x", "" } }, .left = LIMITS_NONE };
+	static const struct tree no_files = {.files = {{"/x", ""}}, .left = LIMITS_NONE};
 
 	(void)state;
 	check_tree(&no_mount);

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#define PAGE 4096
-#define KB(n) ((uint64_t)(n) * 1024)
+#define PAGE        4096
+#define KB(n)       ((uint64_t)(n)*1024)
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static char fixture_text[64 * 1024];
@@ -124,11 +124,11 @@ static void fixture_slabinfo(void **state)
 	(void)state;
 	assert_int_equal(probe_parse_slabinfo(fixture_text, len, PAGE, &slabs), 0);
 	assert_int_equal(slabs.count, 235);
-	assert_slab("TCP", 53, 2368, 8 * 8);
-	assert_slab("TCPv6", 26, 2496, 2 * 8);
+	assert_slab("TCP", 53, 2368, 8ULL * 8);
+	assert_slab("TCPv6", 26, 2496, 2ULL * 8);
 	assert_slab("tw_sock_TCP", 176, 256, 15);
 	assert_slab("request_sock_TCP", 144, 320, 12);
-	assert_slab("sock_inode_cache", 186, 832, 17 * 4);
+	assert_slab("sock_inode_cache", 186, 832, 17ULL * 4);
 	assert_slab("dentry", 16527, 192, 787);
 	assert_slab("kmem_cache", 256, 256, 16);
 	assert_null(probe_find_slab(&slabs, "TC"));
@@ -142,12 +142,12 @@ static void fixture_slabinfo_5_10(void **state)
 	(void)state;
 	assert_int_equal(probe_parse_slabinfo(fixture_text, len, PAGE, &slabs), 0);
 	assert_int_equal(slabs.count, 12);
-	assert_slab("TCP", 1000140, 2240, 71439 * 8);
-	assert_slab("tw_sock_TCP", 264, 248, 8 * 2);
+	assert_slab("TCP", 1000140, 2240, 71439ULL * 8);
+	assert_slab("tw_sock_TCP", 264, 248, 8ULL * 2);
 	assert_slab("MPTCPv6", 0, 1856, 0);
 	assert_slab("dentry(27:system.slice)", 168, 192, 8);
 	assert_slab("a_cache_whose_name_is_longer_th", 10, 64, 1);
-	assert_slab("filp", 1003120, 256, 31352 * 2);
+	assert_slab("filp", 1003120, 256, 31352ULL * 2);
 }
 
 static void slabinfo_too_many(void **state)
@@ -160,7 +160,7 @@ static void slabinfo_too_many(void **state)
 	at += (size_t)snprintf(text, sizeof(text), "slabinfo - version: 2.1\n");
 	for (i = 0; i < PROBE_SLABS_MAX + 8; i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "s%d 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n", i);
+		                       "s%d 1 2 3 4 5 : tunables 0 0 0 : slabdata 6 7 0\n", i);
 	assert_int_equal(probe_parse_slabinfo(text, at, PAGE, &slabs), 0);
 	assert_int_equal(slabs.count, PROBE_SLABS_MAX);
 	assert_slab("s511", 1, 3, 35);
@@ -283,9 +283,11 @@ static const struct parser {
 	const char *file;
 	int (*run)(const char *text, size_t len, void *out);
 } parsers[] = {
-	{ "meminfo", run_meminfo },   { "meminfo_2.6", run_meminfo }, { "sockstat", run_sockstat },
-	{ "sockstat6", run_sockstat }, { "snmp", run_tcp },	       { "snmp_old", run_tcp },
-	{ "netstat", run_tcp },       { "netstat_old", run_tcp },     { "smaps_rollup", run_smaps },
+	{"meminfo", run_meminfo},    {"meminfo_2.6", run_meminfo},
+	{"sockstat", run_sockstat},  {"sockstat6", run_sockstat},
+	{"snmp", run_tcp},           {"snmp_old", run_tcp},
+	{"netstat", run_tcp},        {"netstat_old", run_tcp},
+	{"smaps_rollup", run_smaps},
 };
 
 /* An exact-size copy, with no NUL behind it. */
@@ -350,7 +352,7 @@ static void cut_slabinfo_everywhere(const char *file)
 		assert_int_equal(result, cut_slabs.count ? 0 : -EINVAL);
 		assert_true(cut_slabs.count <= slabs.count);
 		assert_memory_equal(cut_slabs.slabs, slabs.slabs,
-				    cut_slabs.count * sizeof(slabs.slabs[0]));
+		                    cut_slabs.count * sizeof(slabs.slabs[0]));
 	}
 	assert_int_equal(cut_slabs.count, slabs.count);
 }
@@ -365,12 +367,29 @@ static void cut_slabinfo(void **state)
 static void garbage(void **state)
 {
 	static const char *const texts[] = {
-		"", "\n", "\n\n\n", " \t \n", "MemFree:\n", "MemFree: kB\n", "MemFree: -1 kB\n",
-		"MemFree: 12x kB\n", "MemFree: 12 MB\n", "MemFree: 18446744073709551616 kB\n",
-		"MemFree: 18446744073709551615 kB\n", "TCP:\n", "TCP: inuse\n", "TCP: inuse x\n",
-		"Tcp:\n", "Tcp: ActiveOpens\n", "Tcp: ActiveOpens\nUdp: 1\n",
-		"Tcp: ActiveOpens\nTcp:\n", "Tcp: ActiveOpens\nTcp: -1\n", "Rss: 1\n", "Rss: 4 k\n",
-		"slabinfo - version: 2.1\n", "slabinfo - version: 1.1\nTCP 1 1 1\n",
+		"",
+		"\n",
+		"\n\n\n",
+		" \t \n",
+		"MemFree:\n",
+		"MemFree: kB\n",
+		"MemFree: -1 kB\n",
+		"MemFree: 12x kB\n",
+		"MemFree: 12 MB\n",
+		"MemFree: 18446744073709551616 kB\n",
+		"MemFree: 18446744073709551615 kB\n",
+		"TCP:\n",
+		"TCP: inuse\n",
+		"TCP: inuse x\n",
+		"Tcp:\n",
+		"Tcp: ActiveOpens\n",
+		"Tcp: ActiveOpens\nUdp: 1\n",
+		"Tcp: ActiveOpens\nTcp:\n",
+		"Tcp: ActiveOpens\nTcp: -1\n",
+		"Rss: 1\n",
+		"Rss: 4 k\n",
+		"slabinfo - version: 2.1\n",
+		"slabinfo - version: 1.1\nTCP 1 1 1\n",
 		"slabinfo - version: 2.1\nTCP 1 2 3 4 5 : slabdata 6\n",
 		"slabinfo - version: 2.1\nTCP 1 2 3 4 4294967296 : slabdata 6 4294967296\n",
 	};
@@ -453,22 +472,14 @@ static void read_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fixture_meminfo),
-		cmocka_unit_test(fixture_zoneinfo),
-		cmocka_unit_test(fixture_meminfo_old),
-		cmocka_unit_test(memory_left_edges),
-		cmocka_unit_test(fixture_slabinfo),
-		cmocka_unit_test(fixture_slabinfo_5_10),
-		cmocka_unit_test(slabinfo_too_many),
-		cmocka_unit_test(fixture_sockstat),
-		cmocka_unit_test(fixture_tcp),
-		cmocka_unit_test(fixture_tcp_old),
-		cmocka_unit_test(fixture_smaps),
-		cmocka_unit_test(cut_everywhere),
-		cmocka_unit_test(cut_slabinfo),
-		cmocka_unit_test(garbage),
-		cmocka_unit_test(random_bytes),
-		cmocka_unit_test(read_here),
+		cmocka_unit_test(fixture_meminfo),     cmocka_unit_test(fixture_zoneinfo),
+		cmocka_unit_test(fixture_meminfo_old), cmocka_unit_test(memory_left_edges),
+		cmocka_unit_test(fixture_slabinfo),    cmocka_unit_test(fixture_slabinfo_5_10),
+		cmocka_unit_test(slabinfo_too_many),   cmocka_unit_test(fixture_sockstat),
+		cmocka_unit_test(fixture_tcp),         cmocka_unit_test(fixture_tcp_old),
+		cmocka_unit_test(fixture_smaps),       cmocka_unit_test(cut_everywhere),
+		cmocka_unit_test(cut_slabinfo),        cmocka_unit_test(garbage),
+		cmocka_unit_test(random_bytes),        cmocka_unit_test(read_here),
 		cmocka_unit_test(read_file),
 	};
 

@@ -61,9 +61,11 @@ static void ports_forms(void **state)
 static void ports_errors(void **state)
 {
 	static const char *const bad[] = {
-		",",	 "80,",	   ",80",  "80,,81", "-",      "80-",	 "-80",	  "80-79",
-		"65536", "1-65536", "a",    "80 ",    " 80",    "80, 81", "1-2-3",  "80\n",
-		"0x50",	 "+80",	   "80;81", "99999999999999999999999", "80,x",  "1,2-1",
+		",",    "80,",   ",80",   "80,,81", "-",
+		"80-",  "-80",   "80-79", "65536",  "1-65536",
+		"a",    "80 ",   " 80",   "80, 81", "1-2-3",
+		"80\n", "0x50",  "+80",   "80;81",  "99999999999999999999999",
+		"80,x", "1,2-1",
 	};
 	size_t i;
 
@@ -116,8 +118,8 @@ static void get_missing(void **state)
 
 static void bad_names(void **state)
 {
-	static const char *const bad[] = { "", ".", "/", "net.", ".net", "net..ipv4", "net//x",
-					   "//.//.etc.passwd", "net./x" };
+	static const char *const bad[] = {
+		"", ".", "/", "net.", ".net", "net..ipv4", "net//x", "//.//.etc.passwd", "net./x"};
 	static char long_name[400];
 	char text[64];
 	size_t i;
@@ -185,10 +187,10 @@ static void reserved_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ports_forms),	  cmocka_unit_test(ports_errors),
+		cmocka_unit_test(ports_forms),     cmocka_unit_test(ports_errors),
 		cmocka_unit_test(ports_are_added), cmocka_unit_test(get_known),
-		cmocka_unit_test(get_missing),	  cmocka_unit_test(bad_names),
-		cmocka_unit_test(set_and_raise),  cmocka_unit_test(reserved_long),
+		cmocka_unit_test(get_missing),     cmocka_unit_test(bad_names),
+		cmocka_unit_test(set_and_raise),   cmocka_unit_test(reserved_long),
 	};
 
 	return cmocka_run_group_tests_name("unit_sysctl", tests, NULL, NULL);
