@@ -202,6 +202,19 @@ static long read_in_netns(pid_t pid, const char *file, const char *line, int col
 	return value;
 }
 
+static void assert_first_for_oom(pid_t pid)
+{
+	char path[64], text[16] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_string_equal(text, "1000\n");
+}
+
 /* The kernel's own counters, read from outside, against the numbers of the result. */
 static void kernel_agrees(void **state)
 {
@@ -221,6 +234,7 @@ static void kernel_agrees(void **state)
 	                 5000); /* PassiveOpens */
 	assert_int_equal(read_in_netns(server, "/proc/self/net/snmp", "Tcp:", 9),
 	                 10000); /* CurrEstab */
+	assert_first_for_oom(server);
 	trial_wait(&trial, 30);
 	trial_assert_passed(&trial, 5000);
 	trial_end(&trial);
