@@ -26,6 +26,18 @@ static void usage(FILE *to)
 	fprintf(to, "\n'megaconn COMMAND --help' says more; try 'megaconn lab -n 100k'\n");
 }
 
+/* What could not be written to stdout was not said. */
+static int told(int code)
+{
+	struct err err;
+
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	err_set(&err, 0, "cannot write to standard output");
+	err_print(&err);
+	return code == EXIT_PASS ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
 	struct err err;
@@ -37,15 +49,15 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return EXIT_PASS;
+		return told(EXIT_PASS);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("megaconn " MEGACONN_VERSION "\n");
-		return EXIT_PASS;
+		return told(EXIT_PASS);
 	}
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return told(commands[i].run(argc - 1, argv + 1));
 	}
 	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')", argv[1]);
 	err_print(&err);

@@ -156,6 +156,45 @@ static void interrupted_in_ramp(void **state)
 	trial_end(&trial);
 }
 
+/* What was under way when the proof was cut short is neither lost nor proved. */
+static void interrupted_in_proof(void **state)
+{
+	const char *const args[] = {"-n", trial_is_small() ? "20000" : "100k", "--hold", "60s",
+	                            NULL};
+	struct trial trial;
+
+	(void)state;
+	trial_start(&trial, NULL, args);
+	trial_wait_text(&trial, "proof ", 60);
+	kill(trial.pid, SIGINT);
+	trial_wait(&trial, 30);
+	trial_assert_code(&trial, 130);
+	assert_int_equal(trial_number(&trial, "lost"), 0);
+	assert_null(strstr(trial.err, "mismatched"));
+	trial_end(&trial);
+}
+
+/* As timeout(1), a closed terminal or a service manager do. */
+static void group_is_signalled(void **state)
+{
+	const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct trial trial;
+		int64_t alloc = trial_tcp_alloc();
+
+		start_and_hold(&trial, "60s");
+		kill(-trial.pid, signals[i]);
+		trial_wait(&trial, 60);
+		trial_assert_code(&trial, 130);
+		assert_int_equal(trial_number(&trial, "workers.died"), 0);
+		assert_int_equal(trial_number(&trial, "lost"), 0);
+		trial_assert_nothing_left(&trial, alloc);
+		trial_end(&trial);
+	}
+}
+
 static void interrupted_twice(void **state)
 {
 	struct trial trial;
@@ -184,6 +223,8 @@ int main(void)
 		cmocka_unit_test(supervisor_killed_in_ramp),
 		cmocka_unit_test(interrupted_once),
 		cmocka_unit_test(interrupted_in_ramp),
+		cmocka_unit_test(interrupted_in_proof),
+		cmocka_unit_test(group_is_signalled),
 		cmocka_unit_test(interrupted_twice),
 	};
 

@@ -304,6 +304,25 @@ static void guard_stops_the_ramp(void **state)
 	trial_end(&trial);
 }
 
+/* Two runs of one user on the host's network: the second finds the first, and does it no harm. */
+static void ports_of_another_run(void **state)
+{
+	const char *const first_args[] = {"-n", "5000", "--hold", "3s", "--no-netns", NULL};
+	const char *const second_args[] = {"-n", "5000", "--no-netns", NULL};
+	struct trial first, second;
+
+	(void)state;
+	trial_start(&first, NULL, first_args);
+	trial_wait_text(&first, "hold ", 30);
+	trial_run(&second, NULL, second_args);
+	trial_assert_code(&second, 4);
+	assert_non_null(strstr(second.err, "another program listens there"));
+	trial_wait(&first, 30);
+	trial_assert_passed(&first, 5000);
+	trial_end(&second);
+	trial_end(&first);
+}
+
 /* --- listen queues ------------------------------------------------------------------------ */
 
 static void listen_queue_overflows(void **state)
@@ -344,6 +363,7 @@ int main(void)
 		cmocka_unit_test(io_uring_forbidden),
 		cmocka_unit_test(small_cgroup_is_the_wall),
 		cmocka_unit_test(guard_stops_the_ramp),
+		cmocka_unit_test(ports_of_another_run),
 		cmocka_unit_test(listen_queue_overflows),
 	};
 

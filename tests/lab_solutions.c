@@ -119,6 +119,18 @@ static void on_hosts_network(void **state)
 	trial_end(&trial);
 }
 
+static void more_workers_than_connections(void **state)
+{
+	const char *const args[] = {"-n", "3", "--workers", "4", "--hold", "0", NULL};
+	struct trial trial;
+
+	(void)state;
+	trial_run(&trial, NULL, args);
+	trial_assert_passed(&trial, 3);
+	assert_int_equal(trial_number(&trial, "workers.client"), 3);
+	trial_end(&trial);
+}
+
 static void smallest(void **state)
 {
 	const char *const args[] = {"-n", "1", "--hold", "0", NULL};
@@ -140,6 +152,13 @@ static void paced(void **state)
 	trial_assert_passed(&trial, 2000);
 	assert_true(trial_real(&trial, "timing.ramp_s") > 1.8);
 	assert_true(trial_real(&trial, "timing.ramp_s") < 3.5);
+	trial_end(&trial);
+	/* A rate that takes more than a batch a millisecond. */
+	const char *const fast[] = {"-n", "20000", "--hold", "0", "--rate", "20k/s", NULL};
+
+	trial_run(&trial, NULL, fast);
+	trial_assert_passed(&trial, 20000);
+	assert_true(trial_is_small() || trial_real(&trial, "timing.ramp_s") < 1.3);
 	trial_end(&trial);
 }
 
@@ -252,6 +271,7 @@ int main(void)
 		cmocka_unit_test(memory_is_billed),
 		cmocka_unit_test(on_hosts_network),
 		cmocka_unit_test(smallest),
+		cmocka_unit_test(more_workers_than_connections),
 		cmocka_unit_test(paced),
 		cmocka_unit_test(without_kernel_features),
 		cmocka_unit_test(kernel_agrees),

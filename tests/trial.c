@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -52,8 +53,10 @@ static void become_program(const struct trial *trial, trial_prepare prepare,
 	setenv("MEGACONN_TRIAL", trial->json_path, 1);
 	int program_fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	setpgid(0, 0); /* so that a test can signal it with all that it forked */
 	if (prepare)
 		prepare();
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is ended leaves nothing running */
 	/* By descriptor, since nobody may not be able to walk to it. */
 	fexecve(program_fd, argv, environ);
 	_exit(127);

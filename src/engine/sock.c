@@ -33,7 +33,7 @@ static const char *advice(int code)
 {
 	switch (code) {
 	case -EADDRINUSE:
-		return "another program listens there; end it or use other ports";
+		return "another program listens there: end it first";
 	case -EACCES:
 		return "ports below net.ipv4.ip_unprivileged_port_start need root";
 	case -EADDRNOTAVAIL:

@@ -76,11 +76,18 @@ static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *c
 		return uring_on_connect_failed(u, index,
 		                               -(int)engine_tag_generation(cqe->user_data), event);
 	case OP_READY:
-		return is_stale || cqe->res < 0 ? 0 : uring_on_ready(u, index);
+		return is_stale ? 0 : uring_on_ready(u, index, cqe->res, event);
 	case OP_SILENT:
 		break;
 	}
 	return 0;
+}
+
+/* Out of memory for a moment, or interrupted, is tried again; anything else is the end. */
+static void note_failure(struct uring *u, int code)
+{
+	if (code < 0 && code != -EAGAIN && code != -EBUSY && code != -EINTR)
+		u->failed = code;
 }
 
 static int turn(struct uring *u, uint32_t number, struct engine_event *events, int max)
@@ -93,7 +100,7 @@ static int turn(struct uring *u, uint32_t number, struct engine_event *events, i
 	/* The kernel runs 20 pieces of waiting work at each entry; a batch of connects makes more.
 	 */
 	for (int i = 0; i < ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
-		io_uring_submit_and_get_events(&ring->io);
+		note_failure(u, io_uring_submit_and_get_events(&ring->io));
 	io_uring_for_each_cqe (&ring->io, head, cqe) {
 		if (made == max)
 			break;
@@ -138,7 +145,7 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 	struct epoll_event woken[16];
 	int failed = 0;
 
-	if (u->accept_again_ns != 0 && u->accept_again_ns < deadline_ns)
+	if (!u->accept_moving && u->accept_again_ns != 0 && u->accept_again_ns < deadline_ns)
 		deadline_ns = u->accept_again_ns;
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
@@ -160,9 +167,11 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 				uring_ring_take_back(&u->rings[i], u->layout.sq_entries);
 			if (made < max)
 				made += turn(u, i, events + made, max - made);
+			uring_keep_accepting(u); /* before another ring's turn brings in more */
 		}
-		u->staged_count = 0;
-		uring_keep_accepting(u);
+		uring_submit_all(u); /* also of rings that had no turn, as addresses are reused */
+		if (u->failed != 0)
+			return u->failed;
 		if (made > 0 || pass > 0 || any_ring_wants(u))
 			return made;
 		int failed = sleep_until(u, deadline_ns);
@@ -178,7 +187,7 @@ static void settle(struct uring *u)
 {
 	struct engine_event ignored[64];
 
-	while (any_ring_wants(u))
+	while (any_ring_wants(u) && u->failed == 0)
 		uring_poll(&u->base, ignored, 64, 0);
 }
 

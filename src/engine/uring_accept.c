@@ -45,6 +45,7 @@ void uring_keep_accepting(struct uring *u)
 	if (!u->accept_moving && !ring_has_room(u, u->accept_ring)) {
 		u->accept_moving = true;
 		uring_cancel_accepts(u);
+		io_uring_submit(&u->rings[u->accept_ring].io);
 	}
 	if (u->accept_moving) {
 		uint32_t next = 0;

@@ -44,7 +44,7 @@ static void queue_close(struct uring *u, uint32_t index)
 		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 		sqe->user_data = engine_tag(OP_SILENT, 0, 0);
 	}
-	if (u->conns[index] & CONN_PENDING) {
+	if (u->conns[index] & (CONN_PENDING | CONN_SENDING)) {
 		sqe = sqe_on_slot(u, index);
 		io_uring_prep_cancel_fd(sqe, slot_of(u, index),
 		                        IORING_ASYNC_CANCEL_FD_FIXED | IORING_ASYNC_CANCEL_ALL);
@@ -112,6 +112,10 @@ static void queue_setup(struct io_uring_sqe *sqe, uint64_t tag)
 static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct staged *s,
                                   socklen_t len)
 {
+	/* The link from bind to connect holds within one submission only. */
+	if (io_uring_sq_space_left(&ring_of(u, index)->io) < 4)
+		io_uring_submit(&ring_of(u, index)->io);
+
 	const uint64_t tag = tag_of(u, OP_SETUP, index);
 	const int slot = slot_of(u, index);
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);

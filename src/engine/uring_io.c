@@ -16,6 +16,7 @@ int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 	uint32_t generation = (uint32_t)slot << 12 | (generation_of(u, index) & 0xfff);
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
+	u->conns[index] |= CONN_SENDING;
 	memcpy(u->send_data[slot], data, len);
 	io_uring_prep_send(sqe, slot_of(u, index), u->send_data[slot], len,
 	                   MSG_NOSIGNAL | MSG_WAITALL);
@@ -32,6 +33,7 @@ int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine
 	u->send_free[u->send_free_count++] = (uint16_t)(generation >> 12);
 	if ((generation & 0xfff) != (generation_of(u, index) & 0xfff))
 		return 0;
+	u->conns[index] &= ~(uint32_t)CONN_SENDING;
 	*event = (struct engine_event){.tag = tag_of(u, ENGINE_SENT, index), .result = cqe->res};
 	return 1;
 }
@@ -56,9 +58,14 @@ void uring_receive(struct engine *e, uint32_t index)
 }
 
 /* The armed poll says that there is something to read, or that it is over. */
-int uring_on_ready(struct uring *u, uint32_t index)
+int uring_on_ready(struct uring *u, uint32_t index, int code, struct engine_event *event)
 {
 	u->conns[index] &= ~(uint32_t)CONN_ARMED;
+	if (code < 0) { /* it could not be armed */
+		*event = (struct engine_event){.tag = tag_of(u, ENGINE_RECEIVED, index),
+		                               .result = code};
+		return 1;
+	}
 	queue_receive(u, index, OP_RECEIVE_NOW);
 	return 0;
 }

@@ -10,6 +10,6 @@ void uring_receive(struct engine *e, uint32_t index);
 /* Completions. They return how many events they make; `ring` is the number of the ring they are of.
  */
 int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine_event *event);
-int uring_on_ready(struct uring *u, uint32_t index);
+int uring_on_ready(struct uring *u, uint32_t index, int code, struct engine_event *event);
 int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
                      struct engine_event *event);

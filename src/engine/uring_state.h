@@ -29,6 +29,7 @@ enum {
 	CONN_USED = 1,    /* the slot holds or will hold a socket          */
 	CONN_ARMED = 2,   /* a poll is on it                               */
 	CONN_PENDING = 4, /* a connect or a waiting receive is on it       */
+	CONN_SENDING = 8, /* a send is on it */
 	CONN_FLAGS = 0xff
 };
 
@@ -49,6 +50,7 @@ struct uring {
 	uint32_t *conns;
 	uint32_t conn_count;
 	bool has_bind;
+	int failed; /* the negative errno that ended it, or 0 */
 	int epoll_fd;
 
 	struct staged *staged; /* addresses must stay until they are submitted */

@@ -134,6 +134,18 @@ static int hold(pid_t pid, int lifeline)
 	return wait_for(pid);
 }
 
+static void leave_signals_to_caller(void)
+{
+	sigset_t none;
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static int run_inside(const struct netns_child *child)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -147,7 +159,7 @@ static int run_holder(const struct netns_child *child)
 	int failed = 0;
 	pid_t pid;
 
-	signal(SIGINT, SIG_IGN);
+	leave_signals_to_caller();
 	close(child->lifeline[1]); /* so that it ends with the caller */
 	if (child->kind != NETNS_HOST)
 		failed = enter(child->kind, child->hash_entries, &step);

@@ -25,8 +25,10 @@ struct netns_child {
 	struct err *err; /* in shared memory: why the namespaces could not be set up        */
 };
 
-/* Forks a child that runs `inside`. With namespaces it is the first process of its pid namespace,
- * so that everything it forks ends with it, and the loopback link of its network is up.
+/* Forks a child that runs `inside`, with SIGINT, SIGTERM, SIGHUP and SIGPIPE ignored: a terminal,
+ * timeout(1) or a service manager sends them to the whole group, and it is the caller who decides.
+ * With namespaces it is the first process of its pid namespace, so that everything it forks ends
+ * with it, and the loopback link of its network is up.
  *
  * When the caller is gone, however it ended, the lifeline ends: `inside` reads that, and has
  * NETNS_GRACE_NS to end by itself; then it is killed. Returns the pid to wait for, or a negative

@@ -173,6 +173,15 @@ static void add_share(struct text *t, int64_t bytes, uint64_t connections)
 	text_count(t, (uint64_t)(share < 0 ? -share : share));
 }
 
+/* More than a tenth is not accounted for, one way or the other. */
+static bool is_noisy(const struct result_memory *m)
+{
+	int64_t all = result_bytes(m);
+
+	return all == RESULT_UNKNOWN_BYTES || m->residual_bytes > all / 10 ||
+	       m->residual_bytes < -all / 10;
+}
+
 static void put_memory(FILE *to, struct text *t, const struct result_memory *m)
 {
 	if (m->connections == 0)
@@ -186,6 +195,8 @@ static void put_memory(FILE *to, struct text *t, const struct result_memory *m)
 	add_share(t, m->client_user_bytes, m->connections);
 	text_add(t, "; unaccounted ");
 	add_share(t, m->residual_bytes, m->connections);
+	if (is_noisy(m))
+		text_add(t, " (noisy: few connections, or other programs at work)");
 	put(to, "memory", t);
 }
 

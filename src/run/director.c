@@ -160,10 +160,56 @@ static bool is_done(const struct director *d, enum role role, enum phase phase)
 	return true;
 }
 
+/* A number that changes whenever any worker gets on with anything. */
+static uint64_t progress_mark(const struct director *d)
+{
+	uint64_t mark = 0;
+
+	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
+		const struct shm_worker *w = &d->shm->workers[i];
+
+		mark += (uint64_t)w->done + shm_get(w->opened) - shm_get(w->open);
+		for (int round = 0; round < TOKEN_ROUNDS; round++)
+			mark += shm_get(w->proof[round].sent) + shm_get(w->proof[round].echoed);
+		for (int cause = 0; cause < CAUSE_COUNT; cause++)
+			mark += shm_get(w->failed[cause]) + shm_get(w->retried[cause]) +
+			        shm_get(w->lost[cause]);
+	}
+	return mark;
+}
+
+/* How long nothing may happen before a worker counts as stuck: time-outs, and what closing takes.
+ */
+static uint64_t patience_ns(const struct director *d)
+{
+	return 60 * NS_PER_S + 2 * d->x->timeout_ns + d->x->n * 50000;
+}
+
+/* A worker that is stopped, or hangs in the kernel, must not hold up the run for ever. */
+static void kill_stuck(struct director *d, enum role role, enum phase phase)
+{
+	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
+		struct shm_worker *w = &d->shm->workers[i];
+
+		if (w->role == role && !w->died && w->done < phase)
+			kill(w->pid, SIGKILL);
+	}
+}
+
 static void wait_done(struct director *d, enum role role, enum phase phase)
 {
-	while (!is_done(d, role, phase))
+	uint64_t mark = progress_mark(d), since_ns = clock_now_ns();
+
+	while (!is_done(d, role, phase)) {
 		watch(d, UINT64_MAX);
+		uint64_t now_mark = progress_mark(d), now_ns = clock_now_ns();
+
+		if (now_mark != mark)
+			since_ns = now_ns;
+		else if (now_ns - since_ns > patience_ns(d))
+			kill_stuck(d, role, phase);
+		mark = now_mark;
+	}
 }
 
 static void enter(struct director *d, enum phase phase)
@@ -194,11 +240,16 @@ static int start_workers(struct director *d, enum role role)
 			continue;
 		w->pid = worker_start(d->x, d->shm, i, &d->bells);
 		if (w->pid < 0)
-			return err_set(&d->shm->error, w->pid, "cannot start a worker: %s",
+			return err_set(&d->shm->error, w->pid,
+			               "cannot start a worker: %s (see ulimit -u)",
 			               strerror(-w->pid));
 	}
-	while (!is_done(d, role, PHASE_START) && !has_dead(d))
-		watch(d, UINT64_MAX);
+	for (uint64_t end_ns = clock_now_ns() + patience_ns(d);
+	     !is_done(d, role, PHASE_START) && !has_dead(d);) {
+		watch(d, end_ns);
+		if (clock_now_ns() >= end_ns)
+			kill_stuck(d, role, PHASE_START);
+	}
 	return has_dead(d) ? -ECHILD : 0;
 }
 
@@ -377,8 +428,8 @@ static void close_all(struct director *d)
 	if (!d->is_orphan)
 		wait_gone(d);
 	enter(d, PHASE_END);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
+	wait_done(d, ROLE_CLIENT, PHASE_END);
+	wait_done(d, ROLE_SERVER, PHASE_END);
 }
 
 static bool is_interrupted(const struct director *d)
@@ -411,8 +462,6 @@ int director_run(const struct director_brief *brief)
 	d.shm = brief->shm;
 	d.brief = brief;
 	d.now = *brief->baseline;
-	signal(SIGINT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	int failed = make_bells(&d);
 
 	if (failed != 0)

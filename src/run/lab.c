@@ -156,10 +156,7 @@ static int inside(void *arg)
 		.baseline = lab->baseline,
 		.lifeline = lab->lifeline[0],
 	};
-	sigset_t none;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (prepare_network(lab->experiment, &lab->shm->error) != 0)
 		return EXIT_REFUSED;
 	return director_run(&brief);
@@ -220,16 +217,19 @@ static int conclude(struct lab *lab, int status, struct result *r)
 		memcpy(&said.host, &r->host, sizeof(said.host));
 		memcpy(said.network, r->network, sizeof(said.network));
 		*r = said;
+	} else if (lab->shm->error.text[0] != '\0' && lab->shm->phase >= PHASE_RAMP) {
+		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, lab->shm->error.text);
 	} else if (lab->shm->error.text[0] != '\0') {
 		verdict_set(r, VERDICT_REFUSED, EXIT_REFUSED, lab->shm->error.text);
 	} else {
-		char reason[128];
+		char reason[192];
 		struct text t;
 
 		text_init(&t, reason, sizeof(reason));
-		text_add(&t, "the experiment's first process was ended by %s %d",
-		         WIFSIGNALED(status) ? "signal" : "exit code",
-		         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		text_add(&t,
+		         "the process that led the run was ended by signal %d: by somebody, "
+		         "or by the OOM killer (see the kernel's log)",
+		         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, reason);
 	}
 	return r->exit_code;
@@ -249,6 +249,18 @@ static void block_signals(sigset_t *signals, sigset_t *before)
 	sigaddset(signals, SIGHUP);
 	sigaddset(signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, signals, before);
+	signal(SIGPIPE, SIG_IGN); /* the other end of the lifeline may be gone */
+}
+
+/* An interrupt that came after the run had ended must not end us before the result is told. */
+static void restore_signals(const sigset_t *signals, const sigset_t *before)
+{
+	const struct timespec at_once = {0};
+
+	while (sigtimedwait(signals, NULL, &at_once) > 0)
+		;
+	sigprocmask(SIG_SETMASK, before, NULL);
+	signal(SIGPIPE, SIG_DFL);
 }
 
 static int spawn_and_supervise(struct lab *lab, struct result *r)
@@ -281,7 +293,7 @@ static int spawn_and_supervise(struct lab *lab, struct result *r)
 		err_set(&lab->shm->error, child, "cannot fork: %s", strerror(-child));
 	}
 	close(lab->lifeline[1]);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	restore_signals(&signals, &before);
 	return conclude(lab, status, r);
 }
 
@@ -306,13 +318,14 @@ static int set_up(struct lab *lab, struct result *r, struct err *err)
 	struct limits limits;
 	int failed = uring_probe(err);
 
+	if (failed != 0)
+		return failed;
 	limits_read(&limits);
 	sample_wait_quiet(QUIET_NS);
 	sample_take(lab->baseline);
 	describe_host(r, &limits, &lab->baseline->memory);
-	if (failed == 0)
-		failed = prepare_experiment(lab->options, lab->kind, &limits,
-		                            &lab->baseline->memory, lab->experiment, err);
+	failed = prepare_experiment(lab->options, lab->kind, &limits, &lab->baseline->memory,
+	                            lab->experiment, err);
 	verdict_topology(r, lab->experiment);
 	if (failed != 0)
 		return failed;

@@ -11,6 +11,7 @@
 #include "run/prepare.h"
 
 #include "engine/layout.h"
+#include "engine/sock.h"
 #include "kernel/diag.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SERVER_PORT            8090
 #define SERVER_PORTS           30 /* 8090-8119 are never source ports */
@@ -113,15 +115,25 @@ static void set_workers(struct experiment *x, const struct limits *limits, uint3
 	                           : limits->memlock_bytes / 10 * 9 / (2 * (uint64_t)workers);
 }
 
-/* Whether `workers` of each side can hold n. */
-static bool can_hold(struct experiment *x, const struct limits *limits, uint32_t workers)
+/* How many connections one server's engine may be planned for: the inverse of with_slack(). */
+static uint64_t process_most(const struct experiment *x)
+{
+	uint64_t most = layout_most(x->tuples.target_port_count, x->nofile, x->memlock_bytes);
+
+	if (x->server_workers == 1)
+		return most;
+	most = most > 512 ? most - 512 : 0;
+	return x->pinned ? most / 17 * 16 : most / 9 * 8;
+}
+
+/* Sets `workers` of each side, and returns how many connections they can hold together. */
+static uint64_t try_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
 {
 	uint64_t share = (x->n + workers - 1) / workers;
 
 	set_workers(x, limits, workers);
 	x->server_worker_most = (uint32_t)with_slack(x, share);
-	return layout_most(x->tuples.target_port_count, x->nofile, x->memlock_bytes) >=
-	       x->server_worker_most;
+	return process_most(x) * workers;
 }
 
 /* The director holds a bell for each worker, and a few descriptors of its own. */
@@ -134,33 +146,37 @@ static uint32_t workers_most(const struct limits *limits)
 	return bells < SHM_WORKERS_MAX / 2 ? (uint32_t)bells : SHM_WORKERS_MAX / 2;
 }
 
+/* One of each side a CPU, more where they cannot hold n. More need not hold more: what each may
+ * lock gets less. Where none holds n, the most that can be held is what the refusal names. */
 static void choose_workers(const struct lab_options *options, const struct limits *limits,
                            struct experiment *x)
 {
 	uint64_t wanted = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
 	uint32_t workers = wanted < limits->cpus ? (uint32_t)wanted : limits->cpus;
-	uint32_t most = workers_most(limits);
+	uint32_t most = workers_most(limits), best = 1;
+	uint64_t best_holds = 0;
 
 	if (options->workers > 0) {
-		(void)can_hold(x, limits, (uint32_t)options->workers);
-		return;
+		workers = (uint32_t)(options->workers < x->n ? options->workers : x->n);
+		most = workers;
 	}
-	if (workers > most)
-		workers = most;
-	while (!can_hold(x, limits, workers) && workers < most)
-		workers++;
-}
+	for (workers = workers < most ? workers : most; workers <= most; workers++) {
+		uint64_t holds = try_workers(x, limits, workers);
 
-static uint64_t less(uint64_t value, uint64_t part)
-{
-	return value > part ? value - part : 0;
+		if (holds > best_holds) {
+			best = workers;
+			best_holds = holds;
+		}
+		if (holds >= x->n)
+			return;
+	}
+	(void)try_workers(x, limits, best);
 }
 
 static int check(const struct experiment *x, const struct limits *limits,
                  const struct probe_meminfo *memory, struct err *err)
 {
 	bool is_ipv6 = x->tuples.target.family == AF_INET6;
-	uint64_t most = layout_most(x->tuples.target_port_count, x->nofile, x->memlock_bytes);
 	const struct capacity_limits walls = {
 		.memory_left_bytes = probe_memory_left_bytes(memory),
 		.cgroup_left_bytes = limits->cgroup_left_bytes,
@@ -168,10 +184,7 @@ static int check(const struct experiment *x, const struct limits *limits,
 		.pair_bytes = is_ipv6 ? CAPACITY_PAIR_BYTES_IPV6 : CAPACITY_PAIR_BYTES_IPV4,
 		.files_left = limits->files_left,
 		.tuples = tuple_room(&x->tuples),
-		/* The inverse of with_slack(). */
-		.process_most = x->server_workers == 1 ? most
-	                                               : less(most, 512) / (x->pinned ? 17 : 9) *
-	                                                         (x->pinned ? 16 : 8),
+		.process_most = process_most(x),
 		.workers_most = x->server_workers,
 	};
 
@@ -264,10 +277,34 @@ static void set_kernel(const struct experiment *x)
 	(void)sysctl_set("net.ipv4.tcp_no_metrics_save", "1");
 }
 
+/* Workers share their ports with each other (SO_REUSEPORT), and so they would with another run of
+ * the same user. Listening alone first finds that one, or whoever else is there. */
+static int check_ports_are_ours(const struct experiment *x, struct err *err)
+{
+	const struct tuple_plan *plan = &x->tuples;
+	struct sockaddr_storage address;
+
+	for (uint32_t i = 0; i < plan->target_port_count; i++) {
+		uint16_t port = (uint16_t)(plan->target_port_low + i);
+		const struct sock_listen alone = {
+			.address = (const struct sockaddr *)&address,
+			.address_len = ip_sockaddr(&plan->target, port, &address),
+			.backlog = 1,
+			.cpu = -1,
+		};
+		int fd = sock_listen(&alone, err);
+
+		if (fd < 0)
+			return fd;
+		close(fd);
+	}
+	return 0;
+}
+
 int prepare_network(const struct experiment *x, struct err *err)
 {
 	if (!x->has_netns)
-		return 0;
+		return check_ports_are_ours(x, err);
 	set_kernel(x);
 	return add_addresses(&x->tuples, err);
 }

@@ -135,6 +135,8 @@ void sample_bill(const struct sample *before, const struct sample *now, uint64_t
 	memset(out, 0, sizeof(*out));
 	out->connections = connections;
 	out->kernel_bytes = sample_kernel_bytes(before, now);
+	if (out->kernel_bytes <= 0) /* others gave back more than the run took */
+		out->kernel_bytes = RESULT_UNKNOWN_BYTES;
 	out->server_user_bytes = server_user_bytes;
 	out->client_user_bytes = client_user_bytes;
 	out->residual_bytes = result_bytes(out) == RESULT_UNKNOWN_BYTES ? RESULT_UNKNOWN_BYTES

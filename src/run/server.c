@@ -11,6 +11,8 @@
 #include "plan/tuple.h"
 #include "run/sample.h"
 
+#include <string.h>
+
 #define EVENTS 512
 
 struct server {
@@ -90,13 +92,16 @@ static void drop(struct server *s, uint32_t index)
 
 static void note_tokens(struct server *s, uint32_t index, const uint8_t *data, size_t len)
 {
-	uint8_t token[TOKEN_BYTES];
+	uint8_t token[TOKEN_BYTES], expected[TOKEN_BYTES];
 
 	while (token_gather(&s->have[index], s->part[index], &data, &len, token)) {
 		uint32_t connection;
 		unsigned int round;
 
-		if (token_parse(token, &connection, &round))
+		if (!token_parse(token, &connection, &round))
+			continue;
+		token_make(expected, s->shm->key, connection, round);
+		if (memcmp(token, expected, TOKEN_BYTES) == 0) /* and not another run's */
 			shm_prove(s->shm, ROLE_SERVER, round, connection);
 	}
 }

@@ -60,8 +60,6 @@ static void set_up_process(const struct shm_worker *me, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILED);
-	signal(SIGINT, SIG_IGN); /* a terminal sends it to all; the supervisor decides */
-	signal(SIGPIPE, SIG_IGN);
 	set_name(me);
 	volunteer_for_oom();
 	limits_raise_nofile();
