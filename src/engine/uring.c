@@ -46,10 +46,12 @@
 #include <unistd.h>
 
 #define WAKE_KEY UINT32_MAX
-#define CLOSE_BATCH                                                                               \
-	64              /* few enough for their sockets to stay in the cache until they are freed \
-	                 */
-#define ENTRIES_MOST 16 /* into the kernel for one ring, before others have their turn */
+
+/* Connections closed at a time: few enough for their sockets to stay in the cache until freed. */
+#define CLOSE_BATCH 64
+
+/* Entries into the kernel for one ring, before others have their turn. */
+#define ENTRIES_MOST 16
 
 /* Returns how many events (0 or 1) came of a completion. */
 static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
@@ -97,8 +99,7 @@ static int turn(struct uring *u, uint32_t number, struct engine_event *events, i
 	unsigned int head, taken = 0;
 	int made = 0;
 
-	/* The kernel runs 20 pieces of waiting work at each entry; a batch of connects makes more.
-	 */
+	/* The kernel runs 20 pieces of waiting work an entry; a batch of connects makes more. */
 	for (int i = 0; i < ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
 		note_failure(u, io_uring_submit_and_get_events(&ring->io));
 	io_uring_for_each_cqe (&ring->io, head, cqe) {

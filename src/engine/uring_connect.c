@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int on = 1; /* both are lent to the kernel */
+/* Lent to the kernel. */
+static const int on = 1;
 static const struct linger reset_on_close = {.l_onoff = 1, .l_linger = 0};
 
 /* A setsockopt. `value` must stay. */
@@ -191,6 +192,9 @@ int uring_on_connect_failed(struct uring *u, uint32_t index, int code, struct en
 
 int uring_on_connect(struct uring *u, uint32_t index, int code, struct engine_event *event)
 {
+	/* Its bind failed and broke the link; that one's own completion says why. */
+	if (code == -ECANCELED)
+		return 0;
 	u->conns[index] &= ~(uint32_t)CONN_PENDING;
 	if (code < 0)
 		return uring_on_connect_failed(u, index, code, event);

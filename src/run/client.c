@@ -25,10 +25,10 @@
 
 #include <string.h>
 
-#define FLIGHTS       1024
+#define FLIGHTS       256
 #define NO_FLIGHT     UINT16_MAX
 #define CONNECT_BATCH 16 /* more is not faster, and each waits for its batch */
-#define PROOF_BATCH   256
+#define PROOF_BATCH   64
 #define EVENTS        512
 #define TICK_NS       (10 * NS_PER_MS)
 #define BACKOFF_NS    (100 * NS_PER_MS)
