@@ -17,6 +17,7 @@
 #include "kernel/sysctl.h"
 #include "plan/capacity.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,7 +130,10 @@ static uint64_t process_most(const struct experiment *x)
 /* Sets `workers` of each side, and returns how many connections they can hold together. */
 static uint64_t try_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
 {
-	uint64_t share = (x->n + workers - 1) / workers;
+	uint64_t share;
+
+	assert(workers > 0);
+	share = (x->n + workers - 1) / workers;
 
 	set_workers(x, limits, workers);
 	x->server_worker_most = (uint32_t)with_slack(x, share);
