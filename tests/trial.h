@@ -59,8 +59,8 @@ void trial_wait_text(struct trial *trial, const char *text, unsigned int seconds
 /* TCP sockets of the whole machine. */
 int64_t trial_tcp_alloc(void);
 
-/* Asserts that within 5 s (10 s in the full run of a million) no process of the run is left and TCP
- * sockets are back at `alloc`. */
+/* Asserts that within 5 s no process of the run is left and TCP sockets are back at `alloc` (these
+ * within 20 s in the full run of a million). */
 void trial_assert_nothing_left(const struct trial *trial, int64_t alloc);
 
 /* N as text: `normal`, or `small` in the sanitized run, or `full` in test-full. */

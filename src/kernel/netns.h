@@ -33,5 +33,5 @@ struct netns_child {
  * When the caller is gone, however it ended, the lifeline ends: `inside` reads that, and has
  * NETNS_GRACE_NS to end by itself; then it is killed. Returns the pid to wait for, or a negative
  * errno. A child that cannot set its namespaces up exits with 125. */
-#define NETNS_GRACE_NS 10000000000ULL
+#define NETNS_GRACE_NS 2500000000ULL
 pid_t netns_spawn(const struct netns_child *child);
