@@ -30,7 +30,7 @@
 #define TICK_NS         (100 * NS_PER_MS)
 #define ACCEPT_QUIET_NS (500 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
-#define STILL_NS        (500 * NS_PER_MS)
+#define STILL_NS        NS_PER_S
 
 struct director {
 	const struct experiment *x;
@@ -384,8 +384,9 @@ static uint64_t known(uint64_t value)
 	return value == PROBE_UNKNOWN ? 0 : value;
 }
 
-/* How many sockets of this run the kernel still has. The namespace's are counted exactly; the
- * host's only as what there is beyond the baseline, which others may add to. */
+/* How many sockets of this run the kernel still has. TIME_WAIT is none: it ends with the namespace.
+ * The namespace's are counted exactly; the host's only as what there is beyond the baseline, which
+ * others may add to. */
 static uint64_t sockets_left(const struct director *d)
 {
 	struct probe_sockstat now;
@@ -394,11 +395,11 @@ static uint64_t sockets_left(const struct director *d)
 	if (probe_read_sockstat(&now) != 0)
 		return 0;
 	if (d->x->has_netns)
-		return known(now.tcp_inuse) + known(now.tcp6_inuse) + known(now.tcp_tw);
+		return known(now.tcp_inuse) + known(now.tcp6_inuse);
 	return known(now.tcp_alloc) > baseline ? now.tcp_alloc - baseline : 0;
 }
 
-/* Until they are gone; on the host's network, until they have not become fewer for a while. */
+/* Until they are gone, or have not become fewer for a while. */
 static void wait_gone(struct director *d)
 {
 	uint64_t fewest = UINT64_MAX, left;
@@ -411,8 +412,7 @@ static void wait_gone(struct director *d)
 			fewest = left;
 			d->shm->result.timing.teardown_ns = passed_ns;
 		}
-		if (passed_ns > GONE_NS ||
-		    (!d->x->has_netns && passed_ns - d->shm->result.timing.teardown_ns > STILL_NS))
+		if (passed_ns > GONE_NS || passed_ns - d->shm->result.timing.teardown_ns > STILL_NS)
 			return;
 		watch(d, clock_now_ns() + 10 * NS_PER_MS);
 	}
