@@ -138,7 +138,10 @@ static void put_ramp(FILE *to, struct text *t, const struct result *r)
 	text_add(t, ", ");
 	text_count(t, r->timing.rate_per_s);
 	text_add(t, " connections/s; closed in ");
-	text_duration(t, r->timing.teardown_ns);
+	if (r->timing.teardown_ns == RESULT_UNKNOWN)
+		text_add(t, "unknown: sockets were left");
+	else
+		text_duration(t, r->timing.teardown_ns);
 	put(to, "ramp", t);
 }
 

@@ -399,20 +399,19 @@ static uint64_t sockets_left(const struct director *d)
 	return known(now.tcp_alloc) > baseline ? now.tcp_alloc - baseline : 0;
 }
 
-/* Until they are gone, or have not become fewer for a while. */
+/* Until they are gone, or have not become fewer for a while: then the time it took is unknown. */
 static void wait_gone(struct director *d)
 {
-	uint64_t fewest = UINT64_MAX, left;
+	uint64_t fewest = UINT64_MAX, fewer_ns = 0, left;
 
-	d->shm->result.timing.teardown_ns = 0;
 	while ((left = sockets_left(d)) > 0) {
 		uint64_t passed_ns = clock_now_ns() - d->close_start_ns;
 
 		if (left < fewest) {
 			fewest = left;
-			d->shm->result.timing.teardown_ns = passed_ns;
+			fewer_ns = passed_ns;
 		}
-		if (passed_ns > GONE_NS || passed_ns - d->shm->result.timing.teardown_ns > STILL_NS)
+		if (passed_ns > GONE_NS || passed_ns - fewer_ns > STILL_NS)
 			return;
 		watch(d, clock_now_ns() + 10 * NS_PER_MS);
 	}
