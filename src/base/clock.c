@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#define TIMEOUT_MS_MOST 3600000
+
 uint64_t clock_now_ns(void)
 {
 	struct timespec ts;
@@ -17,4 +19,17 @@ void clock_sleep_ns(uint64_t duration_ns)
 	                      .tv_nsec = (long)(duration_ns % NS_PER_S)};
 
 	nanosleep(&ts, NULL);
+}
+
+int clock_timeout_ms(uint64_t deadline_ns)
+{
+	if (deadline_ns == UINT64_MAX)
+		return -1;
+	uint64_t now_ns = clock_now_ns();
+
+	if (deadline_ns <= now_ns)
+		return 0;
+	uint64_t ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+
+	return ms > TIMEOUT_MS_MOST ? TIMEOUT_MS_MOST : (int)ms;
 }

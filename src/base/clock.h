@@ -11,3 +11,7 @@ uint64_t clock_now_ns(void);
 
 /* Sleeps for at least so long, unless a signal comes. */
 void clock_sleep_ns(uint64_t duration_ns);
+
+/* How long poll(2) and epoll_wait(2) may wait until `deadline_ns`: rounded up, so that they do not
+ * wake before it; 0 where it has passed, -1 for UINT64_MAX. */
+int clock_timeout_ms(uint64_t deadline_ns);

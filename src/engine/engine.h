@@ -10,17 +10,27 @@
  *   connecting    close                                CONNECTED 0 -> open; CONNECTED <0 -> free
  *   open          send, receive (clients), close       close -> free
  *
- * Every operation only queues work; poll does it, many in one system call, and returns what came of
- * it as events. An event's tag is (operation 8, generation 24, index 32): the generation changes
- * each time an index becomes free, and events of an earlier life of an index are dropped by the
- * engine, so that the caller never sees a completion of something it closed before it polled.
- * (Events of one poll are a batch: after a close, what remains in the batch for that index is to be
- * ignored.)
+ * An operation may only queue work, which poll does, many in one system call; what came of it is
+ * returned by poll as events. An event's tag is (operation 8, generation 24, index 32): the
+ * generation changes each time an index becomes free, and events of an earlier life of an index are
+ * dropped by the engine, so that the caller never sees a completion of something it closed before
+ * it polled. (Events of one poll are a batch: after a close, what remains in the batch for that
+ * index is to be ignored.)
  *
- * Receiving needs no buffer per connection. A server's connections are armed for good when they are
- * accepted; a client asks with receive, which yields one RECEIVED event. RECEIVED carries data that
- * is lent until the next poll; result is its length, 0 for the peer's FIN, or a negative errno.
- * After result <= 0 the connection is still open here: the caller closes it.
+ * Receiving needs no buffer per connection. The caller asks with receive, and gets one RECEIVED
+ * event; a connection that was accepted has been asked for already. So a caller that does not ask
+ * again before it has sent its answer is never overrun. RECEIVED carries data that is lent until
+ * the next poll; result is its length, 0 for the peer's FIN, or a negative errno. After result <= 0
+ * the connection is still open here: the caller closes it.
+ *
+ * Sending copies the data, and yields one SENT event: how many bytes the kernel took. These may be
+ * fewer than were given (a short send): `data` and `len` of the event are what was given, lent
+ * until the next poll, and the caller sends the rest. -ENOBUFS and -ENOMEM are of the moment: none
+ * of it was sent, the connection lives. Any other errno is the connection's end; it is closed by
+ * the caller. One send of a connection is under way at a time.
+ *
+ * Events of different connections come in any order, and of one connection, SENT may come after the
+ * RECEIVED that answers it.
  *
  * No engine allocates after open. Timers are not the engine's: the caller keeps a base/wheel and
  * tells poll until when it may sleep. */
@@ -28,6 +38,7 @@
 
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -50,10 +61,23 @@ enum engine_close {
 	                     * takes CAP_NET_ADMIN in the network's user namespace; else by FIN */
 };
 
+/* How soon something is expected to come in. */
+enum engine_wait {
+	ENGINE_WAIT_SOON, /* at once: an answer is on its way                                 */
+	ENGINE_WAIT_IDLE  /* some time: costs as little memory as can be while nothing comes  */
+};
+
+/* Errors of a send that are of the moment: the same may be sent again. */
+static inline bool engine_is_momentary(int code)
+{
+	return code == -ENOBUFS || code == -ENOMEM;
+}
+
 struct engine_event {
 	uint64_t tag;
 	int32_t result;
-	const void *data; /* of RECEIVED: lent until the next poll */
+	uint32_t len;     /* of SENT: how many bytes were given                         */
+	const void *data; /* of RECEIVED and SENT: lent until the next poll             */
 };
 
 #define ENGINE_GENERATION_MASK 0xffffffU
@@ -82,12 +106,20 @@ static inline uint32_t engine_tag_index(uint64_t tag)
 #define ENGINE_WITHOUT_BIND  1U /* io_uring's own bind (6.11)           */
 #define ENGINE_WITHOUT_DEFER 2U /* io_uring's deferred task work (6.1)  */
 
+enum engine_kind {
+	ENGINE_AUTO, /* the best that works here */
+	ENGINE_URING,
+	ENGINE_EPOLL,
+	ENGINE_KIND_COUNT
+};
+
 struct engine_config {
 	uint32_t connections;   /* most that are open at once                                  */
 	uint32_t listeners;     /* how many listening sockets will be given; 0 for a client    */
 	uint64_t nofile;        /* the descriptor limit of this process                        */
 	uint64_t memlock_bytes; /* what this engine may lock; UINT64_MAX where nothing bounds it */
 	uint32_t without;       /* ENGINE_WITHOUT_...                                          */
+	int backlog;            /* what the listening sockets were given                       */
 	int wake_fd;            /* an eventfd: a write to it ends a sleeping poll              */
 };
 
@@ -96,10 +128,11 @@ struct engine;
 struct engine_ops {
 	const char *name;
 	int (*listen)(struct engine *e, int fd);
+	void (*accept)(struct engine *e, bool on);
 	void (*connect)(struct engine *e, uint32_t index, const struct sockaddr *source,
 	                const struct sockaddr *target, socklen_t len);
 	int (*send)(struct engine *e, uint32_t index, const void *data, uint32_t len);
-	void (*receive)(struct engine *e, uint32_t index);
+	void (*receive)(struct engine *e, uint32_t index, enum engine_wait wait);
 	void (*close)(struct engine *e, uint32_t index, enum engine_close how);
 	int (*poll)(struct engine *e, struct engine_event *events, int max, uint64_t deadline_ns);
 	void (*close_all)(struct engine *e, enum engine_close how);
@@ -119,6 +152,14 @@ static inline int engine_listen(struct engine *e, int fd)
 	return e->ops->listen(e, fd);
 }
 
+/* Stops to accept, or goes on. Where it stops, the kernel soon makes no more connections for these
+ * sockets either: their listen queues are made as short as can be. What waits in them, or is being
+ * accepted now, still comes in. */
+static inline void engine_accept(struct engine *e, bool on)
+{
+	e->ops->accept(e, on);
+}
+
 /* Starts to connect `index` (free) from `source`, address and port, to `target`. The addresses may
  * go when this returns. One CONNECTED event follows, unless it is closed before. */
 static inline void engine_connect(struct engine *e, uint32_t index, const struct sockaddr *source,
@@ -127,17 +168,17 @@ static inline void engine_connect(struct engine *e, uint32_t index, const struct
 	e->ops->connect(e, index, source, target, len);
 }
 
-/* Sends up to ENGINE_SEND_MAX bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
+/* Sends 1 .. ENGINE_SEND_MAX bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
  * sends are under way, try again after the next poll. */
 static inline int engine_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 {
 	return e->ops->send(e, index, data, len);
 }
 
-/* Asks for one RECEIVED event (clients; at most one request at a time per connection). */
-static inline void engine_receive(struct engine *e, uint32_t index)
+/* Asks for one RECEIVED event (at most one request at a time per connection). */
+static inline void engine_receive(struct engine *e, uint32_t index, enum engine_wait wait)
 {
-	e->ops->receive(e, index);
+	e->ops->receive(e, index, wait);
 }
 
 /* Ends a connection, or an attempt to connect. No event follows; the index is free at once. */
@@ -167,3 +208,24 @@ static inline void engine_shut(struct engine *e)
 {
 	e->ops->shut(e);
 }
+
+/* "auto", "uring", "epoll". */
+const char *engine_kind_name(enum engine_kind kind);
+
+/* Which engine a run takes: the wanted one, or for AUTO the best that works here. 0 with it in
+ * *out, and in `why` a line where AUTO had to take another than io_uring ("" otherwise); a negative
+ * errno with the reason in `why` where the wanted one does not work here. Opens and closes one
+ * small ring. */
+int engine_choose(enum engine_kind wanted, enum engine_kind *out, struct err *why);
+
+/* Opens an engine of a kind that engine_choose gave. 0 with it in *out, to be ended with
+ * engine_shut; a negative errno with one line in `err`: -EMFILE (the descriptor limit cannot hold
+ * that many), -ENOMEM (also where RLIMIT_MEMLOCK is used up), -ENOSYS, -EPERM, -EOPNOTSUPP (no
+ * io_uring). */
+int engine_open(enum engine_kind kind, const struct engine_config *config, struct engine **out,
+                struct err *err);
+
+/* The most connections that one process can hold with `listeners` listening sockets (0: a client)
+ * under a descriptor limit and a budget of locked memory. 0 where none. */
+uint32_t engine_most(enum engine_kind kind, uint32_t listeners, uint64_t nofile,
+                     uint64_t memlock_bytes);

@@ -20,11 +20,11 @@
  * table drops the connection, so before the table can fill (layout.h) the accepts are cancelled and
  * started anew in the next ring with room; until then connections wait in the listen queue.
  *
- * Receiving on a server is armed with a poll, which holds 256 bytes in the kernel and no buffer (a
- * multishot receive holds more than twice that); when it fires, a receive that does not wait takes
- * a buffer from the ring, and the poll is armed anew. It is not a multishot poll: that one would
- * have to be cancelled when the peer closes, and the kernel searches for it in buckets of a
- * hundred. A client's receive waits by itself.
+ * Receiving where nothing is expected soon is armed with a poll, which holds 256 bytes in the
+ * kernel and no buffer (a multishot receive holds more than twice that); when it fires, a receive
+ * that does not wait takes a buffer from the ring. It is not a multishot poll: that one would have
+ * to be cancelled when the peer closes, and the kernel searches for it in buckets of a hundred.
+ * Where an answer is on its way, a receive waits by itself.
  *
  * With several rings one cannot wait in one of them. While there is work, poll looks at all rings'
  * shared memory and enters the kernel only where there is something to do; before it sleeps it
@@ -127,19 +127,6 @@ static bool any_ring_wants(struct uring *u)
 	return false;
 }
 
-static int timeout_ms(uint64_t deadline_ns)
-{
-	if (deadline_ns == UINT64_MAX)
-		return -1;
-	uint64_t now = clock_now_ns();
-
-	if (deadline_ns <= now)
-		return 0;
-	uint64_t ms = (deadline_ns - now + 999999) / 1000000;
-
-	return ms > 3600000 ? 3600000 : (int)ms;
-}
-
 /* Sleeps until a ring has something, wake_fd is written, or the deadline. */
 static int sleep_until(struct uring *u, uint64_t deadline_ns)
 {
@@ -150,8 +137,8 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 		deadline_ns = u->accept_again_ns;
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
-	if (!any_ring_wants(u) && epoll_wait(u->epoll_fd, woken, 16, timeout_ms(deadline_ns)) < 0 &&
-	    errno != EINTR)
+	if (!any_ring_wants(u) &&
+	    epoll_wait(u->epoll_fd, woken, 16, clock_timeout_ms(deadline_ns)) < 0 && errno != EINTR)
 		failed = -errno;
 	toggle_eventfds(u, false);
 	return failed;
@@ -162,6 +149,7 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 	struct uring *u = uring_of(e);
 	int made = 0;
 
+	uring_take_back_sends(u);
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < u->layout.rings; i++) {
 			if (pass == 0)
@@ -223,8 +211,9 @@ static void uring_shut(struct engine *e)
 	map_drop(u->rings, u->layout.rings * sizeof(*u->rings));
 	map_drop(u->conns, u->conn_count * sizeof(*u->conns));
 	map_drop(u->staged, URING_STAGED_MAX * sizeof(*u->staged));
-	map_drop(u->send_data, URING_SEND_SLOTS * sizeof(*u->send_data));
+	map_drop(u->sends, URING_SEND_SLOTS * sizeof(*u->sends));
 	map_drop(u->send_free, URING_SEND_SLOTS * sizeof(*u->send_free));
+	map_drop(u->send_lent, URING_SEND_SLOTS * sizeof(*u->send_lent));
 	map_drop(u->listeners, u->config.listeners * sizeof(*u->listeners));
 	map_drop(u, sizeof(*u));
 }
@@ -232,6 +221,7 @@ static void uring_shut(struct engine *e)
 static const struct engine_ops uring_ops = {
 	.name = "uring",
 	.listen = uring_listen,
+	.accept = uring_accept,
 	.connect = uring_connect,
 	.send = uring_send,
 	.receive = uring_receive,
@@ -264,10 +254,12 @@ static int map_tables(struct uring *u)
 	u->rings = map_private(u->layout.rings * sizeof(*u->rings));
 	u->conns = map_private(u->conn_count * sizeof(*u->conns));
 	u->staged = map_private(URING_STAGED_MAX * sizeof(*u->staged));
-	u->send_data = map_private(URING_SEND_SLOTS * sizeof(*u->send_data));
+	u->sends = map_private(URING_SEND_SLOTS * sizeof(*u->sends));
 	u->send_free = map_private(URING_SEND_SLOTS * sizeof(*u->send_free));
+	u->send_lent = map_private(URING_SEND_SLOTS * sizeof(*u->send_lent));
 	u->listeners = map_private(u->config.listeners * sizeof(*u->listeners));
-	if (!u->rings || !u->conns || !u->staged || !u->send_data || !u->send_free || !u->listeners)
+	if (!u->rings || !u->conns || !u->staged || !u->sends || !u->send_free || !u->send_lent ||
+	    !u->listeners)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < URING_SEND_SLOTS; i++)
 		u->send_free[i] = (uint16_t)i;

@@ -40,7 +40,7 @@ static bool ring_has_room(const struct uring *u, uint32_t ring)
 /* Moves accepting to another ring before the present one can fill, and arms what is not armed. */
 void uring_keep_accepting(struct uring *u)
 {
-	if (u->listener_count == 0)
+	if (u->listener_count == 0 || u->accept_off)
 		return;
 	if (!u->accept_moving && !ring_has_room(u, u->accept_ring)) {
 		u->accept_moving = true;
@@ -101,6 +101,23 @@ int uring_on_accept(struct uring *u, uint32_t ring, const struct io_uring_cqe *c
 	uring_arm_ready(u, index);
 	*event = (struct engine_event){.tag = tag_of(u, ENGINE_ACCEPTED, index)};
 	return 1;
+}
+
+void uring_accept(struct engine *e, bool on)
+{
+	struct uring *u = uring_of(e);
+
+	if (u->accept_off == !on)
+		return;
+	u->accept_off = !on;
+	for (uint32_t i = 0; i < u->listener_count; i++)
+		listen(u->listeners[i].fd, on ? u->config.backlog : 0);
+	if (on) {
+		uring_keep_accepting(u);
+		return;
+	}
+	uring_cancel_accepts(u);
+	io_uring_submit(&u->rings[u->accept_ring].io);
 }
 
 int uring_listen(struct engine *e, int fd)

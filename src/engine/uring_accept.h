@@ -3,8 +3,9 @@
 
 #include "engine/uring_state.h"
 
-/* Operation of the contract. */
+/* Operations of the contract. */
 int uring_listen(struct engine *e, int fd);
+void uring_accept(struct engine *e, bool on);
 
 /* Moves accepting to another ring before the present one can fill, and arms what is not armed. */
 void uring_keep_accepting(struct uring *u);

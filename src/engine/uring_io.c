@@ -12,29 +12,42 @@ int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 
 	if (u->send_free_count == 0)
 		return -EAGAIN;
-	uint16_t slot = u->send_free[--u->send_free_count];
-	uint32_t generation = (uint32_t)slot << 12 | (generation_of(u, index) & 0xfff);
+	uint16_t number = u->send_free[--u->send_free_count];
+	struct send_slot *slot = &u->sends[number];
+	uint32_t generation = (uint32_t)number << 12 | (generation_of(u, index) & 0xfff);
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	u->conns[index] |= CONN_SENDING;
-	memcpy(u->send_data[slot], data, len);
-	io_uring_prep_send(sqe, slot_of(u, index), u->send_data[slot], len,
-	                   MSG_NOSIGNAL | MSG_WAITALL);
+	slot->len = len;
+	memcpy(slot->data, data, len);
+	io_uring_prep_send(sqe, slot_of(u, index), slot->data, len, MSG_NOSIGNAL | MSG_WAITALL);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	sqe->user_data = engine_tag(OP_SEND, generation, index);
 	return 0;
+}
+
+void uring_take_back_sends(struct uring *u)
+{
+	while (u->send_lent_count > 0)
+		u->send_free[u->send_free_count++] = u->send_lent[--u->send_lent_count];
 }
 
 int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine_event *event)
 {
 	uint32_t index = engine_tag_index(cqe->user_data);
 	uint32_t generation = engine_tag_generation(cqe->user_data);
+	uint16_t number = (uint16_t)(generation >> 12);
 
-	u->send_free[u->send_free_count++] = (uint16_t)(generation >> 12);
+	u->send_lent[u->send_lent_count++] = number;
 	if ((generation & 0xfff) != (generation_of(u, index) & 0xfff))
 		return 0;
 	u->conns[index] &= ~(uint32_t)CONN_SENDING;
-	*event = (struct engine_event){.tag = tag_of(u, ENGINE_SENT, index), .result = cqe->res};
+	*event = (struct engine_event){
+		.tag = tag_of(u, ENGINE_SENT, index),
+		.result = cqe->res,
+		.len = u->sends[number].len,
+		.data = u->sends[number].data,
+	};
 	return 1;
 }
 
@@ -49,10 +62,14 @@ static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
 	sqe->user_data = tag_of(u, op, index);
 }
 
-void uring_receive(struct engine *e, uint32_t index)
+void uring_receive(struct engine *e, uint32_t index, enum engine_wait wait)
 {
 	struct uring *u = uring_of(e);
 
+	if (wait == ENGINE_WAIT_IDLE) {
+		uring_arm_ready(u, index);
+		return;
+	}
 	u->conns[index] |= CONN_PENDING;
 	queue_receive(u, index, OP_RECEIVE);
 }
@@ -86,12 +103,12 @@ int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *
 		queue_receive(u, index, op); /* by then the caller's buffers are back */
 		return 0;
 	}
+	if (cqe->res == -EAGAIN) {
+		uring_arm_ready(u, index);
+		return 0;
+	}
 	if (op == OP_RECEIVE)
 		u->conns[index] &= ~(uint32_t)CONN_PENDING;
-	else if (cqe->res > 0 || cqe->res == -EAGAIN)
-		uring_arm_ready(u, index); /* fires at once where there is more */
-	if (cqe->res == -EAGAIN)
-		return 0;
 	*event = (struct engine_event){
 		.tag = tag_of(u, ENGINE_RECEIVED, index),
 		.result = cqe->res,

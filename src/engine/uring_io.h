@@ -5,7 +5,10 @@
 
 /* Operations of the contract. */
 int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len);
-void uring_receive(struct engine *e, uint32_t index);
+void uring_receive(struct engine *e, uint32_t index, enum engine_wait wait);
+
+/* What was lent to the caller until this poll. */
+void uring_take_back_sends(struct uring *u);
 
 /* Completions. They return how many events they make; `ring` is the number of the ring they are of.
  */

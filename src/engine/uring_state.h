@@ -37,6 +37,11 @@ struct staged {
 	struct sockaddr_storage source, target;
 };
 
+struct send_slot {
+	uint32_t len;
+	char data[ENGINE_SEND_MAX];
+};
+
 struct listener {
 	int fd;
 	bool armed;
@@ -56,14 +61,16 @@ struct uring {
 	struct staged *staged; /* addresses must stay until they are submitted */
 	uint32_t staged_count;
 
-	char (*send_data)[ENGINE_SEND_MAX];
-	uint16_t *send_free;
-	uint32_t send_free_count;
+	struct send_slot *sends;
+	uint16_t *send_free,
+		*send_lent; /* numbers of slots; lent to the caller until the next poll */
+	uint32_t send_free_count, send_lent_count;
 
 	struct listener *listeners;
 	uint32_t listener_count;
 	uint32_t listener_armed;  /* how many of them are */
 	uint32_t accept_ring;     /* where accepted connections go */
+	bool accept_off;          /* the caller wants none */
 	bool accept_moving;       /* accepts are being cancelled to go to another ring */
 	uint64_t accept_again_ns; /* not before, after an error; 0: at once */
 };

@@ -43,6 +43,7 @@ struct flight {
 	uint8_t kind;
 	uint8_t tries;
 	uint8_t echoed; /* bytes of the token that came back */
+	bool is_sent;
 };
 
 struct client {
@@ -234,7 +235,7 @@ static bool start_proof(struct client *c, uint32_t conn)
 	f->started_ns = c->now_ns;
 	c->states[conn] = CONN_PROVING;
 	set_timer(c, f, c->x->timeout_ns);
-	engine_receive(c->engine, conn);
+	engine_receive(c->engine, conn, ENGINE_WAIT_SOON);
 	shm_count(c->me->proof[c->round].sent);
 	return true;
 }
@@ -253,6 +254,37 @@ static void start_due_proofs(struct client *c)
 	}
 }
 
+/* Proved is what is back as it was sent; what the engine still sends must not be sent again. */
+static void end_proof(struct client *c, struct flight *f)
+{
+	if (f->echoed < TOKEN_BYTES || !f->is_sent)
+		return;
+	c->states[f->conn] = CONN_OPEN;
+	shm_prove(c->shm, ROLE_CLIENT, c->round, c->me->first + f->conn);
+	shm_count(c->me->proof[c->round].echoed);
+	c->unanswered = 0;
+	land(c, f);
+}
+
+static void on_sent(struct client *c, uint32_t conn, const struct engine_event *event)
+{
+	const uint8_t *data = event->data;
+	uint32_t sent = event->result > 0 ? (uint32_t)event->result : 0;
+	struct flight *f;
+
+	if (c->states[conn] != CONN_PROVING) /* lost by an earlier event, or given up */
+		return;
+	f = &c->flights[c->flight_of[conn]];
+	if (event->result < 0 && !engine_is_momentary(event->result)) {
+		lose(c, conn, cause_of_errno(event->result));
+	} else if (sent == event->len) {
+		f->is_sent = true;
+		end_proof(c, f);
+	} else if (engine_send(c->engine, conn, data + sent, event->len - sent) != 0) {
+		lose(c, conn, CAUSE_NO_MEMORY);
+	}
+}
+
 static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uint32_t len)
 {
 	uint8_t token[TOKEN_BYTES];
@@ -266,15 +298,10 @@ static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uin
 		return;
 	}
 	f->echoed = (uint8_t)(f->echoed + len);
-	if (f->echoed < TOKEN_BYTES) {
-		engine_receive(c->engine, conn);
-		return;
-	}
-	c->states[conn] = CONN_OPEN;
-	shm_prove(c->shm, ROLE_CLIENT, c->round, c->me->first + conn);
-	shm_count(c->me->proof[c->round].echoed);
-	c->unanswered = 0;
-	land(c, f);
+	if (f->echoed < TOKEN_BYTES)
+		engine_receive(c->engine, conn, ENGINE_WAIT_SOON);
+	else
+		end_proof(c, f);
 }
 
 static void on_received(struct client *c, uint32_t conn, const struct engine_event *event)
@@ -324,9 +351,7 @@ static void handle(struct client *c, const struct engine_event *event)
 		on_received(c, conn, event);
 		break;
 	case ENGINE_SENT:
-		if (event->result != TOKEN_BYTES && c->states[conn] == CONN_PROVING)
-			lose(c, conn,
-			     event->result < 0 ? cause_of_errno(event->result) : CAUSE_OTHER);
+		on_sent(c, conn, event);
 		break;
 	case ENGINE_ACCEPTED:
 	case ENGINE_OP_COUNT:

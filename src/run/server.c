@@ -106,6 +106,13 @@ static void note_tokens(struct server *s, uint32_t index, const uint8_t *data, s
 	}
 }
 
+/* A peer that sends and never reads gets no further: nothing is received before this is sent. */
+static void echo(struct server *s, uint32_t index, const uint8_t *data, uint32_t len)
+{
+	if (engine_send(s->engine, index, data, len) != 0)
+		drop(s, index);
+}
+
 static void on_received(struct server *s, uint32_t index, const struct engine_event *event)
 {
 	if (event->result <= 0) {
@@ -113,9 +120,20 @@ static void on_received(struct server *s, uint32_t index, const struct engine_ev
 		return;
 	}
 	note_tokens(s, index, event->data, (size_t)event->result);
-	/* A peer that sends and never reads must not hold more than the engine lends. */
-	if (engine_send(s->engine, index, event->data, (uint32_t)event->result) != 0)
+	echo(s, index, event->data, (uint32_t)event->result);
+}
+
+static void on_sent(struct server *s, uint32_t index, const struct engine_event *event)
+{
+	const uint8_t *data = event->data;
+	uint32_t sent = event->result > 0 ? (uint32_t)event->result : 0;
+
+	if (event->result < 0 && !engine_is_momentary(event->result))
 		drop(s, index);
+	else if (sent < event->len)
+		echo(s, index, data + sent, event->len - sent);
+	else
+		engine_receive(s->engine, index, ENGINE_WAIT_IDLE);
 }
 
 static void handle(struct server *s, const struct engine_event *event)
@@ -129,7 +147,9 @@ static void handle(struct server *s, const struct engine_event *event)
 	case ENGINE_RECEIVED:
 		on_received(s, index, event);
 		break;
-	case ENGINE_SENT: /* a peer that is gone is seen by the armed receive */
+	case ENGINE_SENT:
+		on_sent(s, index, event);
+		break;
 	case ENGINE_CONNECTED:
 	case ENGINE_OP_COUNT:
 		break;

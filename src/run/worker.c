@@ -3,7 +3,7 @@
 #include "run/worker.h"
 
 #include "base/text.h"
-#include "engine/uring.h"
+#include "engine/engine.h"
 #include "kernel/limits.h"
 #include "run/client.h"
 #include "run/server.h"
@@ -84,7 +84,7 @@ static int open_engine(const struct experiment *x, const struct shm_worker *me, 
 		.wake_fd = bell,
 	};
 
-	return uring_open(&config, engine, err);
+	return engine_open(ENGINE_URING, &config, engine, err);
 }
 
 static void report(struct shm_worker *me, enum phase phase, int bell)
