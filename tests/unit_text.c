@@ -207,13 +207,40 @@ static void test_err_print(void **state)
 	assert_int_equal(strlen(out), sizeof(e.text) - 1 + strlen("megaconn: \n"));
 }
 
+static void check_quote(const char *bytes, size_t len, const char *expected)
+{
+	assert_string_equal(text_quote(bytes, len).text, expected);
+}
+
+static void test_quote(void **state)
+{
+	char bytes[100], expected[200] = "";
+
+	(void)state;
+	check_quote("", 0, "");
+	check_quote("198.18.0.1/24", 10, "198.18.0.1");
+	check_quote(" ~", 2, " ~");
+	check_quote("a\n\x1b[0m\x7f", 7, "a\\x0a\\x1b[0m\\x7f");
+	check_quote("\xc2\x9b\0\xff", 4, "\\xc2\\x9b\\x00\\xff");
+	check_quote("%s%n", 4, "%s%n");
+	memset(bytes, 'x', sizeof(bytes));
+	memset(expected, 'x', 48);
+	check_quote(bytes, 48, expected);
+	memcpy(expected + 48, "...", 4);
+	check_quote(bytes, 49, expected);
+	check_quote(bytes, sizeof(bytes), expected);
+	/* The longest there is. */
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(strlen(text_quote(bytes, sizeof(bytes)).text), 48 * 4 + 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),       cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_count),     cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_duration),  cmocka_unit_test(test_err_set),
-		cmocka_unit_test(test_err_print),
+		cmocka_unit_test(test_err_print), cmocka_unit_test(test_quote),
 	};
 
 	return cmocka_run_group_tests_name("unit_text", tests, NULL, NULL);

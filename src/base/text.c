@@ -1,12 +1,16 @@
-/* text: a bounded append buffer, and numbers as people read them. Integer arithmetic throughout,
- * so that the same number gives the same text everywhere. */
+/* text: a bounded append buffer, and numbers and bytes as people read them. Integer arithmetic
+ * throughout, so that the same number gives the same text everywhere. */
 #include "base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S   UINT64_C(1000000000)
+#define QUOTED_MAX 48 /* bytes that are shown of a user's */
+
+_Static_assert(sizeof(struct text_quoted) >= QUOTED_MAX * (sizeof("\\x00") - 1) + sizeof("..."),
+               "bytes that are all escaped must fit");
 
 void text_init(struct text *t, char *buffer, size_t size)
 {
@@ -69,6 +73,25 @@ void text_bytes(struct text *t, uint64_t bytes)
 		text_add(t, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[i]);
 		return;
 	}
+}
+
+struct text_quoted text_quote(const char *bytes, size_t len)
+{
+	struct text_quoted quoted;
+	struct text t;
+
+	text_init(&t, quoted.text, sizeof(quoted.text));
+	for (size_t i = 0; i < len && i < QUOTED_MAX; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (c >= 0x20 && c < 0x7f)
+			text_add(&t, "%c", c);
+		else
+			text_add(&t, "\\x%02x", c);
+	}
+	if (len > QUOTED_MAX)
+		text_add(&t, "...");
+	return quoted;
 }
 
 /* Appends duration/unit with three significant digits; false where rounding brings it to `limit`
