@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct ip parsed(const char *text)
@@ -50,7 +51,7 @@ static void test_text(void **state)
 	check_text("ABCD:ef01:2345:6789:abcd:ef01:2345:6789",
 	           "abcd:ef01:2345:6789:abcd:ef01:2345:6789");
 	memset(&ip, 0x5a, sizeof(ip));
-	untouched = ip;
+	memcpy(&untouched, &ip, sizeof(ip)); /* its padding too */
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(ip_parse(wrong[i], &ip), -EINVAL);
 		assert_memory_equal(&ip, &untouched, sizeof(ip));
@@ -78,6 +79,134 @@ static void test_fields(void **state)
 	assert_int_equal(ip.family, AF_INET6);
 	assert_int_equal(ip.bytes[0], 0x20);
 	assert_int_equal(ip.bytes[15], 1);
+	/* A scope is never left from before. */
+	ip.scope = 7;
+	assert_int_equal(ip_parse("fe80::1", &ip), 0);
+	assert_int_equal(ip.scope, 0);
+}
+
+static void test_scope(void **state)
+{
+	struct sockaddr_storage out;
+	struct sockaddr_in6 in6;
+	struct ip a = parsed("fe80::1"), b = a, next;
+	char text[IP_TEXT_BYTES];
+
+	(void)state;
+	a.scope = 0x12345678;
+	assert_true(ip_equal(&a, &b));
+	assert_int_equal(ip_distance(&a, &b), 0);
+	assert_int_equal(ip_distance(&b, &a), 0);
+	next = ip_add(&a, 1);
+	assert_int_equal(next.scope, 0x12345678);
+	assert_string_equal(ip_format(&a, text), "fe80::1");
+	assert_int_equal(ip_sockaddr(&a, 1, &out), sizeof(in6));
+	memcpy(&in6, &out, sizeof(in6));
+	assert_int_equal(in6.sin6_scope_id, 0x12345678);
+}
+
+static void check_public(const char *text, bool expected)
+{
+	struct ip ip = parsed(text);
+	char mapped[64];
+
+	if (ip_is_public(&ip) != expected)
+		fail_msg("%s", text);
+	if (ip.family == AF_INET6)
+		return;
+	/* The same, held by an IPv6 address; and by one that only looks like it. */
+	snprintf(mapped, sizeof(mapped), "::ffff:%s", text);
+	ip = parsed(mapped);
+	if (ip_is_public(&ip) != expected)
+		fail_msg("%s", mapped);
+	snprintf(mapped, sizeof(mapped), "1::ffff:%s", text);
+	ip = parsed(mapped);
+	assert_true(ip_is_public(&ip));
+}
+
+/* The first and the last address of each block, and their neighbours outside. */
+static const char *const local[] = {
+	"0.0.0.0",
+	"127.0.0.0",
+	"127.255.255.255",
+	"10.0.0.0",
+	"10.255.255.255",
+	"172.16.0.0",
+	"172.31.255.255",
+	"192.168.0.0",
+	"192.168.255.255",
+	"100.64.0.0",
+	"100.127.255.255",
+	"169.254.0.0",
+	"169.254.255.255",
+	"198.18.0.0",
+	"198.19.255.255",
+	"192.0.2.0",
+	"192.0.2.255",
+	"198.51.100.0",
+	"198.51.100.255",
+	"203.0.113.0",
+	"203.0.113.255",
+	"::",
+	"::1",
+	"fe80::",
+	"fc00::",
+	"2001:2::",
+	"2001:db8::",
+	"2001:2:0:ffff:ffff::1",
+	"febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	"fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+};
+
+static const char *const public[] = {
+	"0.0.0.1",
+	"126.255.255.255",
+	"128.0.0.0",
+	"9.255.255.255",
+	"11.0.0.0",
+	"172.15.255.255",
+	"172.32.0.0",
+	"192.167.255.255",
+	"192.169.0.0",
+	"100.63.255.255",
+	"100.128.0.0",
+	"169.253.255.255",
+	"169.255.0.0",
+	"198.17.255.255",
+	"198.20.0.0",
+	"192.0.1.255",
+	"192.0.3.0",
+	"198.51.99.255",
+	"198.51.101.0",
+	"203.0.112.255",
+	"203.0.114.0",
+	"224.0.0.1",
+	"255.255.255.255",
+	"8.8.8.8",
+	"::2",
+	"fec0::",
+	"fe7f::1",
+	"fe00::",
+	"2001:2:1::",
+	"2001:1::1",
+	"2001:db9::",
+	"2001:db7:ffff::",
+	"2606:4700::1",
+	"ff02::1",
+	"::10.0.0.1",
+	"::fffe:10.0.0.1",
+	"fbff:ffff::",
+	"1::",
+};
+
+static void test_public(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		check_public(local[i], false);
+	for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
+		check_public(public[i], true);
 }
 
 static void check_add(const char *text, uint64_t n, const char *expected)
@@ -168,7 +297,8 @@ int main(void)
 		cmocka_unit_test(test_text),     cmocka_unit_test(test_text_of_neither),
 		cmocka_unit_test(test_fields),   cmocka_unit_test(test_add),
 		cmocka_unit_test(test_distance), cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_sockaddr),
+		cmocka_unit_test(test_sockaddr), cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_public),
 	};
 
 	return cmocka_run_group_tests_name("unit_ip", tests, NULL, NULL);

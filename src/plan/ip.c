@@ -87,10 +87,77 @@ bool ip_equal(const struct ip *a, const struct ip *b)
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+struct block {
+	uint8_t first[16];
+	uint8_t bits; /* how many of them are the same in the whole block */
+};
+
+static bool is_in_block(const uint8_t *bytes, const struct block *block)
+{
+	size_t whole = block->bits / 8;
+	unsigned int rest = block->bits % 8;
+
+	if (memcmp(bytes, block->first, whole) != 0)
+		return false;
+	return rest == 0 || (bytes[whole] ^ block->first[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_in_one(const uint8_t *bytes, const struct block *blocks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (is_in_block(bytes, &blocks[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What is not public, by the registries of special-purpose addresses (RFC 6890). */
+static bool is_public_ipv4(const uint8_t bytes[4])
+{
+	static const struct block blocks[] = {
+		{{0, 0, 0, 0}, 32},   /* this host             */
+		{{127}, 8},           /* loopback              */
+		{{10}, 8},            /* private, RFC 1918     */
+		{{172, 16}, 12},      /* private               */
+		{{192, 168}, 16},     /* private               */
+		{{100, 64}, 10},      /* shared, RFC 6598      */
+		{{169, 254}, 16},     /* link-local            */
+		{{198, 18}, 15},      /* benchmarks, RFC 2544  */
+		{{192, 0, 2}, 24},    /* documentation         */
+		{{198, 51, 100}, 24}, /* documentation         */
+		{{203, 0, 113}, 24},  /* documentation         */
+	};
+
+	return !is_in_one(bytes, blocks, sizeof(blocks) / sizeof(blocks[0]));
+}
+
+static bool is_public_ipv6(const uint8_t bytes[16])
+{
+	static const struct block mapped = {{[10] = 0xff, [11] = 0xff}, 96};
+	static const struct block blocks[] = {
+		{{0}, 128},                     /* this host             */
+		{{[15] = 1}, 128},              /* loopback              */
+		{{0xfe, 0x80}, 10},             /* link-local            */
+		{{0xfc}, 7},                    /* private, RFC 4193     */
+		{{0x20, 0x01, 0, 2, 0, 0}, 48}, /* benchmarks, RFC 5180  */
+		{{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation         */
+	};
+
+	if (is_in_block(bytes, &mapped))
+		return is_public_ipv4(bytes + 12);
+	return !is_in_one(bytes, blocks, sizeof(blocks) / sizeof(blocks[0]));
+}
+
+bool ip_is_public(const struct ip *ip)
+{
+	return ip->family == AF_INET ? is_public_ipv4(ip->bytes) : is_public_ipv6(ip->bytes);
+}
+
 socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = ip->scope};
 
 	memset(out, 0, sizeof(*out));
 	if (ip->family == AF_INET) {
