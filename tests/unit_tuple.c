@@ -12,6 +12,7 @@
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define NO_MOST     UINT32_MAX
+#define SOURCES     (1U << 24) /* more than any plan here uses */
 
 static struct tuple_plan plan;
 static uint8_t excluded[TUPLE_PORT_BYTES];
@@ -25,10 +26,25 @@ static uint64_t draw(uint64_t below)
 
 static void set_addresses(const char *source, const char *target, uint16_t target_port_low)
 {
+	struct ip first;
+
 	memset(&plan, 0, sizeof(plan));
-	assert_int_equal(ip_parse(source, &plan.source_first), 0);
+	assert_int_equal(ip_parse(source, &first), 0);
+	pool_set(&plan.sources, &first, SOURCES);
 	assert_int_equal(ip_parse(target, &plan.target), 0);
 	plan.target_port_low = target_port_low;
+}
+
+static struct ip source_first(void)
+{
+	return plan.sources.ranges[0].first;
+}
+
+static struct ip source_after(uint64_t n)
+{
+	struct ip first = source_first();
+
+	return ip_add(&first, n);
 }
 
 static void exclude(const uint16_t *ports, size_t count)
@@ -56,7 +72,7 @@ static void check_box(uint16_t port_from, uint16_t port_to)
 
 	assert_non_null(seen);
 	for (uint32_t s = 0; s < plan.source_count + 2; s++) {
-		t.source = ip_add(&plan.source_first, s);
+		t.source = source_after(s);
 		for (uint32_t p = port_from; p <= port_to; p++) {
 			t.source_port = (uint16_t)p;
 			for (uint32_t q = 0; q < plan.target_port_count + 2; q++) {
@@ -152,16 +168,18 @@ static void test_small_solutions(void **state)
 static void test_order(void **state)
 {
 	struct tuple t;
+	struct ip first;
 
 	(void)state;
 	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	first = source_first();
 	tuple_set_ports(&plan, 1024, 1033, NULL, NO_MOST);
 	plan.source_count = 3;
 	plan.target_port_count = 2;
 	for (uint64_t i = 0; i < tuple_room(&plan); i++) {
 		t = tuple_at(&plan, i);
 		assert_int_equal(t.target_port, 8090 + i % 2);
-		assert_int_equal(ip_distance(&plan.source_first, &t.source), i / 2 % 3);
+		assert_int_equal(ip_distance(&first, &t.source), i / 2 % 3);
 		assert_int_equal(t.source_port, 1024 + i / 6);
 	}
 	/* Disjoint ranges of whole source ports: the workers' share no bind bucket. */
@@ -231,9 +249,9 @@ static void test_strangers(void **state)
 		inside = tuple_at(&plan, 123);
 		assert_int_equal(tuple_index(&plan, &inside), 123);
 #define WITH(field, value) (t = inside, t.field = (value), t)
-		expect_none(WITH(source, ip_add(&plan.source_first, 4)));
-		expect_none(WITH(source, ip_add(&plan.source_first, UINT64_MAX)));
-		expect_none(WITH(source, ip_add(&plan.source_first, UINT32_MAX / 2)));
+		expect_none(WITH(source, source_after(4)));
+		expect_none(WITH(source, source_after(UINT64_MAX)));
+		expect_none(WITH(source, source_after(UINT32_MAX / 2)));
 		expect_none(WITH(target, ip_add(&plan.target, 1)));
 		expect_none(WITH(target, ip_add(&plan.target, UINT64_MAX)));
 		expect_none(WITH(source_port, 0));
@@ -258,6 +276,53 @@ static void test_strangers(void **state)
 #undef WITH
 		assert_int_equal(tuple_index(&plan, &inside), 123);
 	}
+}
+
+/* Sources of a pool with holes, in an order that is not theirs: each number of sources that a plan
+ * may use of it, asked of every address near. */
+static void check_sources(const char *list, const char *const *order, uint32_t count,
+                          const char *near, uint32_t near_count)
+{
+	struct ip first;
+
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	assert_int_equal(pool_parse(list, &plan.sources, NULL), 0);
+	assert_int_equal(plan.sources.count, count);
+	assert_int_equal(tuple_set_ports(&plan, 40000, 40002, NULL, NO_MOST), 3);
+	assert_int_equal(ip_parse(near, &first), 0);
+	plan.target_port_count = 2;
+	for (plan.source_count = 1; plan.source_count <= count; plan.source_count++) {
+		uint64_t found = 0;
+
+		for (uint64_t index = 0; index < tuple_room(&plan); index++) {
+			struct tuple t = tuple_at(&plan, index);
+			struct ip expected;
+
+			ip_parse(order[index / 2 % plan.source_count], &expected);
+			assert_true(ip_equal(&t.source, &expected));
+			assert_int_equal(tuple_index(&plan, &t), index);
+		}
+		for (uint32_t i = 0; i < near_count; i++) {
+			struct tuple t = tuple_at(&plan, 3);
+
+			t.source = ip_add(&first, i);
+			found += tuple_index(&plan, &t) >= 0;
+		}
+		assert_int_equal(found, plan.source_count);
+	}
+}
+
+static void test_sources_of_several_ranges(void **state)
+{
+	static const char *const ipv4[] = {"198.18.0.10", "198.18.0.11", "198.18.0.12",
+	                                   "198.18.0.1",  "198.18.1.1",  "198.18.1.2",
+	                                   "198.18.0.2"};
+	static const char *const ipv6[] = {"2001:2::9", "2001:2::1", "2001:2::2", "2001:2::3"};
+
+	(void)state;
+	check_sources("198.18.0.10-12,198.18.0.1,198.18.1.0/30,198.18.0.2", ipv4, COUNT_OF(ipv4),
+	              "198.18.0.0", 512);
+	check_sources("2001:2::9,2001:2::/126", ipv6, COUNT_OF(ipv6), "2001:2::", 256);
 }
 
 /* --- the pool of source ports -------------------------------------------------------------- */
@@ -357,6 +422,24 @@ static void test_shape(void **state)
 		assert_int_equal(tuple_shape(&plan, (enum solution)solution, 5, 60000, 2048), 0);
 }
 
+/* Never more sources than the pool has, whatever else is allowed. */
+static void test_shape_small_pool(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	tuple_set_ports(&plan, 10240, 65535, NULL, 50000);
+	assert_int_equal(pool_parse("198.18.0.1-3,198.18.0.7,198.18.0.9", &plan.sources, NULL), 0);
+	expect_shape(SOLUTION_IPS, 1000000, 60000, 2048, 5, 1);
+	expect_shape(SOLUTION_IPS, 1000000, 4, 2048, 4, 1);
+	expect_shape(SOLUTION_PORTS, 1000000, 60000, 2048, 1, 30);
+	expect_shape(SOLUTION_MIXED, 1000000, 60000, 2048, 5, 30);
+	/* Where sources run out, more server ports. */
+	expect_shape(SOLUTION_MIXED, 10000000, 60000, 2048, 5, 40);
+	plan.sources.count = plan.sources.range_count = 0;
+	for (int solution = 0; solution < SOLUTION_COUNT; solution++)
+		expect_shape((enum solution)solution, 5, 60000, 2048, 0, 1);
+}
+
 static uint64_t larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -416,9 +499,11 @@ int main(void)
 		cmocka_unit_test(test_large_plans),
 		cmocka_unit_test(test_ten_million),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_sources_of_several_ranges),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_port_bits),
 		cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_shape_small_pool),
 		cmocka_unit_test(test_shape_bounds),
 		cmocka_unit_test(test_shape_mixed_needs_ports),
 	};

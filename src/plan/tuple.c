@@ -30,6 +30,11 @@ uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
 	return plan->port_count;
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint32_t at_most(uint64_t value, uint32_t most)
 {
 	return value < most ? (uint32_t)value : most;
@@ -50,9 +55,10 @@ uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n
 {
 	uint64_t ports = plan->port_count;
 
-	plan->source_count = 1;
+	sources_most = smaller(sources_most, plan->sources.count);
+	plan->source_count = smaller(sources_most, 1);
 	plan->target_port_count = 1;
-	if (ports == 0 || n == 0)
+	if (ports == 0 || n == 0 || sources_most == 0)
 		return 0;
 	/* Where both may be many, server ports are added only when source IPs have run out. */
 	if (solution != SOLUTION_IPS)
@@ -76,7 +82,7 @@ struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index)
 	uint64_t rest = index / plan->target_port_count;
 
 	return (struct tuple){
-		.source = ip_add(&plan->source_first, rest % plan->source_count),
+		.source = pool_at(&plan->sources, (uint32_t)(rest % plan->source_count)),
 		.target = plan->target,
 		.source_port = plan->ports[rest / plan->source_count],
 		.target_port = (uint16_t)(plan->target_port_low + index % plan->target_port_count),
@@ -85,7 +91,7 @@ struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index)
 
 int64_t tuple_index(const struct tuple_plan *plan, const struct tuple *tuple)
 {
-	int64_t source = ip_distance(&plan->source_first, &tuple->source);
+	int64_t source = pool_index(&plan->sources, &tuple->source);
 	uint32_t position = plan->position_of[tuple->source_port];
 
 	if (source < 0 || (uint64_t)source >= plan->source_count || position == 0)

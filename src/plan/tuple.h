@@ -2,12 +2,15 @@
  *
  * index = (position of source port * source IPs + source IP) * target ports + target port
  *
+ * where the source IP is its number in the pool.
+ *
  * The target port runs fastest and the source port slowest, so that connections made one after the
  * other use the same source port to or from many addresses (the kernel's bind bucket for it stays
  * in the cache), and workers with disjoint ranges of indexes use disjoint source ports. */
 #pragma once
 
 #include "plan/ip.h"
+#include "plan/pool.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,8 +31,8 @@ struct tuple {
 };
 
 struct tuple_plan {
-	struct ip source_first;
-	uint32_t source_count;
+	struct pool sources;
+	uint32_t source_count; /* how many of the pool are used, the first ones */
 	struct ip target;
 	uint16_t target_port_low;
 	uint32_t target_port_count;
@@ -44,9 +47,9 @@ uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
                          const uint8_t *excluded, uint32_t most);
 
 /* Chooses source_count and target_port_count for n connections: the classic 20 IPs and 30 ports,
- * more where n needs more, fewer where n is smaller, at most what is given. Port pool, addresses
- * and target_port_low are set before. Returns how many connections the plan then has room for (may
- * be < n). */
+ * more where n needs more, fewer where n is smaller, at most what is given and what the pool of
+ * sources has. Both pools, the target and target_port_low are set before. Returns how many
+ * connections the plan then has room for (may be < n). */
 uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n,
                      uint32_t sources_most, uint32_t target_ports_most);
 

@@ -80,18 +80,19 @@ static uint32_t target_ports_most(const struct tuple_plan *plan)
 
 static int choose_tuples(const struct lab_options *options, struct experiment *x, struct err *err)
 {
-	int failed = ip_parse(networks[options->ipv6][x->has_netns].source_first,
-	                      &x->tuples.source_first);
+	uint32_t sources_most = networks[options->ipv6][x->has_netns].sources_most;
+	struct ip first;
+	int failed = ip_parse(networks[options->ipv6][x->has_netns].source_first, &first);
 
 	if (failed == 0)
 		failed = ip_parse(networks[options->ipv6][x->has_netns].target, &x->tuples.target);
 	if (failed != 0)
 		return err_set(err, failed, "an address of the lab is malformed");
+	pool_set(&x->tuples.sources, &first, sources_most);
 	x->tuples.target_port_low = SERVER_PORT;
 	failed = choose_ports(options, x, err);
 	if (failed == 0)
-		tuple_shape(&x->tuples, options->solution, options->n,
-		            networks[options->ipv6][x->has_netns].sources_most,
+		tuple_shape(&x->tuples, options->solution, options->n, sources_most,
 		            target_ports_most(&x->tuples));
 	return failed;
 }
@@ -253,12 +254,31 @@ void prepare_workers(const struct experiment *x, struct shm *shm)
 	}
 }
 
+/* Those of the pool that the plan uses: the first ones, which may end within a range. */
+static int add_sources(const struct tuple_plan *plan)
+{
+	const struct pool *pool = &plan->sources;
+	int failed = 0;
+
+	for (uint32_t i = 0; i < pool->range_count && failed == 0; i++) {
+		const struct pool_range *range = &pool->ranges[i];
+		uint32_t left;
+
+		if (range->before >= plan->source_count)
+			break;
+		left = plan->source_count - range->before;
+		failed = netlink_add_addresses("lo", &range->first,
+		                               left < range->count ? left : range->count);
+	}
+	return failed;
+}
+
 static int add_addresses(const struct tuple_plan *plan, struct err *err)
 {
 	int failed = netlink_add_addresses("lo", &plan->target, 1);
 
 	if (failed == 0)
-		failed = netlink_add_addresses("lo", &plan->source_first, plan->source_count);
+		failed = add_sources(plan);
 	if (failed == 0)
 		return 0;
 	return err_set(err, failed, "cannot add addresses to the lab's loopback link: %s%s",
