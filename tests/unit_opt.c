@@ -20,6 +20,7 @@ struct values {
 	const char *file;
 	int solution;
 	struct opt_ports ports;
+	struct opt_texts servers;
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
@@ -68,10 +69,15 @@ static const struct opt table[] = {
          .kind = OPT_PORTS,
          .offset = offsetof(struct values, ports),
          .help = "range"},
+	{.name = "server",
+         .letter = 's',
+         .kind = OPT_TEXTS,
+         .offset = offsetof(struct values, servers),
+         .help = "more"},
 };
 
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
-#define ARGS_MAX    16
+#define ARGS_MAX    40
 
 static char words[512];
 static char *args[ARGS_MAX + 1];
@@ -169,6 +175,58 @@ static void test_odd_values(void **state)
 	assert_int_equal(parse("lab --file -- x"), 0);
 	assert_string_equal(values.file, "--");
 	assert_string_equal(args[operands], "x");
+}
+
+static void test_texts(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab"), 0);
+	assert_int_equal(values.servers.count, 0);
+	assert_int_equal(parse("lab --server a -sb x -s c --server=d --server= --server a -v"), 0);
+	assert_int_equal(values.servers.count, 6);
+	assert_string_equal(values.servers.at[0], "a");
+	assert_string_equal(values.servers.at[1], "b");
+	assert_string_equal(values.servers.at[2], "c");
+	assert_string_equal(values.servers.at[3], "d");
+	assert_string_equal(values.servers.at[4], "");
+	assert_string_equal(values.servers.at[5], "a");
+	assert_null(values.servers.at[6]);
+	assert_true(values.verbose);
+	assert_string_equal(args[operands], "x");
+	/* The words themselves, not copies. */
+	assert_true(values.servers.at[0] >= words && values.servers.at[0] < words + sizeof(words));
+	check_error("lab -s", "-s: needs a value");
+	check_error("lab -s a --server", "--server: needs a value");
+}
+
+static void test_most_texts(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab -s1 -s2 -s3 -s4 -s5 -s6 -s7 -s8 -s9 -s10 -s11 -s12 -s13 -s14 "
+	                       "-s15 -s16"),
+	                 0);
+	assert_int_equal(values.servers.count, OPT_TEXTS_MAX);
+	assert_string_equal(values.servers.at[15], "16");
+	check_error("lab -s1 -s2 -s3 -s4 -s5 -s6 -s7 -s8 -s9 -s10 -s11 -s12 -s13 -s14 -s15 -s16 "
+	            "--server seventeen",
+	            "--server seventeen: given more than 16 times");
+	/* Neither written beyond its end nor counted. */
+	assert_int_equal(values.servers.count, OPT_TEXTS_MAX);
+	assert_string_equal(values.servers.at[15], "16");
+}
+
+/* Defaults that were there before stay in front. */
+static void test_texts_with_defaults(void **state)
+{
+	static const struct opt one = {.name = "server", .kind = OPT_TEXTS};
+	struct opt_texts texts = {.at = {"first"}, .count = 1};
+
+	(void)state;
+	split("lab --server second");
+	assert_int_equal(opt_parse(&one, 1, "lab", arg_count, args, &texts, &operands, &err), 0);
+	assert_int_equal(texts.count, 2);
+	assert_string_equal(texts.at[0], "first");
+	assert_string_equal(texts.at[1], "second");
 }
 
 static void test_operands(void **state)
@@ -357,7 +415,8 @@ static void test_help(void **state)
 	                         "  -t, --hold DURATION       wait\n"
 	                         "  -f, --file FILE           where to\n"
 	                         "      --solution 1|2|mixed  which\n"
-	                         "      --ports PORTS         range\n");
+	                         "      --ports PORTS         range\n"
+	                         "  -s, --server TEXT         more\n");
 }
 
 int main(void)
@@ -369,7 +428,8 @@ int main(void)
 		cmocka_unit_test(test_unbounded),     cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_abbreviations), cmocka_unit_test(test_missing_and_unneeded),
 		cmocka_unit_test(test_many_calls),    cmocka_unit_test(test_table_errors),
-		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_help),          cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_most_texts),    cmocka_unit_test(test_texts_with_defaults),
 	};
 
 	/* It would end the options at the first operand. */

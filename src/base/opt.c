@@ -189,6 +189,22 @@ static int set_ports(const struct parser *p, const struct opt *opt, const struct
 	return 0;
 }
 
+/* Through a copy, as all values: the caller's struct is only bytes here. */
+static int add_text(const struct parser *p, const struct opt *opt, const struct name *name,
+                    const char *value)
+{
+	struct name shown = shown_value(value);
+	struct opt_texts texts;
+
+	memcpy(&texts, p->out + opt->offset, sizeof(texts));
+	if (texts.count >= OPT_TEXTS_MAX)
+		return err_set(p->err, -EINVAL, "%s %s: given more than %d times", name->text,
+		               shown.text, OPT_TEXTS_MAX);
+	texts.at[texts.count++] = value;
+	memcpy(p->out + opt->offset, &texts, sizeof(texts));
+	return 0;
+}
+
 static int set_value(const struct parser *p, const struct opt *opt, const struct name *name,
                      const char *value)
 {
@@ -213,6 +229,8 @@ static int set_value(const struct parser *p, const struct opt *opt, const struct
 		return set_choice(p, opt, name, value);
 	case OPT_PORTS:
 		return set_ports(p, opt, name, value);
+	case OPT_TEXTS:
+		return add_text(p, opt, name, value);
 	case OPT_KIND_COUNT:
 		break;
 	}
@@ -360,6 +378,7 @@ static const char *default_value_name(enum opt_kind kind)
 	static const char *const names[OPT_KIND_COUNT] = {
 		[OPT_COUNT] = "N",           [OPT_RATE] = "RATE", [OPT_SIZE] = "SIZE",
 		[OPT_DURATION] = "DURATION", [OPT_TEXT] = "TEXT", [OPT_PORTS] = "PORTS",
+		[OPT_TEXTS] = "TEXT",
 	};
 
 	return (unsigned int)kind < OPT_KIND_COUNT && names[kind] ? names[kind] : "";

@@ -21,11 +21,21 @@ enum opt_kind {
 	OPT_TEXT,     /* const char *, points into argv                */
 	OPT_CHOICE,   /* int, index into `choices` (NULL-terminated)   */
 	OPT_PORTS,    /* struct opt_ports, unit_ports                  */
+	OPT_TEXTS,    /* struct opt_texts: may be given several times  */
 	OPT_KIND_COUNT
 };
 
 struct opt_ports {
 	uint16_t low, high; /* 0,0: not given */
+};
+
+#define OPT_TEXTS_MAX 16
+
+/* The values of an option that adds up, in the order given: each points into argv. The caller
+ * starts with count 0, or with defaults that are kept in front. */
+struct opt_texts {
+	const char *at[OPT_TEXTS_MAX];
+	uint32_t count;
 };
 
 struct opt {
@@ -39,13 +49,15 @@ struct opt {
 	const char *help;           /* one line                                           */
 };
 
-/* Parses argv[1..] into `out`; values of options that were not given stay as they are. *operands is
+/* Parses argv[1..] into `out`; values of options that were not given stay as they are. Of an
+ * option that is given again the last value holds, of an OPT_TEXTS all of them. *operands is
  * set to the index in argv of the first operand (argc where there is none); argv is permuted so
  * that operands stand last. "--help"/"-h" is declared like any other flag by its command.
  * Errors are -EINVAL with one line that names the option, what was given and what would be right,
  * for instance: "--hold 10x: not a duration (try 30s, 500ms, 2m)",
  * "-n 0: must be at least 1", "--solution 3: must be one of 1, 2, mixed",
- * "unknown option --foo (see 'megaconn lab --help')", "--rate: needs a value". `command` is for
+ * "unknown option --foo (see 'megaconn lab --help')", "--rate: needs a value",
+ * "--server x: given more than 16 times". `command` is for
  * that hint ("lab"; NULL or "": none). At most 64 options. */
 int opt_parse(const struct opt *opts, size_t count, const char *command, int argc, char **argv,
               void *out, int *operands, struct err *err);
