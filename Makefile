@@ -23,8 +23,8 @@ FUZZ_SECONDS ?= 60
 # $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
-LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson,-luring -lmnl -ljansson)
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih,-luring -lmnl -ljansson -linih)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 

@@ -63,18 +63,21 @@ check_build()
 		need liburing-dev "io_uring, the engine for very many sockets"
 		need libmnl-dev "netlink: addresses, links, socket diagnosis"
 		need libjansson-dev "reading JSON: results, scenarios"
+		need libinih-dev "reading INI: megaconn.conf"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
-	# One question for all three is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h" &&
-		links "$cc" -luring -lmnl -ljansson && return
+	# One question for all of them is the usual case, and the quick one.
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih && return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
 	{ headers libmnl/libmnl.h && links "$cc" -lmnl; } ||
 		need libmnl-dev "netlink: addresses, links, socket diagnosis"
 	{ headers jansson.h && links "$cc" -ljansson; } ||
 		need libjansson-dev "reading JSON: results, scenarios"
+	{ headers ini.h && links "$cc" -linih; } ||
+		need libinih-dev "reading INI: megaconn.conf"
 }
 
 check_test()

@@ -237,6 +237,14 @@ static int set_value(const struct parser *p, const struct opt *opt, const struct
 	return err_set(p->err, -EINVAL, "%s: declared with no kind, a bug", name->text);
 }
 
+int opt_set(const struct opt *opt, const char *name, const char *value, void *out, struct err *err)
+{
+	const struct parser p = {.out = out, .err = err};
+	const struct name shown = name_of("", name, strlen(name));
+
+	return set_value(&p, opt, &shown, value);
+}
+
 static int build_tables(struct parser *p)
 {
 	char *at = p->shorts;

@@ -62,5 +62,9 @@ struct opt {
 int opt_parse(const struct opt *opts, size_t count, const char *command, int argc, char **argv,
               void *out, int *operands, struct err *err);
 
+/* Parses one value of any kind but FLAG, TEXT and TEXTS as an option does, into `out`; error texts
+ * call it `name`. For tables that are not of the command line (base/conf). */
+int opt_set(const struct opt *opt, const char *name, const char *value, void *out, struct err *err);
+
 /* Prints one aligned line per option to stdout. */
 void opt_print_help(const struct opt *opts, size_t count);
