@@ -16,6 +16,7 @@ FUZZ_CC ?= clang
 PREFIX ?= /usr/local
 B ?= build
 N ?= 1M
+CONFIG ?= megaconn.conf
 FUZZ_SECONDS ?= 60
 
 # ---- flags ----------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) tests/trial.c)
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-lint deps-fuzz million test test-full bench lint format clean \
-	install help everything print-tidy-flags
+.PHONY: all deps deps-test deps-lint deps-fuzz million run-srv run-cli stop-cli stop-srv \
+	test test-full bench lint format clean install help everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
 
@@ -99,6 +100,18 @@ deps-lint: deps-test ## install what lint needs
 
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
 	$(B)/megaconn lab -n $(N)
+
+run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
+	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
+
+run-cli: $(B)/megaconn ## start the client in the background, likewise
+	@$(B)/megaconn classic run-cli --config '$(CONFIG)'
+
+stop-cli: $(B)/megaconn ## end the client that run-cli started
+	@$(B)/megaconn classic stop-cli
+
+stop-srv: $(B)/megaconn ## end the server that run-srv started
+	@$(B)/megaconn classic stop-srv
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/result.h"
 #include "base/version.h"
+#include "cmd/classic.h"
 #include "cmd/lab.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
+	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
