@@ -3,7 +3,9 @@
 #include "base/result.h"
 #include "base/version.h"
 #include "cmd/classic.h"
+#include "cmd/connect.h"
 #include "cmd/lab.h"
+#include "cmd/serve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,8 @@ static const struct {
 } commands[] = {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
+	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
+	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

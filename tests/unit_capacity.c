@@ -22,7 +22,8 @@ static struct capacity_limits roomy(void)
 		.memory_left_bytes = UINT64_C(1) << 60,
 		.cgroup_left_bytes = CAPACITY_NO_LIMIT,
 		.reserve_bytes = 512 * MIB,
-		.pair_bytes = CAPACITY_PAIR_BYTES_IPV4,
+		.ends = 2,
+		.connection_bytes = CAPACITY_PAIR_BYTES_IPV4,
 		.files_left = CAPACITY_NO_LIMIT,
 		.tuples = UINT64_C(1) << 50,
 		.process_most = UINT64_C(1) << 27,
@@ -80,13 +81,13 @@ static void test_memory(void **state)
 	struct capacity_limits l = roomy();
 
 	(void)state;
-	l.memory_left_bytes = l.reserve_bytes + 1000000 * l.pair_bytes;
+	l.memory_left_bytes = l.reserve_bytes + 1000000 * l.connection_bytes;
 	expect_wall(&l, WALL_MEMORY, 1000000, "1,000,000");
-	l.memory_left_bytes += l.pair_bytes - 1;
+	l.memory_left_bytes += l.connection_bytes - 1;
 	expect_wall(&l, WALL_MEMORY, 1000000, "1,000,000");
 	l.memory_left_bytes++;
 	expect_wall(&l, WALL_MEMORY, 1000001, "1,000,001");
-	l.pair_bytes = CAPACITY_PAIR_BYTES_IPV6;
+	l.connection_bytes = CAPACITY_PAIR_BYTES_IPV6;
 	l.memory_left_bytes = 16 * GIB;
 	expect_wall(&l, WALL_MEMORY, (16 * GIB - 512 * MIB) / CAPACITY_PAIR_BYTES_IPV6,
 	            "1,869,999");
@@ -103,7 +104,7 @@ static void test_cgroup(void **state)
 	struct capacity_limits l = roomy();
 
 	(void)state;
-	l.cgroup_left_bytes = l.reserve_bytes + 123456 * l.pair_bytes;
+	l.cgroup_left_bytes = l.reserve_bytes + 123456 * l.connection_bytes;
 	expect_wall(&l, WALL_CGROUP_MEMORY, 123456, "123,456");
 	l.cgroup_left_bytes--;
 	expect_wall(&l, WALL_CGROUP_MEMORY, 123455, "123,455");
@@ -229,7 +230,8 @@ static void test_least(void **state)
 			.memory_left_bytes = at[0],
 			.cgroup_left_bytes = at[1] % 2 ? CAPACITY_NO_LIMIT : at[1],
 			.reserve_bytes = at[2] % GIB,
-			.pair_bytes = 1 + at[3] % 10000,
+			.ends = 2,
+			.connection_bytes = 1 + at[3] % 10000,
 			.files_left = at[4] % 2 ? CAPACITY_NO_LIMIT : at[4],
 			.tuples = at[5],
 			.process_most = at[6] % (UINT64_C(1) << 31),

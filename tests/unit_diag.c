@@ -163,12 +163,14 @@ static void close_traffic(struct traffic *t)
 
 static uint64_t count(int family, uint16_t low, uint16_t high, uint32_t mask)
 {
+	const struct diag_query query = {
+		.family = family, .low = low, .high = high, .state_mask = mask};
 	struct diag_counts counts;
 	uint64_t sum = 0;
 	int i, result;
 
 	do {
-		result = diag_count(family, low, high, mask, &counts);
+		result = diag_count(&query, &counts);
 	} while (result == -EINTR);
 	assert_int_equal(result, 0);
 	for (i = 0; i < DIAG_STATES; i++) {
@@ -271,8 +273,13 @@ static void count_errors(void **state)
 	struct diag_counts counts;
 
 	(void)state;
-	assert_int_equal(diag_count(AF_UNIX, 0, 65535, ALL_STATES, &counts), -EINVAL);
-	assert_int_equal(diag_count(AF_INET, 2, 1, ALL_STATES, &counts), -EINVAL);
+	const struct diag_query unix_sockets = {
+		.family = AF_UNIX, .high = 65535, .state_mask = ALL_STATES};
+	const struct diag_query backwards = {
+		.family = AF_INET, .low = 2, .high = 1, .state_mask = ALL_STATES};
+
+	assert_int_equal(diag_count(&unix_sockets, &counts), -EINVAL);
+	assert_int_equal(diag_count(&backwards, &counts), -EINVAL);
 }
 
 static int is_marked(const uint8_t *ports, uint32_t port)

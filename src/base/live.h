@@ -7,8 +7,9 @@
 
 struct live {
 	const char *phase; /* "ramp", "proof", "hold", ... */
-	uint64_t target;
-	uint64_t opened; /* connected so far; in a proof: proved so far */
+	uint64_t target;   /* 0: a server, which has none */
+	uint64_t opened;   /* connected so far; in a proof: proved so far */
+	uint64_t reconnected;
 	uint64_t rate_per_s;
 	uint64_t failed, failed_by_cause[CAUSE_COUNT];
 	uint64_t eta_ns;                      /* UINT64_MAX: unknown */

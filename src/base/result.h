@@ -55,7 +55,8 @@ struct result_memory {
 struct result {
 	enum verdict verdict;
 	int exit_code;
-	char reason[256];
+	char reason[512];
+	char role[8]; /* "lab", "serve", "connect" */
 	uint64_t target;
 	char solution[8];
 	char server_engine[8], client_engine[8];
@@ -69,7 +70,14 @@ struct result {
 	uint64_t retried, retried_by_cause[CAUSE_COUNT];
 	uint64_t lost, lost_by_cause[CAUSE_COUNT];
 	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
-	uint64_t not_tried; /* the ramp ended before their turn */
+	uint64_t not_tried;   /* the ramp ended before their turn, or they did not fit */
+	uint64_t reconnected; /* opened again after they were lost                     */
+	uint64_t open_at_end; /* before the run closed what was left                   */
+	bool has_proof;       /* connections were proved by echo                       */
+	struct {              /* of servers: */
+		uint64_t accepted, peak_open, closed, received_bytes, tokens;
+	} served;
+	uint64_t received_bytes; /* clients: what no proof had asked for */
 	struct result_proof proved_ramp, proved;
 	struct {
 		uint64_t ramp_ns, rate_per_s, hold_ns, teardown_ns;

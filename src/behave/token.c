@@ -30,7 +30,7 @@ void token_make(uint8_t out[TOKEN_BYTES], uint64_t key, uint32_t index, unsigned
 
 bool token_parse(const uint8_t in[TOKEN_BYTES], uint32_t *index, unsigned int *round)
 {
-	if (memcmp(in, magic, sizeof(magic)) != 0 || in[3] < '1' || in[3] >= '1' + TOKEN_ROUNDS)
+	if (memcmp(in, magic, sizeof(magic)) != 0 || in[3] < '1' || in[3] > '1' + TOKEN_HELLO)
 		return false;
 	*round = (unsigned int)(in[3] - '1');
 	*index = (uint32_t)in[4] << 24 | (uint32_t)in[5] << 16 | (uint32_t)in[6] << 8 | in[7];

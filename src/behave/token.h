@@ -1,7 +1,7 @@
 /* token: what proves a connection: 16 bytes made from its index. Pure.
  *
  *   bytes 0-2  "MCN"
- *   byte  3    round: '1' after the ramp, '2' after the hold
+ *   byte  3    round: '1' after the ramp, '2' after the hold, '3' before all, to see who echoes
  *   bytes 4-7  index, big-endian
  *   bytes 8-15 nonce: a keyed mix of index and round, big-endian
  *
@@ -14,8 +14,9 @@
 
 #define TOKEN_BYTES  16
 #define TOKEN_ROUNDS 2
+#define TOKEN_HELLO  TOKEN_ROUNDS /* the round of a token that only asks for an echo */
 
-/* Writes the token of `index` for round 0 or 1 under the run's key. */
+/* Writes the token of `index` for round 0, 1 or TOKEN_HELLO under the run's key. */
 void token_make(uint8_t out[TOKEN_BYTES], uint64_t key, uint32_t index, unsigned int round);
 
 /* Takes a token apart. False where it is none. The nonce is not checked: only the client has to. */

@@ -3,10 +3,8 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
-#include "engine/engine.h"
+#include "cmd/tell.h"
 #include "out/json.h"
-#include "out/progress.h"
-#include "out/summary.h"
 #include "run/lab.h"
 
 #include <errno.h>
@@ -17,12 +15,12 @@ struct command {
 	struct lab_options lab;
 	int solution, engine, clients, without;
 	struct opt_ports ports;
-	const char *json;
-	bool quiet, help;
+	struct tell tell;
+	bool help;
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
-static const char *const engines[] = {"auto", "uring", NULL};
+static const char *const engines[] = {"auto", "uring", "epoll", NULL};
 static const char *const clients[] = {"auto", "sockets", NULL};
 static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
 
@@ -32,7 +30,8 @@ static const struct opt options[] = {
          "how many connections (default 1M)"},
 	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
          "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E", "auto or uring (io_uring)"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
+         "auto, uring (io_uring) or epoll"},
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
          "who the clients are: auto or sockets (kernel sockets)"},
 	{"rate", 'r', OPT_RATE, AT(lab.rate_per_s), 1, 0, NULL, "R",
@@ -55,8 +54,9 @@ static const struct opt options[] = {
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
 	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
          "do without a kernel feature: bind, defer, bind+defer"},
-	{"json", 'j', OPT_TEXT, AT(json), 0, 0, NULL, "FILE", "write the result (- for stdout)"},
-	{"quiet", 'q', OPT_FLAG, AT(quiet), 0, 0, NULL, NULL, "no live line, no summary"},
+	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
+         "write the result (- for stdout)"},
+	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -85,39 +85,11 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
 		               argv[operands]);
 	c->lab.solution = (enum solution)c->solution;
+	c->lab.engine = (enum engine_kind)c->engine;
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
 	c->lab.without = without_masks[c->without];
-	return c->json ? json_check(c->json, err) : 0;
-}
-
-static void on_live(void *context, const struct live *live)
-{
-	progress_draw(context, live, clock_now_ns());
-}
-
-static void on_say(void *context, const char *line)
-{
-	progress_say(context, line);
-}
-
-static int report(const struct command *c, const struct result *result, int argc, char **argv)
-{
-	struct err err = {""};
-	bool is_short = result->verdict == VERDICT_REFUSED || result->memory.connections == 0;
-
-	if (is_short) {
-		err_set(&err, 0, "%s", result->reason);
-		err_print(&err);
-	} else if (!c->quiet) {
-		summary_print(c->json && strcmp(c->json, "-") == 0 ? stderr : stdout, result);
-	}
-	if (c->json && result->exit_code != EXIT_USAGE &&
-	    json_write(c->json, result, argc + 1, argv - 1, &err) != 0) {
-		err_print(&err);
-		return result->exit_code == EXIT_PASS ? EXIT_FAILED : result->exit_code;
-	}
-	return result->exit_code;
+	return c->tell.json ? json_check(c->tell.json, err) : 0;
 }
 
 int cmd_lab(int argc, char **argv)
@@ -130,7 +102,6 @@ int cmd_lab(int argc, char **argv)
 	                .retries = 3},
 	};
 	struct err err = {""};
-	struct progress progress;
 
 	if (parse(argc, argv, &c, &err) != 0) {
 		err_print(&err);
@@ -140,10 +111,7 @@ int cmd_lab(int argc, char **argv)
 		print_help();
 		return EXIT_PASS;
 	}
-	progress_init(&progress, c.quiet);
-	const struct lab_view view = {.context = &progress, .say = on_say, .live = on_live};
-
-	lab_run(&c.lab, &view, &result);
-	progress_end(&progress);
-	return report(&c, &result, argc, argv);
+	tell_init(&c.tell);
+	lab_run(&c.lab, &c.tell.view, &result);
+	return tell_result(&c.tell, &result, argc, argv);
 }

@@ -29,6 +29,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -470,6 +471,8 @@ static int epoll_listen(struct engine *e, int fd)
 
 	if (p->listener_count == p->config.listeners)
 		return -ENOSPC;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+		return -errno;
 	p->listeners[p->listener_count++] = (struct listener){.fd = fd};
 	update_accepting(p);
 	return p->listeners[p->listener_count - 1].armed ? 0 : -errno;

@@ -37,25 +37,24 @@ static _Alignas(8) char answer[256 * 1024];
 
 /* Byte code is relative jumps: a test goes on by `yes` or by `no`; to end exactly behind the code
  * accepts a socket, to end 4 bytes further refuses it. The port is in a second word's `no`. */
-static void put_port_filter(struct nlmsghdr *request, uint16_t low, uint16_t high)
+static void put_port_filter(struct nlmsghdr *request, const struct diag_query *q)
 {
 	struct inet_diag_bc_op code[4];
 	const unsigned short refuse = sizeof(code) + 4;
 
 	memset(code, 0, sizeof(code));
-	code[0].code = INET_DIAG_BC_S_GE;
+	code[0].code = q->by_remote ? INET_DIAG_BC_D_GE : INET_DIAG_BC_S_GE;
 	code[0].yes = 2 * sizeof(code[0]);
 	code[0].no = refuse;
-	code[1].no = low;
-	code[2].code = INET_DIAG_BC_S_LE;
+	code[1].no = q->low;
+	code[2].code = q->by_remote ? INET_DIAG_BC_D_LE : INET_DIAG_BC_S_LE;
 	code[2].yes = 2 * sizeof(code[0]);
 	code[2].no = (unsigned short)(refuse - 2 * sizeof(code[0]));
-	code[3].no = high;
+	code[3].no = q->high;
 	mnl_attr_put(request, INET_DIAG_REQ_BYTECODE, sizeof(code), code);
 }
 
-static int send_request(const struct dump *d, int family, uint16_t low, uint16_t high,
-                        uint32_t state_mask)
+static int send_request(const struct dump *d, const struct diag_query *q)
 {
 	_Alignas(8) char buffer[256];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -65,11 +64,11 @@ static int send_request(const struct dump *d, int family, uint16_t low, uint16_t
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	request->nlmsg_seq = d->seq;
 	body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
-	body->sdiag_family = (uint8_t)family;
+	body->sdiag_family = (uint8_t)q->family;
 	body->sdiag_protocol = IPPROTO_TCP;
-	body->idiag_states = state_mask;
-	if (low > 0 || high < UINT16_MAX)
-		put_port_filter(request, low, high);
+	body->idiag_states = q->state_mask;
+	if (q->low > 0 || q->high < UINT16_MAX)
+		put_port_filter(request, q);
 	return mnl_socket_sendto(d->socket, request, request->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -119,13 +118,13 @@ static int receive(struct dump *d)
 	return 0;
 }
 
-static int run_dump(struct dump *d, int family, uint16_t low, uint16_t high, uint32_t state_mask)
+static int run_dump(struct dump *d, const struct diag_query *q)
 {
 	int result;
 
 	if (mnl_socket_bind(d->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	result = send_request(d, family, low, high, state_mask);
+	result = send_request(d, q);
 	while (!result && !d->done)
 		result = receive(d);
 	if (!result && d->interrupted)
@@ -133,8 +132,7 @@ static int run_dump(struct dump *d, int family, uint16_t low, uint16_t high, uin
 	return result;
 }
 
-static int dump_sockets(int family, uint16_t low, uint16_t high, uint32_t state_mask,
-                        visit_fn visit, void *context)
+static int dump_sockets(const struct diag_query *q, visit_fn visit, void *context)
 {
 	struct dump d = {.seq = 1, .visit = visit, .context = context};
 	int result;
@@ -142,50 +140,86 @@ static int dump_sockets(int family, uint16_t low, uint16_t high, uint32_t state_
 	d.socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	if (!d.socket)
 		return -errno;
-	result = run_dump(&d, family, low, high, state_mask);
+	result = run_dump(&d, q);
 	mnl_socket_close(d.socket);
 	return result;
 }
 
-static void count_socket(const struct inet_diag_msg *msg, void *context)
-{
-	struct diag_counts *counts = context;
+struct counting {
+	const struct diag_query *query;
+	struct diag_counts *counts;
+	uint8_t *ports;
+};
 
-	if (msg->idiag_state < DIAG_STATES)
-		counts->by_state[msg->idiag_state]++;
-	counts->total++;
+static struct ip address(const struct inet_diag_msg *msg, const uint32_t words[4])
+{
+	struct ip ip = {.family = msg->idiag_family};
+
+	memcpy(ip.bytes, words, msg->idiag_family == AF_INET ? 4 : 16);
+	return ip;
 }
 
-int diag_count(int family, uint16_t low, uint16_t high, uint32_t state_mask,
-               struct diag_counts *out)
+static bool does_match(const struct diag_query *q, const struct inet_diag_msg *msg)
 {
+	if (!q->match)
+		return true;
+	const struct diag_socket socket = {
+		.local = address(msg, msg->id.idiag_src),
+		.remote = address(msg, msg->id.idiag_dst),
+		.local_port = ntohs(msg->id.idiag_sport),
+		.remote_port = ntohs(msg->id.idiag_dport),
+	};
+
+	return q->match(&socket, q->context);
+}
+
+static void count_socket(const struct inet_diag_msg *msg, void *context)
+{
+	const struct counting *c = context;
+
+	if (!does_match(c->query, msg))
+		return;
+	if (msg->idiag_state < DIAG_STATES)
+		c->counts->by_state[msg->idiag_state]++;
+	c->counts->total++;
+}
+
+int diag_count(const struct diag_query *query, struct diag_counts *out)
+{
+	struct counting counting = {.query = query, .counts = out};
+
 	memset(out, 0, sizeof(*out));
-	if ((family != AF_INET && family != AF_INET6) || low > high)
+	if ((query->family != AF_INET && query->family != AF_INET6) || query->low > query->high)
 		return -EINVAL;
-	return dump_sockets(family, low, high, state_mask, count_socket, out);
+	return dump_sockets(query, count_socket, &counting);
 }
 
 static void mark_port(const struct inet_diag_msg *msg, void *context)
 {
-	uint8_t *ports = context;
+	const struct counting *c = context;
 	uint16_t port = ntohs(msg->id.idiag_sport);
 
-	ports[port / 8] = (uint8_t)(ports[port / 8] | 1u << port % 8);
+	if (does_match(c->query, msg))
+		c->ports[port / 8] = (uint8_t)(c->ports[port / 8] | 1u << port % 8);
 }
 
 /* Marks may be made twice, so an interrupted dump is simply asked again. */
-static int mark_listening(int family, uint8_t *ports)
+int diag_mark_ports(const struct diag_query *query, uint8_t ports[8192])
 {
+	struct counting counting = {.query = query, .ports = ports};
 	int tries, result = -EINTR;
 
 	for (tries = 0; tries < INTERRUPTED_TRIES && result == -EINTR; tries++)
-		result = dump_sockets(family, 0, UINT16_MAX, 1u << TCP_LISTEN, mark_port, ports);
+		result = dump_sockets(query, mark_port, &counting);
 	return result;
 }
 
 int diag_listening_ports(uint8_t ports[8192])
 {
-	int result = mark_listening(AF_INET, ports);
+	struct diag_query listening = {
+		.family = AF_INET, .high = UINT16_MAX, .state_mask = 1u << TCP_LISTEN};
+	int result = diag_mark_ports(&listening, ports);
 
-	return result ? result : mark_listening(AF_INET6, ports);
+	listening.family = AF_INET6;
+	return result ? result : diag_mark_ports(&listening, ports);
 }

@@ -2,6 +2,8 @@
  * net/ipv4/inet_diag.c). */
 #pragma once
 
+#include "plan/ip.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,14 +16,30 @@ struct diag_counts {
 	uint64_t total;
 };
 
-/* Counts the sockets of this network namespace of `family` (AF_INET or AF_INET6) whose local port
- * is in low..high and whose state is in `state_mask` (1 << TCP_ESTABLISHED | ...). The port filter
- * runs in the kernel (INET_DIAG_BC_S_GE / _LE byte code), and each answer is counted without being
- * kept. Returns 0 or a negative errno; -EINTR where the kernel said that the dump was interrupted
- * by a change (NLM_F_DUMP_INTR): ask again. */
-int diag_count(int family, uint16_t low, uint16_t high, uint32_t state_mask,
-               struct diag_counts *out);
+struct diag_socket {
+	struct ip local, remote;
+	uint16_t local_port, remote_port;
+};
 
-/* Marks in `ports` (65,536 bits, 8,192 bytes) every local port on which a TCP socket of either
- * family listens. */
+struct diag_query {
+	int family;          /* AF_INET or AF_INET6 */
+	bool by_remote;      /* low..high are of the remote port, not the local one */
+	uint16_t low, high;  /* ports */
+	uint32_t state_mask; /* 1 << TCP_ESTABLISHED | ... */
+	/* Which of them count; NULL: all. */
+	bool (*match)(const struct diag_socket *socket, const void *context);
+	const void *context;
+};
+
+/* Counts sockets of this network namespace. The filter of ports and states runs in the kernel
+ * (INET_DIAG_BC_S_GE, _D_GE ... byte code), and each answer is counted without being kept. Returns
+ * 0 or a negative errno; -EINTR where the kernel said that the dump was interrupted by a change
+ * (NLM_F_DUMP_INTR): ask again. */
+int diag_count(const struct diag_query *query, struct diag_counts *out);
+
+/* Marks in `ports` (65,536 bits, 8,192 bytes) the local port of every socket of the query. 0 or a
+ * negative errno; what was marked before an error stays. */
+int diag_mark_ports(const struct diag_query *query, uint8_t ports[8192]);
+
+/* The same for all on which a TCP socket of either family listens. */
 int diag_listening_ports(uint8_t ports[8192]);

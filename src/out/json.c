@@ -101,6 +101,17 @@ static json_t *slabs(const struct result_memory *m)
 	return array;
 }
 
+/* A server alone knows what it served. */
+static json_t *served(const struct result *r)
+{
+	if (r->role[0] != 's')
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "accepted", number(r->served.accepted),
+	                 "peak_open", number(r->served.peak_open), "closed_by_peer",
+	                 number(r->served.closed), "received_bytes",
+	                 number(r->served.received_bytes), "tokens", number(r->served.tokens));
+}
+
 static json_t *memory(const struct result_memory *m)
 {
 	int64_t all = result_bytes(m);
@@ -136,6 +147,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "command", command(argc, argv));
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
+	json_object_set_new(o, "role", word(r->role));
 	json_object_set_new(o, "target", number(r->target));
 	json_object_set_new(o, "solution", word(r->solution));
 	json_object_set_new(o, "network", word(r->network));
@@ -158,6 +170,11 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "accept_errors",
 	                    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
 	json_object_set_new(o, "not_tried", number(r->not_tried));
+	json_object_set_new(o, "reconnected", number(r->reconnected));
+	json_object_set_new(o, "open_at_end", number(r->open_at_end));
+	json_object_set_new(o, "unasked_bytes", number(r->received_bytes));
+	json_object_set_new(o, "served", served(r));
+	json_object_set_new(o, "proof", json_string(r->has_proof ? "echo" : "none"));
 	json_object_set_new(o, "proved_ramp", proof(&r->proved_ramp));
 	json_object_set_new(o, "proved", proof(&r->proved));
 	json_object_set_new(o, "lost", number(r->lost));

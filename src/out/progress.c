@@ -17,7 +17,7 @@ static void add_failed(struct text *t, const struct live *live)
 {
 	if (live->failed == 0)
 		return;
-	text_add(t, "  failed ");
+	text_add(t, live->target > 0 ? "  failed " : "  ended ");
 	text_count(t, live->failed);
 	text_add(t, " (");
 	const char *before = "";
@@ -36,14 +36,19 @@ void progress_format(struct text *t, const struct live *live)
 {
 	text_add(t, "%-5s ", live->phase);
 	text_count(t, live->opened);
-	text_add(t, " / ");
-	text_count(t, live->target);
+	text_add(t, live->target > 0 ? " / " : " open");
+	if (live->target > 0)
+		text_count(t, live->target);
 	if (live->rate_per_s > 0) {
 		text_add(t, "  ");
 		text_count(t, live->rate_per_s);
 		text_add(t, "/s");
 	}
 	add_failed(t, live);
+	if (live->reconnected > 0) {
+		text_add(t, "  reconnected ");
+		text_count(t, live->reconnected);
+	}
 	if (live->eta_ns != UINT64_MAX) {
 		text_add(t, "  ETA ");
 		text_duration(t, live->eta_ns);
@@ -73,10 +78,13 @@ void progress_draw(struct progress *p, const struct live *live, uint64_t now_ns)
 {
 	char line[LINE_BYTES];
 	struct text t;
-	bool is_due = live->phase != p->last_phase || now_ns - p->last_ns >= PLAIN_EVERY_NS;
+	uint64_t mark = live->opened + live->failed + live->reconnected;
+	bool is_new = live->phase != p->last_phase;
+	bool is_due = is_new || (mark != p->last_mark && now_ns - p->last_ns >= PLAIN_EVERY_NS);
 
 	if (p->is_quiet || (!p->is_terminal && !is_due))
 		return;
+	p->last_mark = mark;
 	text_init(&t, line, sizeof(line));
 	progress_format(&t, live);
 	if (p->is_terminal)

@@ -9,8 +9,9 @@
 
 struct progress {
 	bool is_quiet, is_terminal;
-	bool is_drawn;    /* a line stands on the terminal that the next one overwrites */
-	uint64_t last_ns; /* when the last plain line was printed */
+	bool is_drawn;      /* a line stands on the terminal that the next one overwrites */
+	uint64_t last_ns;   /* when the last plain line was printed */
+	uint64_t last_mark; /* and what it said: a log of hours where nothing happens stays short */
 	const char *last_phase;
 };
 

@@ -64,23 +64,44 @@ static void add_percent(struct text *t, uint64_t part, uint64_t whole)
 	         (unsigned long long)(hundredths % 100));
 }
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void add_workers(struct text *t, const struct result *r)
+{
+	if (r->server_workers > 0 && r->client_workers > 0)
+		text_add(t, "%u+%u workers (%s)", r->server_workers, r->client_workers,
+		         r->server_engine);
+	else
+		text_add(t, "%u worker%s (%s)", r->server_workers + r->client_workers,
+		         plural(r->server_workers + r->client_workers),
+		         r->server_workers > 0 ? r->server_engine : r->client_engine);
+}
+
 static void put_topology(FILE *to, struct text *t, const struct result *r)
 {
 	text_count(t, r->target);
 	text_add(t, " over IPv%d: %u source IP%s to %u server port%s; ", r->ipv6 ? 6 : 4,
-	         r->source_ips, r->source_ips == 1 ? "" : "s", r->server_ports,
-	         r->server_ports == 1 ? "" : "s");
-	text_add(t, "%u+%u workers (%s)", r->server_workers, r->client_workers, r->server_engine);
+	         r->source_ips, plural(r->source_ips), r->server_ports, plural(r->server_ports));
+	add_workers(t, r);
 	put(to, "asked for", t);
 }
 
 static void put_established(FILE *to, struct text *t, const struct result *r)
 {
-	text_add(t, "client ");
-	text_count(t, r->established.client);
-	text_add(t, " | server ");
-	text_count(t, r->established.server);
-	text_add(t, " | kernel ");
+	if (r->established.client != RESULT_UNKNOWN) {
+		text_add(t, "client ");
+		text_count(t, r->established.client);
+		text_add(t, " | ");
+	}
+	if (r->established.server != RESULT_UNKNOWN) {
+		text_add(t, "server ");
+		text_count(t, r->established.server);
+		text_add(t, " | ");
+	}
+	text_add(t, "kernel ");
 	add_known(t, r->established.kernel);
 	put(to, "established", t);
 }
@@ -88,6 +109,8 @@ static void put_established(FILE *to, struct text *t, const struct result *r)
 static void put_proof(FILE *to, struct text *t, const char *name, const struct result *r,
                       const struct result_proof *p)
 {
+	if (!r->has_proof)
+		return;
 	if (!p->done) {
 		text_add(t, "not done");
 	} else {
@@ -99,7 +122,7 @@ static void put_proof(FILE *to, struct text *t, const char *name, const struct r
 			text_add(t, ", mismatched ");
 			text_count(t, p->mismatched);
 		}
-		if (p->differing > 0) {
+		if (p->differing != RESULT_UNKNOWN && p->differing > 0) {
 			text_add(t, ", seen by one side only ");
 			text_count(t, p->differing);
 		}
@@ -129,7 +152,29 @@ static void put_hold(FILE *to, struct text *t, const struct result *r)
 	text_duration(t, r->timing.hold_ns);
 	text_add(t, ", lost ");
 	text_count(t, r->lost);
+	if (r->reconnected > 0) {
+		text_add(t, ", opened again ");
+		text_count(t, r->reconnected);
+	}
+	if (r->open_at_end != r->established.client) {
+		text_add(t, ", open at its end ");
+		text_count(t, r->open_at_end);
+	}
+	if (r->received_bytes > 0) {
+		text_add(t, ", received ");
+		text_bytes(t, r->received_bytes);
+		text_add(t, " unasked");
+	}
 	put(to, "held", t);
+}
+
+static void add_teardown(struct text *t, const struct result *r)
+{
+	text_add(t, "closed in ");
+	if (r->timing.teardown_ns == RESULT_UNKNOWN)
+		text_add(t, "unknown: sockets were left");
+	else
+		text_duration(t, r->timing.teardown_ns);
 }
 
 static void put_ramp(FILE *to, struct text *t, const struct result *r)
@@ -137,11 +182,8 @@ static void put_ramp(FILE *to, struct text *t, const struct result *r)
 	text_duration(t, r->timing.ramp_ns);
 	text_add(t, ", ");
 	text_count(t, r->timing.rate_per_s);
-	text_add(t, " connections/s; closed in ");
-	if (r->timing.teardown_ns == RESULT_UNKNOWN)
-		text_add(t, "unknown: sockets were left");
-	else
-		text_duration(t, r->timing.teardown_ns);
+	text_add(t, " connections/s; ");
+	add_teardown(t, r);
 	put(to, "ramp", t);
 }
 
@@ -185,17 +227,23 @@ static bool is_noisy(const struct result_memory *m)
 	       m->residual_bytes < -all / 10;
 }
 
-static void put_memory(FILE *to, struct text *t, const struct result_memory *m)
+static void put_memory(FILE *to, struct text *t, const struct result *r)
 {
+	const struct result_memory *m = &r->memory;
+
 	if (m->connections == 0)
 		return;
 	add_share(t, result_bytes(m), m->connections);
 	text_add(t, " bytes a connection: kernel ");
 	add_share(t, m->kernel_bytes, m->connections);
-	text_add(t, ", server ");
-	add_share(t, m->server_user_bytes, m->connections);
-	text_add(t, ", client ");
-	add_share(t, m->client_user_bytes, m->connections);
+	if (r->server_workers > 0) {
+		text_add(t, ", server ");
+		add_share(t, m->server_user_bytes, m->connections);
+	}
+	if (r->client_workers > 0) {
+		text_add(t, ", client ");
+		add_share(t, m->client_user_bytes, m->connections);
+	}
 	text_add(t, "; unaccounted ");
 	add_share(t, m->residual_bytes, m->connections);
 	if (is_noisy(m))
@@ -216,13 +264,54 @@ static void put_slabs(FILE *to, struct text *t, const struct result_memory *m)
 	put(to, "slabs", t);
 }
 
-void summary_print(FILE *to, const struct result *r)
+static void put_served(FILE *to, struct text *t, const struct result *r)
+{
+	text_count(t, r->served.accepted);
+	text_add(t, " connections, ");
+	text_count(t, r->served.peak_open);
+	text_add(t, " at once; %u port%s, ", r->server_ports, plural(r->server_ports));
+	add_workers(t, r);
+	put(to, "served", t);
+}
+
+static void put_ends(FILE *to, struct text *t, const struct result *r)
+{
+	text_count(t, r->served.closed);
+	text_add(t, " closed by their peer; ");
+	text_count(t, r->open_at_end);
+	text_add(t, " open at the end, ");
+	add_teardown(t, r);
+	put(to, "ended", t);
+}
+
+static void put_traffic(FILE *to, struct text *t, const struct result *r)
+{
+	text_bytes(t, r->served.received_bytes);
+	text_add(t, " received; ");
+	text_count(t, r->served.tokens);
+	text_add(t, " tokens echoed");
+	put(to, "traffic", t);
+}
+
+#define FRESH (text_init(&t, line, sizeof(line)), &t)
+
+static void put_server(FILE *to, const struct result *r)
 {
 	char line[LINE_BYTES];
 	struct text t;
 
-#define FRESH (text_init(&t, line, sizeof(line)), &t)
-	fprintf(to, "\n");
+	put_served(to, FRESH, r);
+	put_established(to, FRESH, r);
+	put_traffic(to, FRESH, r);
+	put_ends(to, FRESH, r);
+	put_causes(to, "ended", r->lost, r->lost_by_cause);
+}
+
+static void put_clients(FILE *to, const struct result *r)
+{
+	char line[LINE_BYTES];
+	struct text t;
+
 	put_topology(to, FRESH, r);
 	put_established(to, FRESH, r);
 	put_proof(to, FRESH, "proved", r, &r->proved_ramp);
@@ -231,11 +320,22 @@ void summary_print(FILE *to, const struct result *r)
 	put_causes(to, "failed", r->failed, r->failed_by_cause);
 	put_causes(to, "retried", r->retried, r->retried_by_cause);
 	put_causes(to, "lost", r->lost, r->lost_by_cause);
-	put_causes(to, "accept", r->accept_errors, r->accept_errors_by_cause);
 	put_ramp(to, FRESH, r);
 	put_latency(to, FRESH, r);
-	put_memory(to, FRESH, &r->memory);
+}
+
+void summary_print(FILE *to, const struct result *r)
+{
+	char line[LINE_BYTES];
+	struct text t;
+
+	fprintf(to, "\n");
+	if (r->client_workers > 0)
+		put_clients(to, r);
+	else
+		put_server(to, r);
+	put_causes(to, "accept", r->accept_errors, r->accept_errors_by_cause);
+	put_memory(to, FRESH, r);
 	put_slabs(to, FRESH, &r->memory);
-#undef FRESH
 	fprintf(to, "\n  %s: %s\n", verdicts[r->verdict], r->reason);
 }

@@ -1,30 +1,37 @@
 /* capacity: each wall as a number of connections; the smallest is the one. */
 #include "plan/capacity.h"
 
-#include "base/text.h"
-
 #include <assert.h>
 #include <errno.h>
 
-#define RESERVE_LEAST  (UINT64_C(512) << 20)
-#define FILES_PER_PAIR 2 /* a struct file for each end */
+#define RESERVE_LEAST (UINT64_C(512) << 20)
 
 static const char *const advice[] = {
 	[WALL_MEMORY] = "free memory, lower --reserve, or use a machine with more",
 	[WALL_CGROUP_MEMORY] = "raise the cgroup's memory limit (memory.max)",
 	[WALL_FILES] = "raise fs.file-max",
-	[WALL_PORTS] = "add source IPs or server ports (--solution mixed), or widen --ports",
+	[WALL_PORTS] =
+		"add source IPs or server ports (in a lab: --solution mixed), or widen --ports",
 	[WALL_DESCRIPTORS] =
 		"raise the limit of open files (ulimit -n) or of locked memory (ulimit -l)",
 	[WALL_INDEX] = "no more can be numbered",
 };
 static_assert(sizeof(advice) / sizeof(advice[0]) == WALL_COUNT, "each wall has its advice");
 
+uint64_t capacity_connection_bytes(uint32_t ends, bool is_ipv6)
+{
+	if (ends == 1)
+		return is_ipv6 ? CAPACITY_END_BYTES_IPV6 : CAPACITY_END_BYTES_IPV4;
+	return is_ipv6 ? CAPACITY_PAIR_BYTES_IPV6 : CAPACITY_PAIR_BYTES_IPV4;
+}
+
 static uint64_t by_memory(const struct capacity_limits *l, uint64_t left_bytes)
 {
 	if (left_bytes == CAPACITY_NO_LIMIT)
 		return CAPACITY_NO_LIMIT;
-	return left_bytes <= l->reserve_bytes ? 0 : (left_bytes - l->reserve_bytes) / l->pair_bytes;
+	return left_bytes <= l->reserve_bytes
+	               ? 0
+	               : (left_bytes - l->reserve_bytes) / l->connection_bytes;
 }
 
 uint64_t capacity_allows(const struct capacity_limits *l, enum wall wall)
@@ -35,8 +42,9 @@ uint64_t capacity_allows(const struct capacity_limits *l, enum wall wall)
 	case WALL_CGROUP_MEMORY:
 		return by_memory(l, l->cgroup_left_bytes);
 	case WALL_FILES:
-		return l->files_left == CAPACITY_NO_LIMIT ? CAPACITY_NO_LIMIT
-		                                          : l->files_left / FILES_PER_PAIR;
+		return l->files_left == CAPACITY_NO_LIMIT
+		               ? CAPACITY_NO_LIMIT
+		               : l->files_left / l->ends; /* a struct file for each end */
 	case WALL_PORTS:
 		return l->tuples;
 	case WALL_DESCRIPTORS:
@@ -63,7 +71,7 @@ uint64_t capacity_largest(const struct capacity_limits *l, enum wall *first)
 	return largest;
 }
 
-static void describe(struct text *t, const struct capacity_limits *l, enum wall wall)
+static void name(struct text *t, const struct capacity_limits *l, enum wall wall)
 {
 	switch (wall) {
 	case WALL_MEMORY:
@@ -73,13 +81,13 @@ static void describe(struct text *t, const struct capacity_limits *l, enum wall 
 		text_add(t, " left less a reserve of ");
 		text_bytes(t, l->reserve_bytes);
 		text_add(t, ", at ");
-		text_count(t, l->pair_bytes);
-		text_add(t, " bytes a connection with both its ends");
+		text_count(t, l->connection_bytes);
+		text_add(t, " bytes a connection%s", l->ends == 2 ? " with both its ends" : "");
 		break;
 	case WALL_FILES:
 		text_add(t, "fs.file-max: ");
 		text_count(t, l->files_left);
-		text_add(t, " open files left, 2 a connection");
+		text_add(t, " open files left, %u a connection", l->ends);
 		break;
 	case WALL_PORTS:
 		text_add(t, "4-tuples: ");
@@ -89,14 +97,20 @@ static void describe(struct text *t, const struct capacity_limits *l, enum wall 
 	case WALL_DESCRIPTORS:
 		text_add(t, "descriptors and locked memory: ");
 		text_count(t, l->process_most);
-		text_add(t, " connections a worker, %llu workers",
-		         (unsigned long long)l->workers_most);
+		text_add(t, " connections a worker, %llu worker%s",
+		         (unsigned long long)l->workers_most, l->workers_most == 1 ? "" : "s");
 		break;
 	case WALL_INDEX:
 	case WALL_COUNT:
 		text_add(t, "the index of a connection");
 		break;
 	}
+}
+
+void capacity_describe(const struct capacity_limits *l, enum wall wall, struct text *out)
+{
+	name(out, l, wall);
+	text_add(out, ": %s", advice[wall]);
 }
 
 int capacity_check(const struct capacity_limits *l, uint64_t n, struct err *err)
@@ -111,7 +125,7 @@ int capacity_check(const struct capacity_limits *l, uint64_t n, struct err *err)
 	text_init(&t, buffer, sizeof(buffer));
 	text_count(&t, n);
 	text_add(&t, " connections do not fit; the wall is ");
-	describe(&t, l, wall);
+	name(&t, l, wall);
 	text_add(&t, "; the largest N that fits is ");
 	text_count(&t, largest);
 	assert(wall < WALL_COUNT);

@@ -153,6 +153,15 @@ bool ip_is_public(const struct ip *ip)
 	return ip->family == AF_INET ? is_public_ipv4(ip->bytes) : is_public_ipv6(ip->bytes);
 }
 
+bool ip_is_host(const struct ip *ip)
+{
+	static const uint8_t unspecified[16];
+
+	if (memcmp(ip->bytes, unspecified, sizeof(unspecified)) == 0)
+		return false;
+	return ip->family == AF_INET ? ip->bytes[0] < 224 : ip->bytes[0] != 0xff;
+}
+
 socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};

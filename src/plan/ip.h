@@ -35,5 +35,9 @@ bool ip_equal(const struct ip *a, const struct ip *b);
  * (::ffff:0:0/96). All others are, also those that no host can have, as multicast. */
 bool ip_is_public(const struct ip *ip);
 
+/* Whether it is an address that one host may have: neither unspecified nor multicast nor broadcast.
+ */
+bool ip_is_host(const struct ip *ip);
+
 /* Fills `out` for bind(2) and connect(2); returns the length of the address. */
 socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out);

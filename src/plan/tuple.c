@@ -35,6 +35,27 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* Appends those of `from` whose mark is `marked`. */
+static uint32_t append_ports(struct tuple_plan *plan, uint32_t count, const uint16_t *from,
+                             const uint8_t *marks, bool marked)
+{
+	for (uint32_t i = 0; i < plan->port_count; i++) {
+		if (tuple_port_is_marked(marks, from[i]) == marked)
+			plan->ports[count++] = from[i];
+	}
+	return count;
+}
+
+void tuple_defer_ports(struct tuple_plan *plan, const uint8_t *deferred)
+{
+	uint16_t before[TUPLE_PORT_BITS];
+
+	memcpy(before, plan->ports, plan->port_count * sizeof(before[0]));
+	append_ports(plan, append_ports(plan, 0, before, deferred, false), before, deferred, true);
+	for (uint32_t i = 0; i < plan->port_count; i++)
+		plan->position_of[plan->ports[i]] = (uint16_t)(i + 1);
+}
+
 static uint32_t at_most(uint64_t value, uint32_t most)
 {
 	return value < most ? (uint32_t)value : most;

@@ -46,6 +46,9 @@ struct tuple_plan {
 uint32_t tuple_set_ports(struct tuple_plan *plan, uint16_t low, uint16_t high,
                          const uint8_t *excluded, uint32_t most);
 
+/* Moves the ports that are marked in `deferred` behind all others: they are used last. */
+void tuple_defer_ports(struct tuple_plan *plan, const uint8_t *deferred);
+
 /* Chooses source_count and target_port_count for n connections: the classic 20 IPs and 30 ports,
  * more where n needs more, fewer where n is smaller, at most what is given and what the pool of
  * sources has. Both pools, the target and target_port_low are set before. Returns how many

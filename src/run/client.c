@@ -3,16 +3,21 @@
  * Theory of operation
  *
  * A connection is a state of one byte. What is under way with it (a connect, a pause before the
- * next try, an echo) is a flight; there are FLIGHTS of them, each with a timer, and a connection
- * that has one names it in flight_of. So timers and start times cost nothing for the connections
- * that rest.
+ * next try, an echo) is a flight; there are x->in_flight of them, each with a timer, and a
+ * connection that has one names it in flight_of. So timers and start times cost nothing for the
+ * connections that rest.
  *
  * Each turn of the loop starts what is due (a batch, so that one system call carries many), polls
  * the engine once, handles its events and then the timers that ran out.
  *
  * A connect that fails is tried again, `retries` times, after 100 ms, 200 ms, 400 ms ...; only the
- * last failure counts as failed. A connection that fails its proof is closed and counts as lost,
- * under its cause; it is never replaced. */
+ * last failure counts as failed. Where as many in a row as can be under way have failed, and none
+ * has been made since, the ramp gives up: nobody is there. A connection that fails its proof, or
+ * ends while it is watched, is closed and counts as lost, under its cause.
+ *
+ * With x->watch each open connection has a receive asked for, so that its end is seen when it
+ * comes. With x->reconnect what is lost is opened again in the hold, from its own 4-tuple, and a
+ * connect is tried until it succeeds. */
 #include "run/client.h"
 
 #include "base/clock.h"
@@ -25,15 +30,23 @@
 
 #include <string.h>
 
-#define FLIGHTS       256
 #define NO_FLIGHT     UINT16_MAX
 #define CONNECT_BATCH 16 /* more is not faster, and each waits for its batch */
 #define PROOF_BATCH   64
 #define EVENTS        512
 #define TICK_NS       (10 * NS_PER_MS)
 #define BACKOFF_NS    (100 * NS_PER_MS)
+#define BACKOFF_MOST  NS_PER_S /* where it never gives up: a server that is back is soon found */
 
-enum conn_state { CONN_IDLE, CONN_CONNECTING, CONN_OPEN, CONN_PROVING, CONN_FAILED, CONN_LOST };
+enum conn_state {
+	CONN_IDLE,
+	CONN_CONNECTING,
+	CONN_OPEN,
+	CONN_PROVING,
+	CONN_FAILED,
+	CONN_LOST,
+	CONN_AGAIN /* lost, and to be opened again */
+};
 
 enum flight_kind { FLIGHT_CONNECT, FLIGHT_BACKOFF, FLIGHT_PROOF };
 
@@ -44,6 +57,7 @@ struct flight {
 	uint8_t tries;
 	uint8_t echoed; /* bytes of the token that came back */
 	bool is_sent;
+	bool is_again; /* a connect of a connection that was lost */
 };
 
 struct client {
@@ -55,14 +69,16 @@ struct client {
 	uint16_t *flight_of;
 	uint32_t next; /* the connection to start with next in this phase */
 	unsigned int round;
-	uint32_t unanswered; /* proofs in a row that timed out */
+	uint32_t again_count, again_next; /* to be opened again; where to look for the next */
+	uint32_t unanswered;              /* proofs in a row that timed out */
+	uint32_t unconnected;             /* connects in a row that failed for good */
 	struct pace pace;
 	struct wheel wheel;
 	uint64_t now_ns;
-	uint32_t free_count;
-	uint16_t free[FLIGHTS];
-	struct flight flights[FLIGHTS];
-	struct wheel_entry timers[FLIGHTS];
+	uint32_t flight_count, free_count;
+	uint16_t *free;
+	struct flight *flights;
+	struct wheel_entry *timers;
 	struct engine_event events[EVENTS];
 };
 
@@ -77,16 +93,20 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 	c->shm = shm;
 	c->me = me;
 	c->engine = engine;
+	c->flight_count = (uint32_t)x->in_flight;
 	c->states = map_private(me->count);
 	c->flight_of = map_private(me->count * sizeof(*c->flight_of));
-	if (!c->states || !c->flight_of)
+	c->free = map_private(c->flight_count * sizeof(*c->free));
+	c->flights = map_private(c->flight_count * sizeof(*c->flights));
+	c->timers = map_private(c->flight_count * sizeof(*c->timers));
+	if (!c->states || !c->flight_of || !c->free || !c->flights || !c->timers)
 		return NULL;
 	for (uint32_t i = 0; i < me->count; i++)
 		c->flight_of[i] = NO_FLIGHT;
-	for (uint16_t i = 0; i < FLIGHTS; i++)
-		c->free[i] = i;
-	c->free_count = FLIGHTS;
-	wheel_init(&c->wheel, c->timers, FLIGHTS, TICK_NS, clock_now_ns());
+	for (uint32_t i = 0; i < c->flight_count; i++)
+		c->free[i] = (uint16_t)i;
+	c->free_count = c->flight_count;
+	wheel_init(&c->wheel, c->timers, c->flight_count, TICK_NS, clock_now_ns());
 	return c;
 }
 
@@ -130,19 +150,48 @@ static void start_connect(struct client *c, struct flight *f)
 	               (const struct sockaddr *)&target, len);
 }
 
+/* Nothing new is begun: the director says so, or nobody answers. */
+static bool is_stopped(const struct client *c)
+{
+	return shm_get(c->shm->stop) != STOP_NONE || c->me->gave_up;
+}
+
+static bool is_tried_again(const struct client *c, const struct flight *f)
+{
+	return !is_stopped(c) && (c->x->reconnect || f->tries < c->x->retries);
+}
+
+static uint64_t backoff_ns(const struct client *c, const struct flight *f)
+{
+	uint64_t pause_ns = BACKOFF_NS << (f->tries < 10 ? f->tries : 10);
+
+	return c->x->reconnect && pause_ns > BACKOFF_MOST ? BACKOFF_MOST : pause_ns;
+}
+
+static void count_failure(struct client *c)
+{
+	c->unconnected++;
+	if (c->x->kind == RUN_CONNECT && c->unconnected >= c->flight_count)
+		shm_set(c->me->gave_up, true);
+}
+
 static void fail_connect(struct client *c, struct flight *f, enum cause cause)
 {
-	bool stopped = shm_get(c->shm->stop) != STOP_NONE;
-
-	if (f->tries < c->x->retries && !stopped) {
+	if (is_tried_again(c, f)) {
 		shm_count(c->me->retried[cause]);
 		f->kind = FLIGHT_BACKOFF;
-		set_timer(c, f, BACKOFF_NS << (f->tries < 10 ? f->tries : 10));
-		f->tries++;
+		set_timer(c, f, backoff_ns(c, f));
+		if (f->tries < UINT8_MAX)
+			f->tries++;
 		return;
 	}
-	c->states[f->conn] = CONN_FAILED;
-	shm_count(c->me->failed[cause]);
+	if (f->is_again) { /* it is lost already */
+		c->states[f->conn] = CONN_LOST;
+	} else {
+		c->states[f->conn] = CONN_FAILED;
+		shm_count(c->me->failed[cause]);
+		count_failure(c);
+	}
 	land(c, f);
 }
 
@@ -156,48 +205,73 @@ static void on_connected(struct client *c, uint32_t conn, int code)
 	}
 	hist_record(&c->me->connect, c->now_ns - f->started_ns);
 	c->states[conn] = CONN_OPEN;
-	shm_count(c->me->opened);
+	c->unconnected = 0;
+	shm_count(*(f->is_again ? &c->me->reconnected : &c->me->opened));
 	shm_count(c->me->open);
 	shm_set(c->me->last_open_ns, c->now_ns);
 	land(c, f);
+	if (c->x->watch)
+		engine_receive(c->engine, conn, ENGINE_WAIT_IDLE);
 }
 
-static void start_due_connects(struct client *c)
+/* The next connection to open: in the ramp in their order, in the hold what was lost. */
+static struct flight *next_to_open(struct client *c, enum phase phase)
+{
+	struct flight *f;
+
+	if (phase == PHASE_RAMP)
+		return take_off(c, c->next++, FLIGHT_CONNECT);
+	while (c->states[c->again_next] != CONN_AGAIN)
+		c->again_next = (c->again_next + 1) % c->me->count;
+	c->again_count--;
+	f = take_off(c, c->again_next, FLIGHT_CONNECT);
+	f->is_again = true;
+	return f;
+}
+
+static bool has_to_open(const struct client *c, enum phase phase)
+{
+	if (is_stopped(c) || c->free_count == 0)
+		return false;
+	return phase == PHASE_RAMP ? c->next < c->me->count
+	                           : phase == PHASE_HOLD && c->again_count > 0;
+}
+
+static void start_due_connects(struct client *c, enum phase phase)
 {
 	uint64_t due = pace_due(&c->pace, c->now_ns);
 	uint32_t started = 0;
 
-	if (shm_get(c->shm->stop) != STOP_NONE)
-		return;
-	while (started < due && started < CONNECT_BATCH && c->free_count > 0 &&
-	       c->next < c->me->count) {
-		start_connect(c, take_off(c, c->next++, FLIGHT_CONNECT));
-		started++;
-	}
+	for (; started < due && started < CONNECT_BATCH && has_to_open(c, phase); started++)
+		start_connect(c, next_to_open(c, phase));
 	pace_take(&c->pace, started);
 }
 
-/* When a stopped ramp ends, pauses between tries are not waited for. */
+/* When connecting ends early, pauses between tries are not waited for. */
 static void give_up_backoffs(struct client *c)
 {
-	for (uint32_t i = 0; i < FLIGHTS; i++) {
+	for (uint32_t i = 0; i < c->flight_count; i++) {
 		struct flight *f = &c->flights[i];
 
-		if (c->flight_of[f->conn] == i && f->kind == FLIGHT_BACKOFF) {
-			c->states[f->conn] = CONN_IDLE;
+		if (c->flight_of[f->conn] != i || f->kind != FLIGHT_BACKOFF)
+			continue;
+		c->states[f->conn] = f->is_again ? CONN_LOST : CONN_IDLE;
+		if (!f->is_again)
 			shm_count(c->me->not_tried);
-			land(c, f);
-		}
+		land(c, f);
 	}
+}
+
+static bool has_flights(const struct client *c)
+{
+	return c->free_count < c->flight_count;
 }
 
 static bool ramp_is_over(struct client *c)
 {
-	if (shm_get(c->shm->stop) != STOP_NONE) {
+	if (is_stopped(c))
 		give_up_backoffs(c);
-		return c->free_count == FLIGHTS;
-	}
-	return c->next == c->me->count && c->free_count == FLIGHTS;
+	return !has_flights(c) && (is_stopped(c) || c->next == c->me->count);
 }
 
 /* --- the proof ---------------------------------------------------------------------------- */
@@ -205,7 +279,8 @@ static bool ramp_is_over(struct client *c)
 static void lose(struct client *c, uint32_t conn, enum cause cause)
 {
 	engine_close(c->engine, conn, ENGINE_CLOSE_FIN);
-	c->states[conn] = CONN_LOST;
+	c->states[conn] = c->x->reconnect ? CONN_AGAIN : CONN_LOST;
+	c->again_count += c->x->reconnect ? 1 : 0;
 	shm_count(c->me->lost[cause]);
 	shm_set(c->me->open, c->me->open - 1);
 	if (c->flight_of[conn] != NO_FLIGHT)
@@ -235,7 +310,8 @@ static bool start_proof(struct client *c, uint32_t conn)
 	f->started_ns = c->now_ns;
 	c->states[conn] = CONN_PROVING;
 	set_timer(c, f, c->x->timeout_ns);
-	engine_receive(c->engine, conn, ENGINE_WAIT_SOON);
+	if (!c->x->watch) /* else it is asked for */
+		engine_receive(c->engine, conn, ENGINE_WAIT_SOON);
 	shm_count(c->me->proof[c->round].sent);
 	return true;
 }
@@ -298,28 +374,42 @@ static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uin
 		return;
 	}
 	f->echoed = (uint8_t)(f->echoed + len);
-	if (f->echoed < TOKEN_BYTES)
+	if (f->echoed < TOKEN_BYTES && !c->x->watch)
 		engine_receive(c->engine, conn, ENGINE_WAIT_SOON);
-	else
-		end_proof(c, f);
+	end_proof(c, f);
+}
+
+static bool is_open(const struct client *c, uint32_t conn)
+{
+	return c->states[conn] == CONN_OPEN || c->states[conn] == CONN_PROVING;
+}
+
+static void on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
+{
+	if (c->states[conn] == CONN_PROVING)
+		on_echo(c, &c->flights[c->flight_of[conn]], data, len);
+	else /* a greeting, or the rest of a proof that was given up */
+		shm_set(c->me->received_bytes, c->me->received_bytes + len);
+	if (c->x->watch && is_open(c, conn))
+		engine_receive(c->engine, conn, ENGINE_WAIT_IDLE);
 }
 
 static void on_received(struct client *c, uint32_t conn, const struct engine_event *event)
 {
-	if (c->states[conn] != CONN_PROVING) /* lost by an earlier event of this batch */
+	if (!is_open(c, conn)) /* lost by an earlier event of this batch */
 		return;
 	if (event->result == 0)
 		lose(c, conn, CAUSE_CLOSED);
 	else if (event->result < 0)
 		lose(c, conn, cause_of_errno(event->result));
 	else
-		on_echo(c, &c->flights[c->flight_of[conn]], event->data, (uint32_t)event->result);
+		on_data(c, conn, event->data, (uint32_t)event->result);
 }
 
 /* An interrupted proof proves nothing about those that are on their way. */
 static void abandon_flights(struct client *c)
 {
-	for (uint32_t i = 0; i < FLIGHTS; i++) {
+	for (uint32_t i = 0; i < c->flight_count; i++) {
 		struct flight *f = &c->flights[i];
 
 		if (c->flight_of[f->conn] != i)
@@ -334,7 +424,7 @@ static bool proof_is_over(struct client *c)
 {
 	if (shm_get(c->shm->stop) == STOP_INTERRUPTED)
 		abandon_flights(c);
-	return c->next == c->me->count && c->free_count == FLIGHTS;
+	return c->next == c->me->count && !has_flights(c);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -371,7 +461,7 @@ static void on_timer(struct client *c, struct flight *f)
 		break;
 	case FLIGHT_PROOF:
 		lose(c, f->conn, CAUSE_TIMEOUT);
-		if (++c->unanswered == FLIGHTS)
+		if (++c->unanswered == c->flight_count)
 			give_up_proof(c);
 		break;
 	}
@@ -389,61 +479,85 @@ static void handle_timers(struct client *c)
 	} while (count == 64);
 }
 
+static bool is_proof(enum phase phase)
+{
+	return phase == PHASE_PROVE || phase == PHASE_PROVE_AGAIN;
+}
+
 /* Until when poll may sleep: at once where there is more to start now. */
 static uint64_t next_deadline(const struct client *c, enum phase phase)
 {
 	uint64_t timer_ns = wheel_next_ns(&c->wheel);
-	bool may_start = c->next < c->me->count && c->free_count > 0;
 
-	if (phase == PHASE_RAMP && may_start && shm_get(c->shm->stop) == STOP_NONE) {
+	if (has_to_open(c, phase)) {
 		uint64_t due_ns = pace_next_ns(&c->pace, c->now_ns);
 
 		return due_ns < timer_ns ? due_ns : timer_ns;
 	}
-	if (phase != PHASE_RAMP && may_start)
-		return c->now_ns;
+	if (is_proof(phase) && (c->next < c->me->count ? c->free_count > 0 : !has_flights(c)))
+		return c->now_ns; /* there is another to start, or nothing left to wait for */
 	return timer_ns;
 }
 
+/* Starts what is due in the phase, and handles what comes. */
 static int turn(struct client *c, enum phase phase)
 {
-	if (phase == PHASE_RAMP)
-		start_due_connects(c);
-	else
+	if (is_proof(phase))
 		start_due_proofs(c);
+	else
+		start_due_connects(c, phase);
 	int count = engine_poll(c->engine, c->events, EVENTS, next_deadline(c, phase));
 
 	c->now_ns = clock_now_ns();
 	for (int i = 0; i < count; i++)
 		handle(c, &c->events[i]);
 	handle_timers(c);
+	if (shm_is_asked(c->shm, c->me))
+		shm_answer(c->shm, c->me, sample_own_bytes());
 	return count < 0 ? count : 0;
 }
 
-static int hold(struct client *c)
+int client_wait_beyond(struct client *c, enum phase phase)
 {
-	shm_set(c->me->user_bytes, sample_own_bytes());
-	while (shm_get(c->shm->phase) == PHASE_HOLD) {
-		int count = engine_poll(c->engine, c->events, EVENTS, UINT64_MAX);
+	int failed = 0;
 
-		if (count < 0)
-			return count;
-		for (int i = 0; i < count; i++)
-			handle(c, &c->events[i]);
-	}
-	return 0;
+	while (failed == 0 && shm_get(c->shm->phase) <= phase)
+		failed = turn(c, PHASE_NONE);
+	return failed;
 }
 
-static int ramp(struct client *c)
+static void start_pace(struct client *c)
 {
 	uint64_t share = (c->x->rate_per_s + c->x->client_workers - 1) / c->x->client_workers;
-	int failed = 0;
 
 	c->now_ns = clock_now_ns();
 	/* Sleeps end up to a millisecond late, and the CPU is shared with a server: what was missed
 	 * in a few of its turns is made up for. */
 	pace_init(&c->pace, share, CONNECT_BATCH + share / 50, c->now_ns);
-	while (!ramp_is_over(c) && failed == 0)
+}
+
+/* Ends when the director ends it, with nothing under way. */
+static int hold(struct client *c)
+{
+	int failed = 0;
+
+	start_pace(c);
+	while (failed == 0 && shm_get(c->shm->phase) == PHASE_HOLD)
+		failed = turn(c, PHASE_HOLD);
+	give_up_backoffs(c);
+	while (failed == 0 && has_flights(c)) {
+		failed = turn(c, PHASE_NONE);
+		give_up_backoffs(c);
+	}
+	return failed;
+}
+
+static int ramp(struct client *c)
+{
+	int failed = 0;
+
+	start_pace(c);
+	while (failed == 0 && !ramp_is_over(c))
 		failed = turn(c, PHASE_RAMP);
 	shm_set(c->me->not_tried, c->me->not_tried + c->me->count - c->next);
 	shm_set(c->me->cpu_ns, sample_own_cpu_ns());
@@ -475,8 +589,7 @@ int client_run_phase(struct client *c, enum phase phase)
 	case PHASE_HOLD:
 		return hold(c);
 	case PHASE_CLOSE:
-		engine_close_all(c->engine,
-		                 c->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET);
+		engine_close_all(c->engine, c->x->close);
 		shm_set(c->me->open, 0);
 		return 0;
 	default:

@@ -12,6 +12,10 @@ struct client;
 struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
                            struct engine *engine);
 
+/* Keeps the engine going, and notes what is lost, until the director announces something beyond
+ * `phase`. 0, or the engine's negative errno. */
+int client_wait_beyond(struct client *client, enum phase phase);
+
 /* Runs one phase to its end (or, in the hold, until the director ends it). 0, or the engine's
  * negative errno. */
 int client_run_phase(struct client *client, enum phase phase);

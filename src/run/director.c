@@ -5,18 +5,21 @@
  *   prove        every connection echoes    the three counts and the bill are taken after it
  *   hold         nothing is sent            ends by time or interrupt
  *   prove again  every connection echoes
- *   close        in a namespace each end drops its own without a word to the other, which takes
- * half the time of a RST for each; on the host's network, whose other users may look on, both reset
+ *   (a server alone has no proofs: its ramp is whoever comes, until it is told to end; clients
+ * alone prove where their server echoes) close        in a namespace each end drops its own without
+ * a word to the other, which takes half the time of a RST for each; on the host's network, whose
+ * other users may look on, both reset
  *
  * In every phase the director sleeps until a worker rings, the supervisor says something, or a tick
  * is over; each tick it reaps workers that died, and samples memory. */
 #include "run/director.h"
 
 #include "base/clock.h"
-#include "kernel/diag.h"
+#include "base/text.h"
 #include "kernel/limits.h"
+#include "run/census.h"
+#include "run/crew.h"
 #include "run/verdict.h"
-#include "run/worker.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -36,51 +39,29 @@ struct director {
 	const struct experiment *x;
 	struct shm *shm;
 	const struct director_brief *brief;
-	struct worker_bells bells;
+	struct crew crew;
 	uint64_t next_tick_ns;
 	uint64_t close_start_ns;
 	struct sample now;
 	uint64_t listen_overflows_before;
-	bool is_orphan; /* the supervisor is gone: close, and end */
+	bool is_orphan;                      /* the supervisor is gone: close, and end */
+	uint64_t stood_open, stood_since_ns; /* a server's connections, and since when so many */
+	bool is_billed;
+	bool said_memory, said_full, said_accept_error;
 };
 
 /* --- watching ----------------------------------------------------------------------------- */
-
-static void note_death(struct director *d, struct shm_worker *w, int status)
-{
-	if (w->done == PHASE_END || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-		return;
-	shm_set(w->died, true);
-	if (w->error.text[0] == '\0')
-		err_set(&w->error, 0, "%s worker %u (%llu connections) ended by signal %d%s",
-		        w->role == ROLE_SERVER ? "server" : "client", w->number,
-		        (unsigned long long)w->open, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-		        WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
-		                ? " (killed: by somebody, or by the OOM killer)"
-		                : "");
-	if (d->shm->error.text[0] == '\0')
-		d->shm->error = w->error;
-}
-
-static void reap(struct director *d)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-			if (d->shm->workers[i].pid == pid)
-				note_death(d, &d->shm->workers[i], status);
-		}
-	}
-}
 
 static void stop_ramp(struct director *d, enum stop why)
 {
 	if (shm_get(d->shm->stop) != STOP_INTERRUPTED)
 		shm_set(d->shm->stop, why);
-	for (uint32_t i = 0; i < d->shm->worker_count; i++)
-		worker_ring(d->bells.worker[i]);
+	crew_ring(&d->crew);
+}
+
+static bool is_interrupted(const struct director *d)
+{
+	return shm_get(d->shm->stop) == STOP_INTERRUPTED;
 }
 
 static uint64_t memory_left_bytes(struct director *d)
@@ -91,26 +72,161 @@ static uint64_t memory_left_bytes(struct director *d)
 	return cgroup < left ? cgroup : left;
 }
 
-/* The guard: ends the ramp before memory does. */
+static uint64_t open_now(const struct director *d)
+{
+	return shm_open(d->shm, d->x->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT);
+}
+
 static void watch_memory(struct director *d)
 {
-	uint64_t opened = shm_sum(d->shm, ROLE_CLIENT, SHM_FIELD(opened));
+	uint64_t open = open_now(d);
 
 	if (probe_read_meminfo(&d->now.memory) != 0)
 		return;
-	uint64_t left = memory_left_bytes(d);
-
-	shm_set(d->shm->live.memory_left_bytes, left);
-	if (opened > 0) {
+	shm_set(d->shm->live.memory_left_bytes, memory_left_bytes(d));
+	if (open > 0) {
 		int64_t slabs =
 			(int64_t)(d->now.memory.slab_bytes - d->brief->baseline->memory.slab_bytes);
 
 		shm_set(d->shm->live.kernel_bytes_per_connection,
-		        slabs > 0 ? (uint64_t)slabs / opened : 0);
+		        slabs > 0 ? (uint64_t)slabs / open : 0);
 	}
-	if (shm_get(d->shm->phase) == PHASE_RAMP && left < d->x->reserve_bytes &&
+}
+
+/* --- what it costs ------------------------------------------------------------------------ */
+
+/* Asks every worker; one that does not answer in a second is stuck, and unknown. */
+static uint64_t user_bytes_of(const struct director *d, const struct shm_worker *w)
+{
+	for (int tries = 0; tries < 1000 && !w->died; tries++) {
+		if (__atomic_load_n(&w->measured, __ATOMIC_ACQUIRE) == d->shm->measure)
+			return shm_get(w->user_bytes);
+		clock_sleep_ns(NS_PER_MS);
+	}
+	return RESULT_UNKNOWN;
+}
+
+static int64_t sum_user_bytes(const struct director *d, enum role role)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
+		const struct shm_worker *w = &d->shm->workers[i];
+
+		if (w->role != role || w->died)
+			continue;
+		uint64_t bytes = user_bytes_of(d, w);
+
+		if (bytes == RESULT_UNKNOWN)
+			return RESULT_UNKNOWN_BYTES;
+		sum += (int64_t)bytes;
+	}
+	return sum;
+}
+
+static void measure(struct director *d)
+{
+	struct result *r = &d->shm->result;
+
+	shm_count(d->shm->measure);
+	crew_ring(&d->crew);
+	if (d->x->client_workers > 0)
+		r->established.client = shm_open(d->shm, ROLE_CLIENT);
+	if (d->x->server_workers > 0)
+		r->established.server = shm_open(d->shm, ROLE_SERVER);
+	r->established.kernel = census_count(d->x, CENSUS_ESTABLISHED);
+	sample_take(&d->now);
+	sample_bill(d->brief->baseline, &d->now, open_now(d), sum_user_bytes(d, ROLE_SERVER),
+	            sum_user_bytes(d, ROLE_CLIENT), &r->memory);
+}
+
+/* The guard: ends the ramp before memory does. */
+static void guard_ramp(struct director *d)
+{
+	if (d->x->kind != RUN_SERVE && shm_get(d->shm->phase) == PHASE_RAMP &&
+	    d->shm->live.memory_left_bytes < d->x->reserve_bytes &&
 	    shm_get(d->shm->stop) == STOP_NONE)
 		stop_ramp(d, STOP_MEMORY);
+}
+
+/* Says a thing once in a run. */
+static void say_once(struct director *d, bool *said, const char *what, const char *why)
+{
+	char line[sizeof(d->shm->notice[0])];
+	struct text t;
+
+	if (*said)
+		return;
+	*said = true;
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "%s at ", what);
+	text_count(&t, shm_open(d->shm, ROLE_SERVER));
+	text_add(&t, " connections: %s", why);
+	shm_notice(d->shm, line);
+}
+
+static void say_accept_error(struct director *d)
+{
+	for (int i = 0; i < CAUSE_COUNT && !d->said_accept_error; i++) {
+		enum cause cause = (enum cause)i;
+
+		if (shm_sum_cause(d->shm, ROLE_SERVER, SHM_FIELD(accept_errors), cause) > 0)
+			say_once(d, &d->said_accept_error, "accepting failed", cause_advice(cause));
+	}
+}
+
+/* A server's bill is of the most it held, once that has stood for a second. */
+static void note_peak(struct director *d, uint64_t open)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (open > d->shm->peak_open) {
+		shm_set(d->shm->peak_open, open);
+		d->is_billed = false;
+	}
+	if (open != d->stood_open) {
+		d->stood_open = open;
+		d->stood_since_ns = now_ns;
+	}
+	if (d->is_billed || open == 0 || open < d->shm->peak_open ||
+	    now_ns - d->stood_since_ns < STILL_NS)
+		return;
+	d->is_billed = true;
+	measure(d);
+}
+
+/* A server takes no more where memory or room has come to an end, and goes on when a tenth of
+ * either is there again. */
+static void guard_accepting(struct director *d)
+{
+	const struct experiment *x = d->x;
+	uint64_t open = shm_open(d->shm, ROLE_SERVER);
+	uint64_t left = d->shm->live.memory_left_bytes;
+	bool was_off = d->shm->accept_off;
+	uint64_t reserve = was_off ? x->reserve_bytes / 10 * 11 : x->reserve_bytes;
+	bool is_short = left < reserve;
+	bool is_full = open >= (was_off ? x->n - x->n / 10 : x->n);
+
+	note_peak(d, open);
+	if (is_short)
+		say_once(d, &d->said_memory, "stopped accepting",
+		         "memory is down to the reserve (--reserve)");
+	else if (is_full)
+		say_once(d, &d->said_full, "stopped accepting", x->wall);
+	say_accept_error(d);
+	if ((is_short || is_full) == was_off)
+		return;
+	shm_set(d->shm->accept_off, !was_off);
+	d->shm->has_stopped_accepting = true;
+	crew_ring(&d->crew);
+}
+
+static void tick(struct director *d)
+{
+	watch_memory(d);
+	guard_ramp(d);
+	if (d->x->kind == RUN_SERVE)
+		guard_accepting(d);
 }
 
 static void hear_supervisor(struct director *d)
@@ -128,7 +244,7 @@ static void hear_supervisor(struct director *d)
 static void watch(struct director *d, uint64_t end_ns)
 {
 	struct pollfd fds[2] = {{.fd = d->is_orphan ? -1 : d->brief->lifeline, .events = POLLIN},
-	                        {.fd = d->bells.director, .events = POLLIN}};
+	                        {.fd = d->crew.bells.director, .events = POLLIN}};
 	uint64_t now = clock_now_ns();
 	uint64_t until = d->next_tick_ns < end_ns ? d->next_tick_ns : end_ns;
 	uint64_t rung;
@@ -140,42 +256,12 @@ static void watch(struct director *d, uint64_t end_ns)
 	if (fds[0].revents)
 		hear_supervisor(d);
 	if (fds[1].revents)
-		(void)!read(d->bells.director, &rung, sizeof(rung));
-	reap(d);
+		(void)!read(d->crew.bells.director, &rung, sizeof(rung));
+	crew_reap(&d->crew);
 	if (clock_now_ns() >= d->next_tick_ns) {
-		watch_memory(d);
+		tick(d);
 		d->next_tick_ns = clock_now_ns() + TICK_NS;
 	}
-}
-
-static bool is_done(const struct director *d, enum role role, enum phase phase)
-{
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		const struct shm_worker *w = &d->shm->workers[i];
-
-		if (w->role == role && !w->died &&
-		    __atomic_load_n(&w->done, __ATOMIC_ACQUIRE) < phase)
-			return false;
-	}
-	return true;
-}
-
-/* A number that changes whenever any worker gets on with anything. */
-static uint64_t progress_mark(const struct director *d)
-{
-	uint64_t mark = 0;
-
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		const struct shm_worker *w = &d->shm->workers[i];
-
-		mark += (uint64_t)w->done + shm_get(w->opened) - shm_get(w->open);
-		for (int round = 0; round < TOKEN_ROUNDS; round++)
-			mark += shm_get(w->proof[round].sent) + shm_get(w->proof[round].echoed);
-		for (int cause = 0; cause < CAUSE_COUNT; cause++)
-			mark += shm_get(w->failed[cause]) + shm_get(w->retried[cause]) +
-			        shm_get(w->lost[cause]);
-	}
-	return mark;
 }
 
 /* How long nothing may happen before a worker counts as stuck: time-outs, and what closing takes.
@@ -185,29 +271,18 @@ static uint64_t patience_ns(const struct director *d)
 	return 60 * NS_PER_S + 2 * d->x->timeout_ns + d->x->n * 50000;
 }
 
-/* A worker that is stopped, or hangs in the kernel, must not hold up the run for ever. */
-static void kill_stuck(struct director *d, enum role role, enum phase phase)
-{
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		struct shm_worker *w = &d->shm->workers[i];
-
-		if (w->role == role && !w->died && w->done < phase)
-			kill(w->pid, SIGKILL);
-	}
-}
-
 static void wait_done(struct director *d, enum role role, enum phase phase)
 {
-	uint64_t mark = progress_mark(d), since_ns = clock_now_ns();
+	uint64_t mark = crew_progress(&d->crew), since_ns = clock_now_ns();
 
-	while (!is_done(d, role, phase)) {
+	while (!crew_is_done(&d->crew, role, phase)) {
 		watch(d, UINT64_MAX);
-		uint64_t now_mark = progress_mark(d), now_ns = clock_now_ns();
+		uint64_t now_mark = crew_progress(&d->crew), now_ns = clock_now_ns();
 
 		if (now_mark != mark)
 			since_ns = now_ns;
 		else if (now_ns - since_ns > patience_ns(d))
-			kill_stuck(d, role, phase);
+			crew_kill_stuck(&d->crew, role, phase);
 		mark = now_mark;
 	}
 }
@@ -215,55 +290,24 @@ static void wait_done(struct director *d, enum role role, enum phase phase)
 static void enter(struct director *d, enum phase phase)
 {
 	__atomic_store_n(&d->shm->phase, phase, __ATOMIC_RELEASE);
-	for (uint32_t i = 0; i < d->shm->worker_count; i++)
-		worker_ring(d->bells.worker[i]);
+	crew_ring(&d->crew);
 }
 
 /* --- the phases --------------------------------------------------------------------------- */
 
-static bool has_dead(const struct director *d)
-{
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		if (d->shm->workers[i].died)
-			return true;
-	}
-	return false;
-}
-
 /* Forks the workers of a role and waits until all are ready. */
 static int start_workers(struct director *d, enum role role)
 {
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		struct shm_worker *w = &d->shm->workers[i];
+	int failed = crew_start(&d->crew, role);
 
-		if (w->role != role)
-			continue;
-		w->pid = worker_start(d->x, d->shm, i, &d->bells);
-		if (w->pid < 0)
-			return err_set(&d->shm->error, w->pid,
-			               "cannot start a worker: %s (see ulimit -u)",
-			               strerror(-w->pid));
-	}
 	for (uint64_t end_ns = clock_now_ns() + patience_ns(d);
-	     !is_done(d, role, PHASE_START) && !has_dead(d);) {
+	     failed == 0 && !crew_is_done(&d->crew, role, PHASE_START) &&
+	     !crew_has_dead(&d->crew);) {
 		watch(d, end_ns);
 		if (clock_now_ns() >= end_ns)
-			kill_stuck(d, role, PHASE_START);
+			crew_kill_stuck(&d->crew, role, PHASE_START);
 	}
-	return has_dead(d) ? -ECHILD : 0;
-}
-
-static int make_bells(struct director *d)
-{
-	d->bells.director = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (d->bells.director < 0)
-		return -errno;
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		d->bells.worker[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (d->bells.worker[i] < 0)
-			return -errno;
-	}
-	return 0;
+	return failed == 0 && crew_has_dead(&d->crew) ? -ECHILD : failed;
 }
 
 /* Servers lag behind clients by their listen queues. */
@@ -298,7 +342,19 @@ static void ramp(struct director *d)
 	d->shm->ramp_start_ns = clock_now_ns();
 	enter(d, PHASE_RAMP);
 	wait_done(d, ROLE_CLIENT, PHASE_RAMP);
-	wait_accepted(d);
+	if (d->x->server_workers > 0)
+		wait_accepted(d);
+}
+
+/* A server's ramp is whoever comes, until it is told to end. */
+static void serve(struct director *d)
+{
+	d->listen_overflows_before = listen_overflows();
+	d->shm->ramp_start_ns = clock_now_ns();
+	enter(d, PHASE_RAMP);
+	while (!is_interrupted(d) && crew_lives(&d->crew))
+		watch(d, UINT64_MAX);
+	guard_accepting(d); /* for the peak */
 }
 
 static void prove(struct director *d, enum phase phase)
@@ -313,68 +369,16 @@ static void prove(struct director *d, enum phase phase)
 	proof->duration_ns = clock_now_ns() - start_ns;
 }
 
-/* What the kernel says is established on the server's ports. */
-static uint64_t count_established(const struct director *d)
-{
-	const struct tuple_plan *plan = &d->x->tuples;
-	uint16_t high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1);
-	struct diag_counts counts;
-	int failed = -EINTR;
-
-	for (int tries = 0; failed == -EINTR && tries < 5; tries++)
-		failed = diag_count(plan->target.family, plan->target_port_low, high,
-		                    1U << TCP_ESTABLISHED, &counts);
-	return failed == 0 ? counts.by_state[TCP_ESTABLISHED] : RESULT_UNKNOWN;
-}
-
-/* The worker measures when it enters the hold; give it time to. */
-static uint64_t user_bytes_of(const struct shm_worker *w)
-{
-	for (int tries = 0; tries < 1000 && !w->died && shm_get(w->user_bytes) == 0; tries++)
-		clock_sleep_ns(NS_PER_MS);
-	return shm_get(w->user_bytes);
-}
-
-static int64_t sum_user_bytes(const struct director *d, enum role role)
-{
-	int64_t sum = 0;
-
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		const struct shm_worker *w = &d->shm->workers[i];
-
-		if (w->role != role || w->died)
-			continue;
-		uint64_t bytes = user_bytes_of(w);
-
-		if (bytes == 0 || bytes == RESULT_UNKNOWN)
-			return RESULT_UNKNOWN_BYTES;
-		sum += (int64_t)bytes;
-	}
-	return sum;
-}
-
-static void measure(struct director *d)
-{
-	struct result *r = &d->shm->result;
-
-	r->established.client = shm_open(d->shm, ROLE_CLIENT);
-	r->established.server = shm_open(d->shm, ROLE_SERVER);
-	r->established.kernel = count_established(d);
-	sample_take(&d->now);
-	sample_bill(d->brief->baseline, &d->now, r->established.client,
-	            sum_user_bytes(d, ROLE_SERVER), sum_user_bytes(d, ROLE_CLIENT), &r->memory);
-}
-
 static void hold(struct director *d)
 {
 	uint64_t start_ns = clock_now_ns();
-	uint64_t end_ns = start_ns + d->x->hold_ns;
+	uint64_t end_ns = d->x->hold_ns == UINT64_MAX ? UINT64_MAX : start_ns + d->x->hold_ns;
 
 	shm_set(d->shm->hold_start_ns, start_ns);
 	enter(d, PHASE_HOLD);
-	if (!d->is_orphan)
+	if (!d->is_orphan && !d->is_billed)
 		measure(d);
-	while (clock_now_ns() < end_ns && shm_get(d->shm->stop) != STOP_INTERRUPTED)
+	while (clock_now_ns() < end_ns && !is_interrupted(d))
 		watch(d, end_ns);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
 }
@@ -384,19 +388,17 @@ static uint64_t known(uint64_t value)
 	return value == PROBE_UNKNOWN ? 0 : value;
 }
 
-/* How many sockets of this run the kernel still has. TIME_WAIT is none: it ends with the namespace.
- * The namespace's are counted exactly; the host's only as what there is beyond the baseline, which
- * others may add to. */
+/* How many sockets of this run the kernel still has. TIME_WAIT is none. A namespace of our own is
+ * counted at once, the host's network socket by socket. */
 static uint64_t sockets_left(const struct director *d)
 {
 	struct probe_sockstat now;
-	uint64_t baseline = known(d->brief->baseline->sockets.tcp_alloc);
 
+	if (!d->x->has_netns)
+		return known(census_count(d->x, CENSUS_LEFT));
 	if (probe_read_sockstat(&now) != 0)
 		return 0;
-	if (d->x->has_netns)
-		return known(now.tcp_inuse) + known(now.tcp6_inuse);
-	return known(now.tcp_alloc) > baseline ? now.tcp_alloc - baseline : 0;
+	return known(now.tcp_inuse) + known(now.tcp6_inuse);
 }
 
 /* Until they are gone, or have not become fewer for a while: then the time it took is unknown. */
@@ -431,19 +433,20 @@ static void close_all(struct director *d)
 	wait_done(d, ROLE_SERVER, PHASE_END);
 }
 
-static bool is_interrupted(const struct director *d)
-{
-	return shm_get(d->shm->stop) == STOP_INTERRUPTED;
-}
-
 static void run_phases(struct director *d)
 {
-	ramp(d);
-	if (!is_interrupted(d))
+	bool proves = d->x->proof && d->x->client_workers > 0;
+
+	if (d->x->kind == RUN_SERVE)
+		serve(d);
+	else
+		ramp(d);
+	if (proves && !is_interrupted(d))
 		prove(d, PHASE_PROVE);
 	hold(d);
-	if (!is_interrupted(d))
+	if (proves && !is_interrupted(d))
 		prove(d, PHASE_PROVE_AGAIN);
+	d->shm->result.open_at_end = open_now(d);
 	uint64_t overflows = listen_overflows();
 
 	d->shm->result.listen_overflows =
@@ -461,14 +464,12 @@ int director_run(const struct director_brief *brief)
 	d.shm = brief->shm;
 	d.brief = brief;
 	d.now = *brief->baseline;
-	int failed = make_bells(&d);
+	int failed = crew_init(&d.crew, d.x, d.shm);
 
 	if (failed != 0)
 		err_set(&d.shm->error, failed, "no descriptors for the workers' bells");
-	if (failed == 0)
-		failed = start_workers(&d, ROLE_SERVER);
-	if (failed == 0)
-		failed = start_workers(&d, ROLE_CLIENT);
+	for (int role = 0; role < ROLE_COUNT && failed == 0; role++)
+		failed = start_workers(&d, (enum role)role);
 	if (failed != 0) {
 		enter(&d, PHASE_END);
 		return EXIT_REFUSED;

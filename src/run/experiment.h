@@ -1,27 +1,58 @@
-/* experiment: what an experiment is, decided before anything is opened: who connects where, with
- * how many workers, for how long. Everybody reads it; nobody changes it once workers are forked. */
+/* experiment: what an experiment is, decided before anything is opened: who listens where, who
+ * connects where, with how many workers, for how long. Everybody reads it; nobody changes it once
+ * workers are forked. */
 #pragma once
 
+#include "engine/engine.h"
 #include "plan/tuple.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#define EXPERIMENT_LISTENS_MAX 16
+
+enum run_kind {
+	RUN_LAB,    /* servers and clients */
+	RUN_SERVE,  /* servers alone       */
+	RUN_CONNECT /* clients alone       */
+};
+
+/* What happens to a server's connections beyond their being there. */
+struct experiment_listen {
+	struct ip address;
+	uint16_t port_low, port_high;
+};
+
 struct experiment {
-	uint64_t n;
+	enum run_kind kind;
+	uint64_t asked; /* how many connections were asked for                         */
+	uint64_t n;     /* how many will be tried (clients) or held at most (servers)  */
+	char wall[384]; /* where n is less: the wall that stops it                     */
+	enum engine_kind engine;
 	enum solution solution;
-	struct tuple_plan tuples;
+	struct tuple_plan tuples;                                 /* of clients */
+	struct experiment_listen listens[EXPERIMENT_LISTENS_MAX]; /* of servers */
+	uint32_t listen_count;
+	uint32_t listeners;  /* ports of all of them                                         */
+	bool listens_shared; /* all servers take from one socket a port, else each has its own */
+	bool echo;           /* servers send back what they receive                          */
+	bool knows_tokens;   /* servers can tell a token of this run from others             */
 	uint32_t server_workers, client_workers;
-	uint32_t server_worker_most; /* connections a server's engine is sized for           */
-	uint64_t nofile;             /* descriptor limit of a worker                         */
+	uint32_t server_worker_most; /* connections a server's engine is sized for            */
+	uint64_t nofile;             /* descriptor limit of a worker                          */
 	uint64_t memlock_bytes;      /* of locked memory for one worker; UINT64_MAX: no bound */
-	uint32_t without;            /* features of the engine that may not be used          */
+	uint32_t without;            /* features of the engine that may not be used           */
 	int backlog;
 	bool pinned;         /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	uint64_t rate_per_s; /* of all workers together; 0: as fast as it goes          */
-	uint64_t hold_ns;
+	uint64_t in_flight;  /* connects and echoes under way in one client at most      */
+	uint64_t hold_ns;    /* UINT64_MAX: until interrupted */
 	uint64_t timeout_ns; /* of a connect, and of an echo                            */
 	uint32_t retries;
-	uint64_t reserve_bytes; /* of memory: below it the guard ends the ramp         */
+	bool proof;              /* clients prove each connection by an echo                      */
+	bool watch;              /* clients see at once when a connection ends, at 256 bytes each */
+	bool reconnect;          /* what is lost is opened again, and connecting never gives up   */
+	enum engine_close close; /* how it ends */
+	uint64_t reserve_bytes;  /* of memory: below it the guard ends the ramp            */
 	bool has_netns;
 };

@@ -1,47 +1,33 @@
-/* lab: the supervisor. It stays outside the namespaces, so that it can see the host and be seen by
- * its user: it decides, forks the director, shows what shared memory says, passes interrupts on,
- * and draws the result when the director has ended. It holds no connection and no state that its
- * death could leave behind: a pipe that ends with it tells the others to close and end
- * (kernel/netns.h). */
+/* lab: the decisions of a whole experiment on this machine.
+ *
+ * Addresses: in a namespace, sources 198.18.0.1 ... and the server 198.19.0.1 (RFC 2544), or
+ * 2001:2::1:1 ... and 2001:2::1 (RFC 5180); on the host's network, 127.0.0.2 ... and 127.0.0.1, or
+ * ::1 alone. */
 #include "run/lab.h"
 
-#include "base/clock.h"
-#include "base/map.h"
 #include "base/text.h"
-#include "engine/uring.h"
-#include "kernel/limits.h"
-#include "kernel/netns.h"
-#include "run/director.h"
-#include "run/prepare.h"
-#include "run/sample.h"
+#include "kernel/diag.h"
+#include "kernel/netlink.h"
+#include "kernel/sysctl.h"
+#include "plan/capacity.h"
+#include "run/listen.h"
 #include "run/verdict.h"
+#include "run/workers.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define LIVE_EVERY_NS (200 * NS_PER_MS)
-#define QUIET_NS      (20 * NS_PER_S)
-#define HASH_LEAST    16384
-
-struct lab {
-	const struct lab_options *options;
-	const struct lab_view *view;
-	struct experiment *experiment; /* mapped: its port tables are large */
-	struct sample *baseline;
-	struct shm *shm;
-	enum netns_kind kind;
-	int lifeline[2];
-	int interrupts;
-	uint64_t rate_at_ns, rate_from; /* of the live line: when, and from which count */
-	uint64_t rate_per_s;
-	enum phase rate_phase;
-};
+#define SERVER_PORT           8090
+#define SERVER_PORTS          30 /* 8090-8119 are never source ports */
+#define SERVER_PORTS_MOST     2048
+#define LAB_PORT_LOW          10240
+#define LAB_PORT_HIGH         65535
+#define PORTS_PER_SOURCE      50000
+#define LAB_SOURCES_MOST      60000
+#define LOOPBACK_SOURCES_MOST 16000000
+#define BACKLOG_MOST          65535
+#define FLIGHTS               256 /* more are not faster, and each waits for more */
 
 static const char *const kind_names[] = {
 	[NETNS_HOST] = "host",
@@ -49,325 +35,214 @@ static const char *const kind_names[] = {
 	[NETNS_USER] = "user+netns",
 };
 
-static void say(const struct lab *lab, const char *line)
-{
-	if (lab->view && lab->view->say)
-		lab->view->say(lab->view->context, line);
-}
+static const struct {
+	const char *source_first, *target;
+	uint32_t sources_most;
+} networks[2][2] = {
+	/* on the host's network                            in a namespace of its own */
+	{{"127.0.0.2", "127.0.0.1", LOOPBACK_SOURCES_MOST},
+         {"198.18.0.1", "198.19.0.1", LAB_SOURCES_MOST}},
+	{{"::1", "::1", 1}, {"2001:2::1:1", "2001:2::1", LAB_SOURCES_MOST}},
+};
 
-/* --- the live line ------------------------------------------------------------------------ */
-
-static const char *phase_name(enum phase phase)
+static int choose_ports(const struct lab_options *options, struct experiment *x, struct err *err)
 {
-	switch (phase) {
-	case PHASE_RAMP:
-		return "ramp";
-	case PHASE_PROVE:
-	case PHASE_PROVE_AGAIN:
-		return "proof";
-	case PHASE_HOLD:
-		return "hold";
-	case PHASE_CLOSE:
-	case PHASE_END:
-		return "close";
-	default:
-		return "start";
+	uint8_t excluded[TUPLE_PORT_BYTES] = {0};
+	uint16_t low = options->port_low, high = options->port_high;
+
+	for (uint16_t i = 0; i < SERVER_PORTS; i++)
+		tuple_port_mark(excluded, (uint16_t)(SERVER_PORT + i));
+	if (low == 0 && x->has_netns) {
+		low = LAB_PORT_LOW;
+		high = LAB_PORT_HIGH;
+	} else if (low == 0 && sysctl_port_range(&low, &high) != 0) {
+		return err_set(err, -EINVAL,
+		               "cannot read net.ipv4.ip_local_port_range: give --ports LO-HI");
 	}
-}
-
-static uint64_t progress_of(const struct shm *shm, enum phase phase)
-{
-	switch (phase) {
-	case PHASE_PROVE:
-		return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed));
-	case PHASE_PROVE_AGAIN:
-		return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed));
-	default:
-		return shm_open(shm, ROLE_CLIENT);
+	if (!x->has_netns) {
+		(void)sysctl_reserved_ports(excluded);
+		(void)diag_listening_ports(excluded);
 	}
+	if (tuple_set_ports(&x->tuples, low, high, excluded, PORTS_PER_SOURCE) == 0)
+		return err_set(err, -EINVAL, "no source port is left in %u-%u: widen --ports", low,
+		               high);
+	return 0;
 }
 
-/* A rate over the last half second, so that it is steady and still true. */
-static void update_rate(struct lab *lab, enum phase phase, uint64_t count, uint64_t now_ns)
+/* Server ports beyond the first 30 go up to where source ports begin. */
+static uint32_t target_ports_most(const struct tuple_plan *plan)
 {
-	if (phase != lab->rate_phase) {
-		lab->rate_phase = phase;
-		lab->rate_at_ns = now_ns;
-		lab->rate_from = phase == PHASE_RAMP ? 0 : count;
-		lab->rate_per_s = 0;
-	} else if (now_ns - lab->rate_at_ns >= NS_PER_S / 2) {
-		uint64_t done = count > lab->rate_from ? count - lab->rate_from : 0;
+	uint32_t first = plan->ports[0];
 
-		lab->rate_per_s = done * NS_PER_S / (now_ns - lab->rate_at_ns);
-		lab->rate_at_ns = now_ns;
-		lab->rate_from = count;
-	}
+	if (first < SERVER_PORT + SERVER_PORTS)
+		return SERVER_PORTS;
+	return first - SERVER_PORT < SERVER_PORTS_MOST ? first - SERVER_PORT : SERVER_PORTS_MOST;
 }
 
-static uint64_t eta_ns(const struct lab *lab, const struct live *live, enum phase phase,
-                       uint64_t now_ns)
+static int choose_tuples(const struct lab_options *options, struct experiment *x, struct err *err)
 {
-	uint64_t end_ns = shm_get(lab->shm->hold_start_ns) + lab->options->hold_ns;
+	uint32_t sources_most = networks[options->ipv6][x->has_netns].sources_most;
+	struct ip first;
+	int failed = ip_parse(networks[options->ipv6][x->has_netns].source_first, &first);
 
-	if (phase == PHASE_HOLD)
-		return end_ns > now_ns ? end_ns - now_ns : 0;
-	if (lab->rate_per_s == 0 || live->opened >= live->target)
-		return UINT64_MAX;
-	return (live->target - live->opened) * NS_PER_S / lab->rate_per_s;
+	if (failed == 0)
+		failed = ip_parse(networks[options->ipv6][x->has_netns].target, &x->tuples.target);
+	if (failed != 0)
+		return err_set(err, failed, "an address of the lab is malformed");
+	pool_set(&x->tuples.sources, &first, sources_most);
+	x->tuples.target_port_low = SERVER_PORT;
+	failed = choose_ports(options, x, err);
+	if (failed == 0)
+		tuple_shape(&x->tuples, options->solution, options->n, sources_most,
+		            target_ports_most(&x->tuples));
+	return failed;
 }
 
-static void show_live(struct lab *lab)
+static int check(const struct experiment *x, const struct supervisor *s, uint64_t holds,
+                 struct err *err)
 {
-	const struct shm *shm = lab->shm;
-	enum phase phase = shm_get(shm->phase);
-	uint64_t now_ns = clock_now_ns();
-	struct live live = {
-		.phase = phase_name(phase),
-		.target = lab->options->n,
-		.opened = progress_of(shm, phase),
-		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
-		.memory_left_bytes = shm_get(shm->live.memory_left_bytes),
+	bool is_ipv6 = x->tuples.target.family == AF_INET6;
+	const struct capacity_limits walls = {
+		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
+		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
+		.reserve_bytes = x->reserve_bytes,
+		.ends = 2,
+		.connection_bytes = capacity_connection_bytes(2, is_ipv6),
+		.files_left = s->limits.files_left,
+		.tuples = tuple_room(&x->tuples),
+		.process_most = holds / x->server_workers,
+		.workers_most = x->server_workers,
 	};
 
-	if (!lab->view || !lab->view->live || phase < PHASE_RAMP)
-		return;
-	for (int i = 0; i < CAUSE_COUNT; i++) {
-		enum cause cause = (enum cause)i;
-
-		live.failed_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(failed),
-		                                        cause) +
-		                          shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
-		live.failed += live.failed_by_cause[i];
-	}
-	update_rate(lab, phase, live.opened, now_ns);
-	live.rate_per_s = lab->rate_per_s;
-	live.eta_ns = eta_ns(lab, &live, phase, now_ns);
-	lab->view->live(lab->view->context, &live);
+	return capacity_check(&walls, x->n, err);
 }
 
-/* --- inside the namespaces ---------------------------------------------------------------- */
-
-static int inside(void *arg)
+static void listen_on_targets(struct experiment *x)
 {
-	struct lab *lab = arg;
-	const struct director_brief brief = {
-		.experiment = lab->experiment,
-		.shm = lab->shm,
-		.baseline = lab->baseline,
-		.lifeline = lab->lifeline[0],
+	const struct tuple_plan *plan = &x->tuples;
+
+	x->listen_count = 1;
+	x->listeners = plan->target_port_count;
+	x->listens[0] = (struct experiment_listen){
+		.address = plan->target,
+		.port_low = plan->target_port_low,
+		.port_high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1),
 	};
-
-	if (prepare_network(lab->experiment, &lab->shm->error) != 0)
-		return EXIT_REFUSED;
-	return director_run(&brief);
 }
 
-/* --- the supervisor ----------------------------------------------------------------------- */
-
-static void interrupt(struct lab *lab, pid_t child)
+static void set_options(const struct lab_options *options, const struct supervisor *s,
+                        struct experiment *x)
 {
-	lab->interrupts++;
-	if (lab->interrupts > 1) {
-		kill(child, SIGKILL); /* and with it all that it started */
-		return;
-	}
-	say(lab, "interrupted: closing in order (interrupt again to abort)");
-	(void)!write(lab->lifeline[1], "i", 1);
+	x->kind = RUN_LAB;
+	x->asked = x->n = options->n;
+	x->solution = options->solution;
+	x->has_netns = s->kind != NETNS_HOST;
+	x->nofile = s->limits.nofile_hard;
+	x->without = options->without;
+	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
+	x->echo = x->knows_tokens = x->proof = true;
+	x->rate_per_s = options->rate_per_s;
+	x->in_flight = FLIGHTS;
+	x->hold_ns = options->hold_ns;
+	x->timeout_ns = options->timeout_ns;
+	x->retries = (uint32_t)options->retries;
+	x->close = x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET;
+	x->reserve_bytes = options->reserve_bytes > 0
+	                           ? options->reserve_bytes
+	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
 }
 
-/* Shows the run until its process has ended. Returns its wait status. */
-static int supervise(struct lab *lab, pid_t child, const sigset_t *signals)
+/* Decides everything that is decided before a run. 0; -E2BIG where n does not fit, with the wall in
+ * `err`; -EINVAL where options contradict this machine. */
+static int decide(const struct lab_options *options, struct supervisor *s, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = LIVE_EVERY_NS};
-	int status = 0;
+	struct experiment *x = s->experiment;
+	int failed;
 
-	for (;;) {
-		int sig = sigtimedwait(signals, NULL, &pause);
-
-		if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP)
-			interrupt(lab, child);
-		if (waitpid(child, &status, WNOHANG) == child)
-			return status;
-		show_live(lab);
-	}
+	set_options(options, s, x);
+	failed = supervisor_choose_engine(s, options->engine, err);
+	if (failed == 0 && x->n > CAPACITY_INDEX_MOST)
+		failed = err_set(err, -E2BIG, "more than %llu connections cannot be numbered",
+		                 (unsigned long long)CAPACITY_INDEX_MOST);
+	if (failed == 0)
+		failed = choose_tuples(options, x, err);
+	if (failed != 0)
+		return failed;
+	listen_on_targets(x);
+	return check(x, s, workers_choose(x, &s->limits, options->workers), err);
 }
 
-static void describe_host(struct result *r, const struct limits *limits,
-                          const struct probe_meminfo *memory)
+static int add_addresses(const struct tuple_plan *plan, struct err *err)
 {
-	struct utsname names;
-	struct text t;
+	int failed = netlink_add_addresses("lo", &plan->target, 1);
 
-	text_init(&t, r->host.kernel, sizeof(r->host.kernel));
-	if (uname(&names) == 0)
-		text_add(&t, "%s", names.release);
-	r->host.cpus = limits->cpus;
-	r->host.memory_bytes = memory->total_bytes;
-	r->host.nofile_hard = limits->nofile_hard;
+	if (failed == 0)
+		failed = netlink_add_addresses("lo", &plan->sources.ranges[0].first,
+		                               plan->source_count);
+	if (failed == 0)
+		return 0;
+	return err_set(err, failed, "cannot add addresses to the lab's loopback link: %s%s",
+	               strerror(-failed),
+	               plan->target.family == AF_INET6 ? " (is IPv6 switched off in this kernel?)"
+	                                               : "");
 }
 
-/* The run's process is gone: what it left is the result, or why there is none. */
-static int conclude(struct lab *lab, int status, struct result *r)
+/* Settings of the namespace. One that this kernel has not, or keeps for the host, stays as it is.
+ */
+static void set_kernel(const struct experiment *x)
 {
-	if (lab->interrupts > 1) {
-		verdict_set(r, VERDICT_PARTIAL, EXIT_INTERRUPTED, "aborted by a second interrupt");
-	} else if (lab->shm->has_result) {
-		struct result said = lab->shm->result;
+	char range[16];
 
-		memcpy(&said.host, &r->host, sizeof(said.host));
-		memcpy(said.network, r->network, sizeof(said.network));
-		*r = said;
-	} else if (lab->shm->error.text[0] != '\0' && lab->shm->phase >= PHASE_RAMP) {
-		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, lab->shm->error.text);
-	} else if (lab->shm->error.text[0] != '\0') {
-		verdict_set(r, VERDICT_REFUSED, EXIT_REFUSED, lab->shm->error.text);
-	} else {
-		char reason[192];
-		struct text t;
-
-		text_init(&t, reason, sizeof(reason));
-		text_add(&t,
-		         "the process that led the run was ended by signal %d: by somebody, "
-		         "or by the OOM killer (see the kernel's log)",
-		         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
-		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, reason);
-	}
-	return r->exit_code;
+	snprintf(range, sizeof(range), "%d %d", LAB_PORT_LOW, LAB_PORT_HIGH);
+	(void)sysctl_raise_u64("net.core.somaxconn", BACKLOG_MOST);
+	(void)sysctl_raise_u64("net.ipv4.tcp_max_syn_backlog", x->n > 65536 ? x->n : 65536);
+	(void)sysctl_set("net.ipv4.ip_local_port_range", range);
+	/* Connections of a lab are never continued, so there is nothing to remember. */
+	(void)sysctl_set("net.ipv4.tcp_no_metrics_save", "1");
 }
 
-static int refuse(struct result *r, int exit_code, const struct err *err)
+/* Inside the namespaces: kernel settings and addresses for the run. */
+static int prepare_network(struct experiment *x, struct shm *shm, struct err *err)
 {
-	verdict_set(r, VERDICT_REFUSED, exit_code, err->text);
-	return exit_code;
+	(void)shm;
+	if (!x->has_netns)
+		return listen_check(x, err);
+	set_kernel(x);
+	return add_addresses(&x->tuples, err);
 }
 
-static void block_signals(sigset_t *signals, sigset_t *before)
-{
-	sigemptyset(signals);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGHUP);
-	sigaddset(signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, signals, before);
-	signal(SIGPIPE, SIG_IGN); /* the other end of the lifeline may be gone */
-}
-
-/* An interrupt that came after the run had ended must not end us before the result is told. */
-static void restore_signals(const sigset_t *signals, const sigset_t *before)
-{
-	const struct timespec at_once = {0};
-
-	while (sigtimedwait(signals, NULL, &at_once) > 0)
-		;
-	sigprocmask(SIG_SETMASK, before, NULL);
-	signal(SIGPIPE, SIG_DFL);
-}
-
-static int spawn_and_supervise(struct lab *lab, struct result *r)
-{
-	struct err err = {""};
-	sigset_t signals, before;
-	uint64_t hash = 2 * lab->options->n;
-
-	if (pipe2(lab->lifeline, O_CLOEXEC) != 0) {
-		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));
-		return refuse(r, EXIT_REFUSED, &err);
-	}
-	block_signals(&signals, &before);
-	const struct netns_child inner = {
-		.kind = lab->kind,
-		.hash_entries = hash > HASH_LEAST ? hash : HASH_LEAST,
-		.lifeline = lab->lifeline,
-		.inside = inside,
-		.arg = lab,
-		.err = &lab->shm->error,
-	};
-	pid_t child = netns_spawn(&inner);
-	int status = 0;
-
-	if (child > 0) {
-		close(lab->lifeline[0]);
-		status = supervise(lab, child, &signals);
-	} else {
-		close(lab->lifeline[0]);
-		err_set(&lab->shm->error, child, "cannot fork: %s", strerror(-child));
-	}
-	close(lab->lifeline[1]);
-	restore_signals(&signals, &before);
-	return conclude(lab, status, r);
-}
-
-static void choose_kind(struct lab *lab)
+static void choose_kind(struct supervisor *s, const struct lab_options *options)
 {
 	struct err why = {""};
 	char line[640];
 	struct text t;
 
-	lab->kind = lab->options->no_netns ? NETNS_HOST : netns_probe(&why);
-	if (lab->kind != NETNS_HOST || lab->options->no_netns)
+	s->kind = options->no_netns ? NETNS_HOST : netns_probe(&why);
+	if (s->kind != NETNS_HOST || options->no_netns)
 		return;
 	text_init(&t, line, sizeof(line));
 	text_add(&t, "%s: running on the host's network, %s, with its settings as they are",
 	         why.text[0] ? why.text : "private namespaces are not available",
-	         lab->options->ipv6 ? "::1" : "127.0.0.0/8");
-	say(lab, line);
+	         options->ipv6 ? "::1" : "127.0.0.0/8");
+	supervisor_say(s, line);
 }
 
-static int set_up(struct lab *lab, struct result *r, struct err *err)
-{
-	struct limits limits;
-	int failed = uring_probe(err);
-
-	if (failed != 0)
-		return failed;
-	limits_read(&limits);
-	sample_wait_quiet(QUIET_NS);
-	sample_take(lab->baseline);
-	describe_host(r, &limits, &lab->baseline->memory);
-	failed = prepare_experiment(lab->options, lab->kind, &limits, &lab->baseline->memory,
-	                            lab->experiment, err);
-	verdict_topology(r, lab->experiment);
-	if (failed != 0)
-		return failed;
-	lab->shm = shm_make(lab->options->n);
-	if (!lab->shm)
-		return err_set(err, -ENOMEM, "no memory for the shared counters");
-	result_init(&lab->shm->result);
-	if (getrandom(&lab->shm->key, sizeof(lab->shm->key), 0) < 0)
-		lab->shm->key = clock_now_ns();
-	prepare_workers(lab->experiment, lab->shm);
-	return 0;
-}
-
-int lab_run(const struct lab_options *options, const struct lab_view *view, struct result *result)
+int lab_run(const struct lab_options *options, const struct run_view *view, struct result *result)
 {
 	struct err err = {""};
-	struct lab lab = {
-		.options = options,
-		.view = view,
-		.experiment = map_private(sizeof(*lab.experiment)),
-		.baseline = map_private(sizeof(*lab.baseline)),
-	};
+	struct supervisor s;
 	struct text t;
-	int code;
+	int failed = supervisor_init(&s, view, result, &err), code;
 
-	result_init(result);
 	result->target = options->n;
-	if (!lab.experiment || !lab.baseline) {
-		err_set(&err, -ENOMEM, "no memory to plan the run");
-		return refuse(result, EXIT_REFUSED, &err);
+	if (failed == 0) {
+		choose_kind(&s, options);
+		text_init(&t, result->network, sizeof(result->network));
+		text_add(&t, "%s", kind_names[s.kind]);
+		failed = decide(options, &s, &err);
 	}
-	choose_kind(&lab);
-	text_init(&t, result->network, sizeof(result->network));
-	text_add(&t, "%s", kind_names[lab.kind]);
-	code = set_up(&lab, result, &err);
-	if (code == 0)
-		code = spawn_and_supervise(&lab, result);
-	else
-		code = refuse(result, code == -EINVAL ? EXIT_USAGE : EXIT_REFUSED, &err);
-	if (lab.shm)
-		map_drop(lab.shm, lab.shm->total_bytes);
-	map_drop(lab.experiment, sizeof(*lab.experiment));
-	map_drop(lab.baseline, sizeof(*lab.baseline));
+	s.prepare = prepare_network;
+	code = failed == 0 ? supervisor_run(&s) : supervisor_refuse(&s, failed, &err);
+	supervisor_end(&s);
 	return code;
 }

@@ -1,10 +1,10 @@
-/* lab: a whole experiment on this machine, in namespaces of its own: the supervisor's side. */
+/* lab: a whole experiment on this machine, in namespaces of its own. */
 #pragma once
 
 #include "base/err.h"
-#include "base/live.h"
 #include "base/result.h"
 #include "plan/tuple.h"
+#include "run/supervisor.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 struct lab_options {
 	uint64_t n;
 	enum solution solution;
+	enum engine_kind engine;
 	bool ipv6;
 	bool no_netns;
 	uint64_t rate_per_s; /* 0: as fast as it goes */
@@ -25,15 +26,7 @@ struct lab_options {
 	uint32_t without;             /* ENGINE_WITHOUT_... */
 };
 
-/* How a run speaks while it lasts. Both may be NULL. */
-struct lab_view {
-	void *context;
-	void (*say)(void *context, const char *line);         /* a line that stays          */
-	void (*live)(void *context, const struct live *live); /* several times a second     */
-};
-
 /* Runs it. `result` is filled in any case: where the run was refused or could not start, its
- * verdict says so, and its reason why and what to do. Blocks SIGINT, SIGTERM and SIGHUP while it
- * lasts: the first ends the run with a summary, the second at once. Returns the exit code of the
- * program. */
-int lab_run(const struct lab_options *options, const struct lab_view *view, struct result *result);
+ * verdict says so, and its reason why and what to do. Returns the exit code of the program; see
+ * supervisor_run for signals. */
+int lab_run(const struct lab_options *options, const struct run_view *view, struct result *result);

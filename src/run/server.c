@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "behave/token.h"
-#include "engine/sock.h"
-#include "plan/tuple.h"
 #include "run/sample.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define EVENTS 512
+
+/* In the place of how many bytes of a token are there: a connection that only asks if we echo. */
+#define HELLO UINT8_MAX
 
 struct server {
 	const struct experiment *x;
@@ -25,6 +27,7 @@ struct server {
 	uint8_t (*part)[TOKEN_BYTES];
 	uint64_t now_ns;
 	enum phase phase;
+	bool accept_off;
 	struct engine_event events[EVENTS];
 };
 
@@ -45,29 +48,14 @@ struct server *server_make(const struct experiment *x, struct shm *shm, struct s
 	return s->have && s->part ? s : NULL;
 }
 
-int server_listen(struct server *s, struct err *err)
+int server_listen(struct server *s, const int *listeners, struct err *err)
 {
-	const struct tuple_plan *plan = &s->x->tuples;
-	struct sockaddr_storage address;
-
-	for (uint32_t i = 0; i < plan->target_port_count; i++) {
-		uint16_t port = (uint16_t)(plan->target_port_low + i);
-		struct sock_listen how = {
-			.address = (const struct sockaddr *)&address,
-			.address_len = ip_sockaddr(&plan->target, port, &address),
-			.backlog = s->x->backlog,
-			.cpu = s->x->pinned ? s->me->cpu : -1,
-			.shared = s->x->server_workers > 1,
-			.reset_on_close = true,
-		};
-		int fd = sock_listen(&how, err);
-
-		if (fd < 0)
-			return fd;
-		int failed = engine_listen(s->engine, fd);
+	for (uint32_t i = 0; i < s->x->listeners; i++) {
+		int failed = engine_listen(s->engine, listeners[i]);
 
 		if (failed != 0)
-			return err_set(err, failed, "no room for another listening port");
+			return err_set(err, failed, "no room for another listening port: %s",
+			               strerror(-failed));
 	}
 	return 0;
 }
@@ -84,39 +72,73 @@ static void on_accepted(struct server *s, uint32_t index, int code)
 	shm_set(s->me->last_open_ns, s->now_ns);
 }
 
-static void drop(struct server *s, uint32_t index)
+/* `code`: 0 where the peer closed in order, or the errno that ended it. */
+static void drop(struct server *s, uint32_t index, int code)
 {
 	engine_close(s->engine, index, ENGINE_CLOSE_FIN);
+	if (s->have[index] == HELLO) /* it never counted */
+		return;
 	shm_set(s->me->open, s->me->open - 1);
+	if (code == 0)
+		shm_count(s->me->closed);
+	else
+		shm_count(s->me->lost[cause_of_errno(code)]);
+}
+
+/* A client that asks first whether we echo does it on a connection apart, which is none of those
+ * that count. */
+static void note_hello(struct server *s, uint32_t index)
+{
+	s->have[index] = HELLO;
+	shm_set(s->me->opened, s->me->opened - 1);
+	shm_set(s->me->open, s->me->open - 1);
+}
+
+static void note_token(struct server *s, uint32_t index, const uint8_t token[TOKEN_BYTES])
+{
+	uint8_t expected[TOKEN_BYTES];
+	uint32_t connection;
+	unsigned int round;
+
+	if (!token_parse(token, &connection, &round))
+		return;
+	if (round == TOKEN_HELLO) {
+		note_hello(s, index);
+		return;
+	}
+	shm_count(s->me->proof[round].echoed);
+	if (!s->x->knows_tokens)
+		return;
+	token_make(expected, s->shm->key, connection, round);
+	if (memcmp(token, expected, TOKEN_BYTES) == 0) /* and not another run's */
+		shm_prove(s->shm, ROLE_SERVER, round, connection);
 }
 
 static void note_tokens(struct server *s, uint32_t index, const uint8_t *data, size_t len)
 {
-	uint8_t token[TOKEN_BYTES], expected[TOKEN_BYTES];
+	uint8_t token[TOKEN_BYTES];
 
-	while (token_gather(&s->have[index], s->part[index], &data, &len, token)) {
-		uint32_t connection;
-		unsigned int round;
-
-		if (!token_parse(token, &connection, &round))
-			continue;
-		token_make(expected, s->shm->key, connection, round);
-		if (memcmp(token, expected, TOKEN_BYTES) == 0) /* and not another run's */
-			shm_prove(s->shm, ROLE_SERVER, round, connection);
-	}
+	while (s->have[index] != HELLO &&
+	       token_gather(&s->have[index], s->part[index], &data, &len, token))
+		note_token(s, index, token);
 }
 
 /* A peer that sends and never reads gets no further: nothing is received before this is sent. */
 static void echo(struct server *s, uint32_t index, const uint8_t *data, uint32_t len)
 {
 	if (engine_send(s->engine, index, data, len) != 0)
-		drop(s, index);
+		drop(s, index, -ENOBUFS);
 }
 
 static void on_received(struct server *s, uint32_t index, const struct engine_event *event)
 {
 	if (event->result <= 0) {
-		drop(s, index);
+		drop(s, index, event->result);
+		return;
+	}
+	shm_set(s->me->received_bytes, s->me->received_bytes + (uint64_t)event->result);
+	if (!s->x->echo) {
+		engine_receive(s->engine, index, ENGINE_WAIT_IDLE);
 		return;
 	}
 	note_tokens(s, index, event->data, (size_t)event->result);
@@ -129,7 +151,7 @@ static void on_sent(struct server *s, uint32_t index, const struct engine_event 
 	uint32_t sent = event->result > 0 ? (uint32_t)event->result : 0;
 
 	if (event->result < 0 && !engine_is_momentary(event->result))
-		drop(s, index);
+		drop(s, index, event->result);
 	else if (sent < event->len)
 		echo(s, index, data + sent, event->len - sent);
 	else
@@ -156,13 +178,22 @@ static void handle(struct server *s, const struct engine_event *event)
 	}
 }
 
+/* Memory or room has come to an end, or there is some again. */
+static void heed_accept_off(struct server *s)
+{
+	bool off = shm_get(s->shm->accept_off);
+
+	if (off == s->accept_off)
+		return;
+	s->accept_off = off;
+	engine_accept(s->engine, !off);
+}
+
 /* What is to be measured when a phase begins. */
 static void enter_phase(struct server *s, enum phase phase)
 {
 	if (s->phase < PHASE_PROVE && phase >= PHASE_PROVE)
 		shm_set(s->me->cpu_ns, sample_own_cpu_ns());
-	if (phase == PHASE_HOLD)
-		shm_set(s->me->user_bytes, sample_own_bytes());
 	s->phase = phase;
 }
 
@@ -177,10 +208,13 @@ int server_serve(struct server *s)
 		s->now_ns = clock_now_ns();
 		for (int i = 0; i < count; i++)
 			handle(s, &s->events[i]);
+		heed_accept_off(s);
+		if (shm_is_asked(s->shm, s->me))
+			shm_answer(s->shm, s->me, sample_own_bytes());
 		if (phase != s->phase)
 			enter_phase(s, phase);
 	}
-	engine_close_all(s->engine, s->x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_FIN);
+	engine_close_all(s->engine, s->x->close);
 	shm_set(s->me->open, 0);
 	return 0;
 }

@@ -12,8 +12,9 @@ struct server;
 struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
                            struct engine *engine);
 
-/* Listens on every server port of the plan. 0, or a negative errno with one line in `err`. */
-int server_listen(struct server *server, struct err *err);
+/* Takes connections from these sockets (x->listeners of them) from now on; the engine owns them. 0,
+ * or a negative errno with one line in `err`. */
+int server_listen(struct server *server, const int *listeners, struct err *err);
 
 /* Serves until the director says to close, and closes. 0, or the engine's negative errno. */
 int server_serve(struct server *server);

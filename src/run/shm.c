@@ -2,6 +2,7 @@
 #include "run/shm.h"
 
 #include "base/map.h"
+#include "base/text.h"
 
 #define BITMAPS ((uint64_t)ROLE_COUNT * TOKEN_ROUNDS)
 
@@ -83,4 +84,24 @@ uint64_t shm_open(const struct shm *shm, enum role role)
 			sum += shm_get(w->open);
 	}
 	return sum;
+}
+
+void shm_notice(struct shm *shm, const char *line)
+{
+	struct text t;
+
+	text_init(&t, shm->notice[shm->notices % SHM_NOTICES], sizeof(shm->notice[0]));
+	text_add(&t, "%s", line);
+	__atomic_store_n(&shm->notices, shm->notices + 1, __ATOMIC_RELEASE);
+}
+
+bool shm_is_asked(const struct shm *shm, const struct shm_worker *me)
+{
+	return shm_get(shm->measure) != me->measured;
+}
+
+void shm_answer(const struct shm *shm, struct shm_worker *me, uint64_t user_bytes)
+{
+	shm_set(me->user_bytes, user_bytes);
+	__atomic_store_n(&me->measured, shm_get(shm->measure), __ATOMIC_RELEASE);
 }

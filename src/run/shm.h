@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SHM_WORKERS_MAX 128 /* servers and clients together */
+#define SHM_WORKERS_MAX 2048 /* servers and clients together */
+#define SHM_NOTICES     8
 
 /* The director moves the run from phase to phase; a worker that has done its part of one says so.
  */
@@ -54,6 +55,10 @@ struct shm_worker {
 	uint64_t open;               /* of them now */
 	uint64_t last_open_ns;       /* when the last one was opened */
 	uint64_t not_tried;          /* clients: the ramp ended before their turn */
+	uint64_t reconnected;        /* clients: opened again after they were lost */
+	bool gave_up;                /* clients: too many connects in a row failed */
+	uint64_t closed;             /* servers: by the peer, in order */
+	uint64_t received_bytes;     /* servers: all; clients: what no proof asked for */
 	uint64_t failed[CAUSE_COUNT];
 	uint64_t retried[CAUSE_COUNT];
 	uint64_t lost[CAUSE_COUNT];
@@ -61,7 +66,8 @@ struct shm_worker {
 	struct {
 		uint64_t sent, echoed, mismatched, end_ns;
 	} proof[TOKEN_ROUNDS];
-	uint64_t user_bytes; /* private memory, measured in the hold */
+	uint64_t user_bytes; /* private memory, when it was asked for last */
+	uint32_t measured;   /* how often it was */
 	uint64_t cpu_ns;     /* used until the end of the ramp */
 	struct err error;    /* why it could not start */
 	struct hist connect; /* clients: time from connect to connected */
@@ -79,7 +85,13 @@ struct shm {
 	enum stop stop;
 	uint64_t ramp_start_ns;
 	uint64_t hold_start_ns;
-	uint64_t end_ns; /* when the phase we are in should end, where that is known */
+	uint64_t end_ns;    /* when the phase we are in should end, where that is known */
+	uint32_t measure;   /* how often workers were asked for their memory */
+	uint64_t peak_open; /* servers' connections at once, as sampled */
+	bool accept_off;    /* servers shall take no more */
+	bool has_stopped_accepting;
+	uint32_t notices; /* how many there were; the last of them stand in notice[] */
+	char notice[SHM_NOTICES][320];
 	struct shm_live live;
 	struct result result;
 	struct err error;
@@ -119,6 +131,13 @@ uint64_t shm_sum(const struct shm *shm, enum role role, size_t field);
 
 /* The same over an array of counters by cause, for one cause: SHM_FIELD(failed), cause. */
 uint64_t shm_sum_cause(const struct shm *shm, enum role role, size_t field, enum cause cause);
+
+/* Whether a worker is asked for its memory; and its answer. */
+bool shm_is_asked(const struct shm *shm, const struct shm_worker *me);
+void shm_answer(const struct shm *shm, struct shm_worker *me, uint64_t user_bytes);
+
+/* Puts up a line for the user to see (the director). */
+void shm_notice(struct shm *shm, const char *line);
 
 /* Connections open now: those of dead workers are not. */
 uint64_t shm_open(const struct shm *shm, enum role role);

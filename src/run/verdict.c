@@ -14,6 +14,12 @@ static const char *const solution_names[] = {
 	[SOLUTION_MIXED] = "mixed",
 };
 
+static const char *const role_names[] = {
+	[RUN_LAB] = "lab",
+	[RUN_SERVE] = "serve",
+	[RUN_CONNECT] = "connect",
+};
+
 /* A connect that timed out while listen queues overflowed was dropped there. */
 static void name_overflows(struct result *r, uint64_t *by_cause, uint64_t *left)
 {
@@ -36,30 +42,35 @@ static uint64_t failed_of(const struct shm_worker *w)
 	return sum;
 }
 
-static void fill_causes(struct result *r, const struct shm *shm)
+/* A server's losses are its peers' resets; a run with clients counts theirs. */
+static void fill_causes(struct result *r, const struct experiment *x, const struct shm *shm)
 {
+	enum role role = x->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT;
 	uint64_t left = r->listen_overflows;
 
 	for (int i = 0; i < CAUSE_COUNT; i++) {
 		enum cause cause = (enum cause)i;
 
-		r->failed_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(failed), cause);
-		r->retried_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(retried), cause);
-		r->lost_by_cause[i] = shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(lost), cause);
+		r->failed_by_cause[i] = shm_sum_cause(shm, role, SHM_FIELD(failed), cause);
+		r->retried_by_cause[i] = shm_sum_cause(shm, role, SHM_FIELD(retried), cause);
+		r->lost_by_cause[i] = shm_sum_cause(shm, role, SHM_FIELD(lost), cause);
 	}
 	for (int i = 0; i < CAUSE_COUNT; i++)
 		r->accept_errors_by_cause[i] =
 			shm_sum_cause(shm, ROLE_SERVER, SHM_FIELD(accept_errors), (enum cause)i);
-	name_overflows(r, r->failed_by_cause, &left);
-	name_overflows(r, r->retried_by_cause, &left);
-	name_overflows(r, r->lost_by_cause, &left);
+	if (x->kind == RUN_LAB) { /* else the queues are another machine's, or others' too */
+		name_overflows(r, r->failed_by_cause, &left);
+		name_overflows(r, r->retried_by_cause, &left);
+		name_overflows(r, r->lost_by_cause, &left);
+	}
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		const struct shm_worker *w = &shm->workers[i];
 
 		r->workers_died += w->died ? 1 : 0;
-		if (w->died && w->role == ROLE_CLIENT) {
+		if (w->died && w->role == role) {
 			r->lost_by_cause[CAUSE_WORKER_DIED] += w->open;
-			r->not_tried += w->count - w->opened - failed_of(w) - w->not_tried;
+			if (role == ROLE_CLIENT)
+				r->not_tried += w->count - w->opened - failed_of(w) - w->not_tried;
 		}
 	}
 	for (int i = 0; i < CAUSE_COUNT; i++) {
@@ -69,13 +80,20 @@ static void fill_causes(struct result *r, const struct shm *shm)
 		r->accept_errors += r->accept_errors_by_cause[i];
 	}
 	r->not_tried += shm_sum(shm, ROLE_CLIENT, SHM_FIELD(not_tried));
+	if (x->kind == RUN_CONNECT)
+		r->not_tried += x->asked - x->n;
 }
 
-static void fill_proof(struct result_proof *p, const struct shm *shm, unsigned int round)
+/* Only a lab's servers and clients know each other's bits. */
+static void fill_proof(struct result_proof *p, const struct experiment *x, const struct shm *shm,
+                       unsigned int round)
 {
 	p->sent = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[round].sent));
 	p->mismatched = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[round].mismatched));
 	p->echoed = shm_proved(shm, ROLE_CLIENT, round);
+	p->server_echoed = p->differing = RESULT_UNKNOWN;
+	if (x->kind != RUN_LAB)
+		return;
 	p->server_echoed = shm_proved(shm, ROLE_SERVER, round);
 	p->differing = shm_proof_difference(shm, round);
 }
@@ -108,22 +126,37 @@ static void fill_timing(struct result *r, const struct shm *shm)
 	r->timing.connect_max_ns = all.max_ns;
 }
 
-void verdict_topology(struct result *r, const struct experiment *x)
+static void set_word(char *to, size_t size, const char *word)
 {
 	struct text t;
 
-	r->target = x->n;
-	text_init(&t, r->solution, sizeof(r->solution));
-	text_add(&t, "%s", solution_names[x->solution]);
-	text_init(&t, r->server_engine, sizeof(r->server_engine));
-	text_add(&t, "uring");
-	text_init(&t, r->client_engine, sizeof(r->client_engine));
-	text_add(&t, "uring");
-	r->ipv6 = x->tuples.target.family == AF_INET6;
+	text_init(&t, to, size);
+	text_add(&t, "%s", word);
+}
+
+static bool is_ipv6(const struct experiment *x)
+{
+	return (x->kind == RUN_SERVE ? x->listens[0].address : x->tuples.target).family == AF_INET6;
+}
+
+void verdict_topology(struct result *r, const struct experiment *x)
+{
+	const char *engine = engine_kind_name(x->engine);
+
+	r->target = x->asked;
+	set_word(r->role, sizeof(r->role), role_names[x->kind]);
+	if (x->client_workers > 0)
+		set_word(r->solution, sizeof(r->solution), solution_names[x->solution]);
+	if (x->server_workers > 0)
+		set_word(r->server_engine, sizeof(r->server_engine), engine);
+	if (x->client_workers > 0)
+		set_word(r->client_engine, sizeof(r->client_engine), engine);
+	r->ipv6 = is_ipv6(x);
 	r->source_ips = x->tuples.source_count;
-	r->server_ports = x->tuples.target_port_count;
+	r->server_ports = x->kind == RUN_SERVE ? x->listeners : x->tuples.target_port_count;
 	r->server_workers = x->server_workers;
 	r->client_workers = x->client_workers;
+	r->has_proof = x->proof;
 }
 
 void verdict_set(struct result *r, enum verdict verdict, int exit_code, const char *reason)
@@ -150,30 +183,27 @@ static void add_causes(struct text *t, const uint64_t *by_cause)
 	}
 }
 
-static bool is_proved(const struct result *r, const struct result_proof *p)
-{
-	return p->done && p->echoed == r->established.client && p->mismatched == 0 &&
-	       p->differing == 0;
-}
-
-static bool do_counts_agree(const struct result *r)
-{
-	return r->established.client == r->target && r->established.server == r->target &&
-	       r->established.kernel == r->target;
-}
-
 /* An interrupt while it closes comes too late to matter. */
-static bool is_interrupted(const struct result *r, const struct shm *shm)
+static bool is_interrupted(const struct result *r, const struct experiment *x,
+                           const struct shm *shm)
 {
-	return shm->stop == STOP_INTERRUPTED && !r->proved.done;
+	bool was_done = r->has_proof ? r->proved.done : r->timing.hold_ns >= x->hold_ns;
+
+	return shm->stop == STOP_INTERRUPTED && !was_done;
 }
 
-static void judge_incomplete(struct result *r, const struct shm *shm, struct text *t)
+static void fail(struct result *r, int exit_code, const struct text *why)
+{
+	verdict_set(r, VERDICT_FAIL, exit_code, why->at);
+}
+
+static void judge_incomplete(struct result *r, const struct experiment *x, const struct shm *shm,
+                             struct text *t)
 {
 	if (r->workers_died > 0) {
 		text_add(t, "%s", shm->error.text);
-		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, t->at);
-	} else if (is_interrupted(r, shm)) {
+		fail(r, EXIT_FAILED, t);
+	} else if (is_interrupted(r, x, shm)) {
 		text_add(t, "interrupted with ");
 		text_count(t, r->established.client);
 		text_add(t, " connections open");
@@ -188,39 +218,132 @@ static void judge_incomplete(struct result *r, const struct shm *shm, struct tex
 		text_add(t, " could not be opened (");
 		add_causes(t, r->failed_by_cause);
 		text_add(t, ")");
-		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, t->at);
+		if (r->not_tried > 0) {
+			text_add(t, "; ");
+			text_count(t, r->not_tried);
+			text_add(t, " were not tried");
+		}
+		fail(r, EXIT_FAILED, t);
 	}
 }
 
-static void judge(struct result *r, const struct shm *shm)
+/* What was opened again is not missing. */
+static uint64_t missing(const struct result *r, const struct experiment *x)
+{
+	if (!x->reconnect)
+		return r->lost;
+	return r->open_at_end < x->n ? x->n - r->open_at_end : 0;
+}
+
+static bool do_counts_agree(const struct result *r, const struct experiment *x)
+{
+	return r->established.client == x->n && r->established.kernel == x->n &&
+	       (x->kind != RUN_LAB || r->established.server == x->n);
+}
+
+static const char *disagreement(const struct result *r)
+{
+	return r->established.kernel == RESULT_UNKNOWN
+	               ? "the kernel's count cannot be had (sock_diag): not proved"
+	               : "the counts do not agree";
+}
+
+static bool is_proved(const struct result *r, const struct experiment *x,
+                      const struct result_proof *p)
+{
+	return p->done && p->echoed == r->established.client && p->mismatched == 0 &&
+	       (x->kind != RUN_LAB || p->differing == 0);
+}
+
+static void judge_lost(struct result *r, const struct experiment *x, struct text *t)
+{
+	text_count(t, r->lost);
+	text_add(t, " connections were lost (");
+	add_causes(t, r->lost_by_cause);
+	text_add(t, ")");
+	if (x->reconnect) {
+		text_add(t, ", and ");
+		text_count(t, missing(r, x));
+		text_add(t, " are not open again");
+	}
+	fail(r, r->has_proof ? EXIT_UNPROVED : EXIT_FAILED, t);
+}
+
+/* All that fit are there; where that is less than was asked for, the wall is the reason. */
+static void judge_whole(struct result *r, const struct experiment *x, struct text *t)
+{
+	text_count(t, r->established.client);
+	text_add(t, " connection%s ", r->established.client == 1 ? "" : "s");
+	text_add(t, r->has_proof ? "established, proved, held and proved again"
+	                         : "established and held; not proved, as nobody echoes");
+	if (r->reconnected > 0) {
+		text_add(t, ", ");
+		text_count(t, r->reconnected);
+		text_add(t, " of them opened again after they were lost");
+	}
+	if (x->n < x->asked) {
+		text_add(t, "; no more fit: %s", x->wall);
+		verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t->at);
+	} else {
+		verdict_set(r, VERDICT_PASS, EXIT_PASS, t->at);
+	}
+}
+
+static void judge_clients(struct result *r, const struct experiment *x, const struct shm *shm)
 {
 	char reason[sizeof(r->reason)];
 	struct text t;
 
 	text_init(&t, reason, sizeof(reason));
-	if (r->workers_died > 0 || is_interrupted(r, shm) || shm->stop == STOP_MEMORY ||
-	    r->failed > 0) {
-		judge_incomplete(r, shm, &t);
-	} else if (r->lost > 0) {
-		text_count(&t, r->lost);
-		text_add(&t, " connections were lost (");
-		add_causes(&t, r->lost_by_cause);
-		text_add(&t, ")");
-		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED, reason);
-	} else if (!do_counts_agree(r)) {
-		verdict_set(r, VERDICT_FAIL, EXIT_FAILED,
-		            r->established.kernel == RESULT_UNKNOWN
-		                    ? "the kernel's count cannot be had (sock_diag): not proved"
-		                    : "the three counts do not agree");
-	} else if (!is_proved(r, &r->proved_ramp) || !is_proved(r, &r->proved)) {
+	if (r->workers_died > 0 || is_interrupted(r, x, shm) || shm->stop == STOP_MEMORY ||
+	    r->failed > 0)
+		judge_incomplete(r, x, shm, &t);
+	else if (missing(r, x) > 0)
+		judge_lost(r, x, &t);
+	else if (!x->reconnect && !do_counts_agree(r, x))
+		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, disagreement(r));
+	else if (r->has_proof &&
+	         (!is_proved(r, x, &r->proved_ramp) || !is_proved(r, x, &r->proved)))
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
 		            "server and client do not agree on which connections were proved");
-	} else {
-		text_count(&t, r->target);
-		text_add(&t, " connection%s established, proved, held and proved again",
-		         r->target == 1 ? "" : "s");
-		verdict_set(r, VERDICT_PASS, EXIT_PASS, reason);
+	else
+		judge_whole(r, x, &t);
+}
+
+/* A server does its part when it is there until it is told to end. */
+static void judge_server(struct result *r, const struct experiment *x, const struct shm *shm)
+{
+	char reason[sizeof(r->reason)];
+	struct text t;
+
+	text_init(&t, reason, sizeof(reason));
+	if (r->workers_died > 0) {
+		text_add(&t, "%s", shm->error.text);
+		fail(r, EXIT_FAILED, &t);
+		return;
 	}
+	text_add(&t, "served ");
+	text_count(&t, r->served.accepted);
+	text_add(&t, " connections, up to ");
+	text_count(&t, r->served.peak_open);
+	text_add(&t, " at once");
+	if (!shm->has_stopped_accepting) {
+		verdict_set(r, VERDICT_PASS, EXIT_PASS, t.at);
+		return;
+	}
+	text_add(&t, "; it had to stop accepting: %s",
+	         r->served.peak_open >= x->n ? x->wall : "memory");
+	verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t.at);
+}
+
+static void fill_served(struct result *r, const struct shm *shm)
+{
+	r->served.accepted = shm_sum(shm, ROLE_SERVER, SHM_FIELD(opened));
+	r->served.peak_open = shm->peak_open;
+	r->served.closed = shm_sum(shm, ROLE_SERVER, SHM_FIELD(closed));
+	r->served.received_bytes = shm_sum(shm, ROLE_SERVER, SHM_FIELD(received_bytes));
+	for (int round = 0; round < TOKEN_ROUNDS; round++)
+		r->served.tokens += shm_sum(shm, ROLE_SERVER, SHM_FIELD(proof[round].echoed));
 }
 
 void verdict_fill(const struct experiment *x, struct shm *shm)
@@ -228,9 +351,15 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	struct result *r = &shm->result;
 
 	verdict_topology(r, x);
-	fill_causes(r, shm);
-	fill_proof(&r->proved_ramp, shm, 0);
-	fill_proof(&r->proved, shm, 1);
+	fill_causes(r, x, shm);
+	fill_proof(&r->proved_ramp, x, shm, 0);
+	fill_proof(&r->proved, x, shm, 1);
 	fill_timing(r, shm);
-	judge(r, shm);
+	fill_served(r, shm);
+	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));
+	r->received_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes));
+	if (x->kind == RUN_SERVE)
+		judge_server(r, x, shm);
+	else
+		judge_clients(r, x, shm);
 }

@@ -45,16 +45,6 @@ static void volunteer_for_oom(void)
 	close(fd);
 }
 
-/* The bells of others are theirs; where descriptors are few they would be missed. */
-static void drop_bells_of_others(const struct shm *shm, uint32_t number,
-                                 const struct worker_bells *bells)
-{
-	for (uint32_t i = 0; i < shm->worker_count; i++) {
-		if (i != number)
-			close(bells->worker[i]);
-	}
-}
-
 static void set_up_process(const struct shm_worker *me, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -77,31 +67,21 @@ static int open_engine(const struct experiment *x, const struct shm_worker *me, 
 {
 	const struct engine_config config = {
 		.connections = me->count,
-		.listeners = me->role == ROLE_SERVER ? x->tuples.target_port_count : 0,
+		.listeners = me->role == ROLE_SERVER ? x->listeners : 0,
 		.nofile = x->nofile,
 		.memlock_bytes = x->memlock_bytes,
 		.without = x->without,
+		.backlog = x->backlog,
 		.wake_fd = bell,
 	};
 
-	return engine_open(ENGINE_URING, &config, engine, err);
+	return engine_open(x->engine, &config, engine, err);
 }
 
 static void report(struct shm_worker *me, enum phase phase, int bell)
 {
 	__atomic_store_n(&me->done, phase, __ATOMIC_RELEASE);
 	worker_ring(bell);
-}
-
-/* Keeps the engine going until the director announces something beyond `phase`. */
-static int wait_beyond(struct shm *shm, struct engine *engine, enum phase phase)
-{
-	struct engine_event ignored[64];
-	int count = 0;
-
-	while (count >= 0 && shm_get(shm->phase) <= phase)
-		count = engine_poll(engine, ignored, 64, UINT64_MAX);
-	return count < 0 ? count : 0;
 }
 
 static int run_client(const struct experiment *x, struct shm *shm, struct shm_worker *me,
@@ -115,7 +95,7 @@ static int run_client(const struct experiment *x, struct shm *shm, struct shm_wo
 		return err_set(&me->error, -ENOMEM, "no memory for a client's tables");
 	report(me, PHASE_START, bell);
 	while (phase < PHASE_CLOSE && failed == 0) {
-		failed = wait_beyond(shm, engine, phase);
+		failed = client_wait_beyond(client, phase);
 		phase = shm_get(shm->phase);
 		if (failed == 0)
 			failed = client_run_phase(client, phase);
@@ -126,14 +106,14 @@ static int run_client(const struct experiment *x, struct shm *shm, struct shm_wo
 }
 
 static int run_server(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-                      struct engine *engine, int bell)
+                      struct engine *engine, int bell, const int *listeners)
 {
 	struct server *server = server_make(x, shm, me, engine);
 	int failed;
 
 	if (!server)
 		return err_set(&me->error, -ENOMEM, "no memory for a server's tables");
-	failed = server_listen(server, &me->error);
+	failed = server_listen(server, listeners, &me->error);
 	if (failed != 0)
 		return failed;
 	report(me, PHASE_START, bell);
@@ -143,24 +123,25 @@ static int run_server(const struct experiment *x, struct shm *shm, struct shm_wo
 	return failed;
 }
 
-static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me, int my_bell,
-               int director_bell)
+static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+               const struct worker_bells *bells, const int *listeners)
 {
 	struct engine *engine;
-	int failed = open_engine(x, me, my_bell, &engine, &me->error);
+	int failed = open_engine(x, me, bells->workers, &engine, &me->error);
 
 	if (failed != 0)
 		return failed;
-	failed = me->role == ROLE_SERVER ? run_server(x, shm, me, engine, director_bell)
-	                                 : run_client(x, shm, me, engine, director_bell);
+	failed = me->role == ROLE_SERVER
+	                 ? run_server(x, shm, me, engine, bells->director, listeners)
+	                 : run_client(x, shm, me, engine, bells->director);
 	engine_shut(engine);
 	if (failed == 0)
-		report(me, PHASE_END, director_bell);
+		report(me, PHASE_END, bells->director);
 	return failed;
 }
 
 pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
-                   const struct worker_bells *bells)
+                   const struct worker_bells *bells, const int *listeners)
 {
 	struct shm_worker *me = &shm->workers[number];
 	pid_t parent = getpid();
@@ -169,8 +150,7 @@ pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	set_up_process(me, parent);
-	drop_bells_of_others(shm, number, bells);
-	int failed = run(x, shm, me, bells->worker[number], bells->director);
+	int failed = run(x, shm, me, bells, listeners);
 
 	if (failed != 0 && me->error.text[0] == '\0')
 		err_set(&me->error, failed, "its engine failed: %s", strerror(-failed));

@@ -1,0 +1,144 @@
+/* connect: parses the options of `megaconn connect`, runs it, prints what came of it. */
+#include "cmd/connect.h"
+
+#include "base/clock.h"
+#include "base/opt.h"
+#include "base/text.h"
+#include "cmd/tell.h"
+#include "out/json.h"
+#include "run/connect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+	struct connect_options connect;
+	int engine, proof, close, without;
+	struct opt_ports ports;
+	struct tell tell;
+	bool ipv4, ipv6, help;
+};
+
+static const char *const engines[] = {"auto", "uring", "epoll", NULL};
+static const char *const proofs[] = {"auto", "echo", "none", NULL};
+static const char *const closes[] = {"rst", "fin", NULL};
+static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
+
+#define AT(field) offsetof(struct command, field)
+static const struct opt options[] = {
+	{"connections", 'n', OPT_COUNT, AT(connect.n), 1, 0, NULL, "N",
+         "how many connections (default 1M)"},
+	{"source", 's', OPT_TEXT, AT(connect.source), 0, 0, NULL, "POOL",
+         "source addresses: 198.18.0.1-198.18.0.20, 198.18.0.0/24, or a list with commas"},
+	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI",
+         "source ports of each source address (default: ip_local_port_range)"},
+	{"rate", 'r', OPT_RATE, AT(connect.rate_per_s), 1, 0, NULL, "R",
+         "connections a second (default: as fast as it goes)"},
+	{"in-flight", 0, OPT_COUNT, AT(connect.in_flight), 1, 1000000, NULL, "N",
+         "connects under way at a time (default 256 a worker)"},
+	{"timeout", 0, OPT_DURATION, AT(connect.timeout_ns), NS_PER_MS, 3600 * NS_PER_S, NULL, "T",
+         "of a connect and of an echo (default 5s)"},
+	{"retries", 0, OPT_COUNT, AT(connect.retries), 0, 100, NULL, "N",
+         "further tries of a connect that failed (default 3)"},
+	{"hold", 0, OPT_DURATION, AT(connect.hold_ns), 0, 30 * 86400 * NS_PER_S, NULL, "T",
+         "how long they are held (default 10s)"},
+	{"proof", 0, OPT_CHOICE, AT(proof), 0, 0, proofs, "P",
+         "echo: each sends a token and must get it back; auto: where the server echoes"},
+	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
+         "rst (leaves no TIME_WAIT) or fin"},
+	{"watch", 0, OPT_FLAG, AT(connect.watch), 0, 0, NULL, NULL,
+         "see a loss when it comes, not at the second proof (260 B each)"},
+	{"reconnect", 0, OPT_FLAG, AT(connect.reconnect), 0, 0, NULL, NULL,
+         "open again what is lost, and never give up connecting"},
+	{"ipv4", '4', OPT_FLAG, AT(ipv4), 0, 0, NULL, NULL, "only an IPv4 address of the name"},
+	{"ipv6", '6', OPT_FLAG, AT(ipv6), 0, 0, NULL, NULL, "only an IPv6 address of the name"},
+	{"allow-public", 0, OPT_FLAG, AT(connect.allow_public), 0, 0, NULL, NULL,
+         "a target beyond loopback, private, link-local and benchmark addresses"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
+         "auto, uring (io_uring) or epoll"},
+	{"workers", 'w', OPT_COUNT, AT(connect.workers), 1, 1024, NULL, "N",
+         "processes (default: one a CPU, more where needed)"},
+	{"reserve", 0, OPT_SIZE, AT(connect.reserve_bytes), 1, 0, NULL, "SIZE",
+         "memory the ramp leaves free (default: 5 % of it, at least 512MiB)"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
+         "do without a kernel feature: bind, defer, bind+defer"},
+	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
+         "write the result (- for stdout)"},
+	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
+	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+};
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
+                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
+
+static void print_help(void)
+{
+	printf("usage: megaconn connect HOST:PORT[-PORT] [-n N] [options]\n\n"
+	       "Opens N TCP connections to a server, proves each by an echo where the server\n"
+	       "echoes (megaconn serve does), holds and watches them, and says what came of each.\n\n");
+	opt_print_help(options, OPTION_COUNT);
+	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
+	       "130 interrupted\n");
+}
+
+static int take_operands(int argc, char **argv, int operands, struct command *c, struct err *err)
+{
+	if (operands == argc)
+		return err_set(
+			err, -EINVAL,
+			"where to? megaconn connect HOST:PORT (see 'megaconn connect --help')");
+	if (operands + 1 < argc)
+		return err_set(err, -EINVAL,
+		               "unexpected '%s': one target (see 'megaconn connect --help')",
+		               text_quote(argv[operands + 1], strlen(argv[operands + 1])).text);
+	c->connect.target = argv[operands];
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct command *c, struct err *err)
+{
+	int operands;
+	int failed = opt_parse(options, OPTION_COUNT, "connect", argc, argv, c, &operands, err);
+
+	if (failed != 0 || c->help)
+		return failed;
+	failed = take_operands(argc, argv, operands, c, err);
+	if (failed == 0 && c->ipv4 && c->ipv6)
+		failed = err_set(err, -EINVAL, "--ipv4 and --ipv6: one of them, or neither");
+	if (failed != 0)
+		return failed;
+	c->connect.family = c->ipv4 ? AF_INET : c->ipv6 ? AF_INET6 : AF_UNSPEC;
+	c->connect.port_low = c->ports.low;
+	c->connect.port_high = c->ports.high;
+	c->connect.engine = (enum engine_kind)c->engine;
+	c->connect.proof = (enum connect_proof)c->proof;
+	c->connect.close = c->close == 1 ? ENGINE_CLOSE_FIN : ENGINE_CLOSE_RESET;
+	c->connect.without = without_masks[c->without];
+	return c->tell.json ? json_check(c->tell.json, err) : 0;
+}
+
+int cmd_connect(int argc, char **argv)
+{
+	static struct result result;
+	struct command c = {
+		.connect = {.n = 1000000,
+	                    .hold_ns = 10 * NS_PER_S,
+	                    .timeout_ns = 5 * NS_PER_S,
+	                    .retries = 3},
+	};
+	struct err err = {""};
+
+	if (parse(argc, argv, &c, &err) != 0) {
+		err_print(&err);
+		return EXIT_USAGE;
+	}
+	if (c.help) {
+		print_help();
+		return EXIT_PASS;
+	}
+	tell_init(&c.tell);
+	connect_run(&c.connect, &c.tell.view, &result);
+	return tell_result(&c.tell, &result, argc, argv);
+}

@@ -1,0 +1,139 @@
+/* serve: parses the options of `megaconn serve`, runs it, prints what came of it. */
+#include "cmd/serve.h"
+
+#include "base/opt.h"
+#include "cmd/tell.h"
+#include "out/json.h"
+#include "plan/endpoint.h"
+#include "run/serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_HOST   "127.0.0.1"
+#define DEFAULT_LISTEN DEFAULT_HOST ":8090"
+
+struct command {
+	struct serve_options serve;
+	int engine, mode, close, without;
+	struct opt_texts listen;
+	struct tell tell;
+	bool help;
+};
+
+static const char *const engines[] = {"auto", "uring", "epoll", NULL};
+static const char *const modes[] = {"echo", "hold", NULL};
+static const char *const closes[] = {"fin", "rst", NULL};
+static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
+
+#define AT(field) offsetof(struct command, field)
+static const struct opt options[] = {
+	{"listen", 'l', OPT_TEXTS, AT(listen), 0, 0, NULL, "ADDR:PORT[-PORT]",
+         "where to listen, may be given again (default " DEFAULT_LISTEN ")"},
+	{"connections", 'n', OPT_COUNT, AT(serve.n), 1, 0, NULL, "N",
+         "most connections at once (default 1M, or as many as fit)"},
+	{"mode", 'm', OPT_CHOICE, AT(mode), 0, 0, modes, "M",
+         "echo: send back what comes; hold: only be there"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
+         "auto, uring (io_uring) or epoll"},
+	{"workers", 'w', OPT_COUNT, AT(serve.workers), 1, 1024, NULL, "N",
+         "processes (default: one a CPU, more where needed)"},
+	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
+         "how what is open at the end is closed: fin or rst"},
+	{"backlog", 0, OPT_COUNT, AT(serve.backlog), 1, 65535, NULL, "N",
+         "length of the listen queues (default 65535; net.core.somaxconn bounds it)"},
+	{"reserve", 0, OPT_SIZE, AT(serve.reserve_bytes), 1, 0, NULL, "SIZE",
+         "memory that stays free (default: 5 % of it, at least 512MiB)"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
+         "do without a kernel feature: bind, defer, bind+defer"},
+	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
+         "write the result at the end (- for stdout)"},
+	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
+	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+};
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
+                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
+
+static void print_help(void)
+{
+	printf("usage: megaconn serve [--listen ADDR:PORT[-PORT]] [options]\n\n"
+	       "Takes TCP connections, holds them, and sends back what they send, until it is\n"
+	       "interrupted. Where descriptors or memory end it stops accepting, and says so.\n\n");
+	opt_print_help(options, OPTION_COUNT);
+	printf("\nexit codes: 0 ended when told to, 1 it had to stop accepting, or a worker died,\n"
+	       "2 usage, 4 refused\n");
+}
+
+/* An address, in brackets where it is IPv6, and ports. */
+static int parse_listen(const char *text, struct experiment_listen *out, struct err *err)
+{
+	struct endpoint endpoint;
+	int failed = endpoint_parse(text, DEFAULT_HOST, &endpoint, err);
+
+	if (failed != 0)
+		return failed;
+	if (ip_parse(endpoint.host, &out->address) != 0)
+		return err_set(
+			err, -EINVAL,
+			"--listen %s: listens on an address, not on a name (0.0.0.0 and [::] "
+			"are all of this host's)",
+			text_quote(text, strlen(text)).text);
+	out->port_low = endpoint.port_low;
+	out->port_high = endpoint.port_high;
+	return 0;
+}
+
+static int parse_listens(struct command *c, struct err *err)
+{
+	int failed = 0;
+
+	if (c->listen.count == 0)
+		c->listen = (struct opt_texts){.at = {DEFAULT_LISTEN}, .count = 1};
+	for (uint32_t i = 0; i < c->listen.count && failed == 0; i++)
+		failed = parse_listen(c->listen.at[i], &c->serve.listens[i], err);
+	c->serve.listen_count = c->listen.count;
+	return failed;
+}
+
+static int parse(int argc, char **argv, struct command *c, struct err *err)
+{
+	int operands;
+	int failed = opt_parse(options, OPTION_COUNT, "serve", argc, argv, c, &operands, err);
+
+	if (failed == 0 && operands < argc)
+		failed = err_set(err, -EINVAL,
+		                 "unexpected '%s': --listen says where to listen (see 'megaconn "
+		                 "serve --help')",
+		                 text_quote(argv[operands], strlen(argv[operands])).text);
+	if (failed == 0)
+		failed = parse_listens(c, err);
+	if (failed != 0)
+		return failed;
+	c->serve.engine = (enum engine_kind)c->engine;
+	c->serve.hold = c->mode == 1;
+	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
+	c->serve.without = without_masks[c->without];
+	return c->tell.json ? json_check(c->tell.json, err) : 0;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	static struct result result;
+	struct command c = {.serve = {.n = 1000000}};
+	struct err err = {""};
+
+	if (parse(argc, argv, &c, &err) != 0) {
+		err_print(&err);
+		return EXIT_USAGE;
+	}
+	if (c.help) {
+		print_help();
+		return EXIT_PASS;
+	}
+	tell_init(&c.tell);
+	serve_run(&c.serve, &c.tell.view, &result);
+	return tell_result(&c.tell, &result, argc, argv);
+}

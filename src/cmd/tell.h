@@ -1,0 +1,24 @@
+/* tell: what the commands that run something have in common: the live line while it lasts, the
+ * summary and the JSON when it has ended. */
+#pragma once
+
+#include "base/err.h"
+#include "base/result.h"
+#include "out/progress.h"
+#include "run/supervisor.h"
+
+#include <stdbool.h>
+
+struct tell {
+	const char *json; /* NULL: none; "-": stdout, and the summary goes to stderr */
+	bool quiet;
+	struct progress progress;
+	struct run_view view; /* for the run; valid while the structure stays where it is */
+};
+
+/* Sets progress and view from json and quiet. */
+void tell_init(struct tell *tell);
+
+/* Takes the live line away, prints the summary or the one line of a refusal, writes the JSON with
+ * the command's arguments (argv[-1] is the program). Returns the exit code. */
+int tell_result(struct tell *tell, const struct result *result, int argc, char **argv);

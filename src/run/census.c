@@ -1,0 +1,91 @@
+/* census: which sockets of the kernel's list are ours: those on the ports we listen on, and those
+ * whose 4-tuple is in the plan. */
+#include "run/census.h"
+
+#include "kernel/diag.h"
+#include "kernel/probe.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+
+#define TRIES 5 /* of a dump that was interrupted by a change */
+
+static uint32_t states(enum census what)
+{
+	if (what == CENSUS_ESTABLISHED)
+		return 1U << TCP_ESTABLISHED;
+	return ~(1U << TCP_LISTEN | 1U << TCP_TIME_WAIT);
+}
+
+static uint64_t ask(const struct diag_query *query)
+{
+	struct diag_counts counts;
+	int failed = -EINTR;
+
+	for (int tries = 0; failed == -EINTR && tries < TRIES; tries++)
+		failed = diag_count(query, &counts);
+	return failed == 0 ? counts.total : PROBE_UNKNOWN;
+}
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a == PROBE_UNKNOWN || b == PROBE_UNKNOWN ? PROBE_UNKNOWN : a + b;
+}
+
+static uint64_t count_servers(const struct experiment *x, enum census what)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < x->listen_count; i++) {
+		const struct diag_query query = {
+			.family = x->listens[i].address.family,
+			.low = x->listens[i].port_low,
+			.high = x->listens[i].port_high,
+			.state_mask = states(what),
+		};
+
+		sum = add(sum, ask(&query));
+	}
+	return sum;
+}
+
+static bool is_planned(const struct diag_socket *socket, const void *context)
+{
+	const struct experiment *x = context;
+	const struct tuple tuple = {
+		.source = socket->local,
+		.target = socket->remote,
+		.source_port = socket->local_port,
+		.target_port = socket->remote_port,
+	};
+	int64_t index = tuple_index(&x->tuples, &tuple);
+
+	return index >= 0 && (uint64_t)index < x->n;
+}
+
+static uint64_t count_clients(const struct experiment *x, enum census what)
+{
+	const struct tuple_plan *plan = &x->tuples;
+	const struct diag_query query = {
+		.family = plan->target.family,
+		.by_remote = true,
+		.low = plan->target_port_low,
+		.high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1),
+		.state_mask = states(what),
+		.match = is_planned,
+		.context = x,
+	};
+
+	return ask(&query);
+}
+
+uint64_t census_count(const struct experiment *x, enum census what)
+{
+	uint64_t sum = 0;
+
+	if (x->server_workers > 0)
+		sum = count_servers(x, what);
+	if (x->client_workers > 0 && (what == CENSUS_LEFT || x->server_workers == 0))
+		sum = add(sum, count_clients(x, what));
+	return sum;
+}

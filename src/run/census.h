@@ -1,0 +1,15 @@
+/* census: the kernel's own count of a run's sockets. */
+#pragma once
+
+#include "run/experiment.h"
+
+#include <stdint.h>
+
+enum census {
+	CENSUS_ESTABLISHED, /* in state ESTABLISHED: of the servers where the run has any, else of
+	                     * the clients, by their 4-tuples */
+	CENSUS_LEFT         /* in any state but LISTEN and TIME_WAIT, of all that the run has */
+};
+
+/* PROBE_UNKNOWN where sock_diag cannot be asked. A million take about a second. */
+uint64_t census_count(const struct experiment *x, enum census what);

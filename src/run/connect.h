@@ -1,0 +1,42 @@
+/* connect: clients alone, to any server. */
+#pragma once
+
+#include "base/result.h"
+#include "run/supervisor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum connect_proof {
+	CONNECT_PROOF_AUTO, /* where the server echoes; it is asked first */
+	CONNECT_PROOF_ECHO, /* always */
+	CONNECT_PROOF_NONE
+};
+
+struct connect_options {
+	const char *target; /* HOST:PORT[-PORT] */
+	const char *source; /* LIST|RANGE|CIDR; NULL: what the kernel chooses for the target */
+	uint64_t n;
+	int family; /* AF_INET or AF_INET6 alone; AF_UNSPEC: either */
+	enum engine_kind engine;
+	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
+	uint64_t rate_per_s;          /* 0: as fast as it goes */
+	uint64_t in_flight;           /* connects and echoes under way; 0: the default */
+	uint64_t hold_ns;             /* UINT64_MAX: until interrupted */
+	uint64_t timeout_ns;
+	uint64_t retries;
+	enum connect_proof proof;
+	enum engine_close close;
+	bool watch; /* see losses in the hold at once also where the second proof would */
+	bool reconnect;
+	bool allow_public;
+	uint64_t reserve_bytes; /* 0: the default */
+	uint64_t workers;       /* 0: as many as it takes */
+	uint32_t without;       /* ENGINE_WITHOUT_... */
+};
+
+/* Connects, proves where it can, holds. Where n does not fit it says which wall stops it, and runs
+ * to that. `result` is filled in any case, as by lab_run. Returns the exit code of the program; see
+ * supervisor_run for signals. */
+int connect_run(const struct connect_options *options, const struct run_view *view,
+                struct result *result);

@@ -1,0 +1,168 @@
+/* crew: one parent, many workers.
+ *
+ * All workers share one bell: an eventfd that nobody reads, watched for its edges, wakes all who
+ * wait for it at each write. So the parent's descriptors do not grow with the number of workers.
+ *
+ * Listening sockets are opened here and inherited: where all servers share them, once; otherwise a
+ * set for each server. The parent keeps none, so that they go with the servers. */
+#include "run/crew.h"
+
+#include "base/map.h"
+#include "run/listen.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int crew_init(struct crew *crew, const struct experiment *x, struct shm *shm)
+{
+	crew->x = x;
+	crew->shm = shm;
+	crew->listeners = map_private(x->listeners * sizeof(*crew->listeners));
+	crew->bells.workers = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	crew->bells.director = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (!crew->listeners)
+		return -ENOMEM;
+	return crew->bells.workers < 0 || crew->bells.director < 0 ? -EMFILE : 0;
+}
+
+static int start_worker(struct crew *crew, uint32_t number)
+{
+	struct shm_worker *w = &crew->shm->workers[number];
+
+	w->pid = worker_start(crew->x, crew->shm, number, &crew->bells, crew->listeners);
+	if (w->pid > 0)
+		return 0;
+	int failed = w->pid;
+
+	w->pid = 0;
+	return err_set(&crew->shm->error, failed, "cannot start a worker: %s (see ulimit -u)",
+	               strerror(-failed));
+}
+
+static int start_servers(struct crew *crew)
+{
+	const struct experiment *x = crew->x;
+	int failed = 0;
+
+	for (uint32_t i = 0; i < x->server_workers && failed == 0; i++) {
+		int cpu = x->pinned ? crew->shm->workers[i].cpu : -1;
+		bool is_first = i == 0 || !x->listens_shared;
+		bool is_last = i + 1 == x->server_workers || !x->listens_shared;
+
+		if (is_first)
+			failed = listen_open(x, cpu, crew->listeners, &crew->shm->error);
+		if (failed == 0)
+			failed = start_worker(crew, i);
+		if (failed == 0 && is_last)
+			listen_close(x, crew->listeners);
+	}
+	return failed;
+}
+
+int crew_start(struct crew *crew, enum role role)
+{
+	int failed = 0;
+
+	if (role == ROLE_SERVER)
+		return start_servers(crew);
+	for (uint32_t i = 0; i < crew->shm->worker_count && failed == 0; i++) {
+		if (crew->shm->workers[i].role == role)
+			failed = start_worker(crew, i);
+	}
+	return failed;
+}
+
+void crew_ring(const struct crew *crew)
+{
+	worker_ring(crew->bells.workers);
+}
+
+static void note_death(struct crew *crew, struct shm_worker *w, int status)
+{
+	if (w->done == PHASE_END || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		return;
+	shm_set(w->died, true);
+	if (w->error.text[0] == '\0')
+		err_set(&w->error, 0, "%s worker %u (%llu connections) ended by signal %d%s",
+		        w->role == ROLE_SERVER ? "server" : "client", w->number,
+		        (unsigned long long)w->open, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		        WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
+		                ? " (killed: by somebody, or by the OOM killer)"
+		                : "");
+	if (crew->shm->error.text[0] == '\0')
+		crew->shm->error = w->error;
+}
+
+void crew_reap(struct crew *crew)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+			if (crew->shm->workers[i].pid == pid)
+				note_death(crew, &crew->shm->workers[i], status);
+		}
+	}
+}
+
+bool crew_has_dead(const struct crew *crew)
+{
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		if (crew->shm->workers[i].died)
+			return true;
+	}
+	return false;
+}
+
+bool crew_lives(const struct crew *crew)
+{
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		if (!crew->shm->workers[i].died)
+			return true;
+	}
+	return false;
+}
+
+bool crew_is_done(const struct crew *crew, enum role role, enum phase phase)
+{
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		const struct shm_worker *w = &crew->shm->workers[i];
+
+		if (w->role == role && !w->died &&
+		    __atomic_load_n(&w->done, __ATOMIC_ACQUIRE) < phase)
+			return false;
+	}
+	return true;
+}
+
+uint64_t crew_progress(const struct crew *crew)
+{
+	uint64_t mark = 0;
+
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		const struct shm_worker *w = &crew->shm->workers[i];
+
+		mark += (uint64_t)w->done + shm_get(w->opened) - shm_get(w->open);
+		for (int round = 0; round < TOKEN_ROUNDS; round++)
+			mark += shm_get(w->proof[round].sent) + shm_get(w->proof[round].echoed);
+		for (int cause = 0; cause < CAUSE_COUNT; cause++)
+			mark += shm_get(w->failed[cause]) + shm_get(w->retried[cause]) +
+			        shm_get(w->lost[cause]);
+	}
+	return mark;
+}
+
+void crew_kill_stuck(struct crew *crew, enum role role, enum phase phase)
+{
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		struct shm_worker *w = &crew->shm->workers[i];
+
+		if (w->role == role && !w->died && w->done < phase && w->pid > 0)
+			kill(w->pid, SIGKILL);
+	}
+}

@@ -1,0 +1,70 @@
+/* listen: opening many listening sockets alike. */
+#include "run/listen.h"
+
+#include "engine/sock.h"
+
+#include <unistd.h>
+
+static int open_port(const struct experiment *x, const struct experiment_listen *on, uint32_t port,
+                     const struct sock_listen *like, struct err *err)
+{
+	struct sockaddr_storage address;
+	struct sock_listen how = *like;
+
+	how.address = (const struct sockaddr *)&address;
+	how.address_len = ip_sockaddr(&on->address, (uint16_t)port, &address);
+	/* On a private network both ends are ours and drop theirs without a word. */
+	how.reset_on_close = x->kind == RUN_LAB;
+	return sock_listen(&how, err);
+}
+
+int listen_open(const struct experiment *x, int cpu, int *fds, struct err *err)
+{
+	const struct sock_listen like = {
+		.backlog = x->backlog,
+		.cpu = cpu,
+		.shared = !x->listens_shared && x->server_workers > 1,
+	};
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < x->listen_count; i++) {
+		const struct experiment_listen *on = &x->listens[i];
+
+		for (uint32_t port = on->port_low; port <= on->port_high; port++) {
+			int fd = open_port(x, on, port, &like, err);
+
+			if (fd >= 0) {
+				fds[count++] = fd;
+				continue;
+			}
+			while (count > 0)
+				close(fds[--count]);
+			return fd;
+		}
+	}
+	return 0;
+}
+
+void listen_close(const struct experiment *x, int *fds)
+{
+	for (uint32_t i = 0; i < x->listeners; i++)
+		close(fds[i]);
+}
+
+int listen_check(const struct experiment *x, struct err *err)
+{
+	const struct sock_listen alone = {.backlog = 1, .cpu = -1};
+
+	for (uint32_t i = 0; i < x->listen_count; i++) {
+		const struct experiment_listen *on = &x->listens[i];
+
+		for (uint32_t port = on->port_low; port <= on->port_high; port++) {
+			int fd = open_port(x, on, port, &alone, err);
+
+			if (fd < 0)
+				return fd;
+			close(fd);
+		}
+	}
+	return 0;
+}

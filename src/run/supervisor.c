@@ -1,0 +1,387 @@
+/* supervisor: it stays outside the namespaces, so that it can see the host and be seen by its user.
+ * It holds no connection and no state that its death could leave behind: a pipe that ends with it
+ * tells the others to close and end (kernel/netns.h). */
+#include "run/supervisor.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "run/director.h"
+#include "run/verdict.h"
+#include "run/workers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIVE_EVERY_NS (200 * NS_PER_MS)
+#define QUIET_NS      (20 * NS_PER_S)
+#define HASH_LEAST    16384
+
+void supervisor_say(const struct supervisor *s, const char *line)
+{
+	if (s->view && s->view->say)
+		s->view->say(s->view->context, line);
+}
+
+/* --- the live line ------------------------------------------------------------------------ */
+
+static const char *phase_name(enum run_kind kind, enum phase phase)
+{
+	switch (phase) {
+	case PHASE_RAMP:
+		return kind == RUN_SERVE ? "serve" : "ramp";
+	case PHASE_PROVE:
+	case PHASE_PROVE_AGAIN:
+		return "proof";
+	case PHASE_HOLD:
+		return "hold";
+	case PHASE_CLOSE:
+	case PHASE_END:
+		return "close";
+	default:
+		return "start";
+	}
+}
+
+static enum role watched_role(const struct supervisor *s)
+{
+	return s->experiment->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT;
+}
+
+static uint64_t progress_of(const struct supervisor *s, enum phase phase)
+{
+	switch (phase) {
+	case PHASE_PROVE:
+		return shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed));
+	case PHASE_PROVE_AGAIN:
+		return shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed));
+	default:
+		return shm_open(s->shm, watched_role(s));
+	}
+}
+
+/* What the rate is of: in a ramp all that were opened, also those that have ended since. */
+static uint64_t counted(const struct supervisor *s, const struct live *live, enum phase phase)
+{
+	return phase == PHASE_RAMP ? shm_sum(s->shm, watched_role(s), SHM_FIELD(opened))
+	                           : live->opened;
+}
+
+/* A rate over the last half second, so that it is steady and still true. */
+static void update_rate(struct supervisor *s, enum phase phase, uint64_t count, uint64_t now_ns)
+{
+	if (phase != s->rate_phase) {
+		s->rate_phase = phase;
+		s->rate_at_ns = now_ns;
+		s->rate_from = phase == PHASE_RAMP ? 0 : count;
+		s->rate_per_s = 0;
+	} else if (now_ns - s->rate_at_ns >= NS_PER_S / 2) {
+		uint64_t done = count > s->rate_from ? count - s->rate_from : 0;
+
+		s->rate_per_s = done * NS_PER_S / (now_ns - s->rate_at_ns);
+		s->rate_at_ns = now_ns;
+		s->rate_from = count;
+	}
+}
+
+static uint64_t eta_ns(const struct supervisor *s, const struct live *live, enum phase phase,
+                       uint64_t now_ns)
+{
+	uint64_t hold_ns = s->experiment->hold_ns;
+	uint64_t end_ns = shm_get(s->shm->hold_start_ns) + hold_ns;
+
+	if (phase == PHASE_HOLD && hold_ns != UINT64_MAX)
+		return end_ns > now_ns ? end_ns - now_ns : 0;
+	if (phase == PHASE_HOLD || live->target == 0 || s->rate_per_s == 0 ||
+	    live->opened >= live->target)
+		return UINT64_MAX;
+	return (live->target - live->opened) * NS_PER_S / s->rate_per_s;
+}
+
+static void show_live(struct supervisor *s)
+{
+	const struct shm *shm = s->shm;
+	enum phase phase = shm_get(shm->phase);
+	uint64_t now_ns = clock_now_ns();
+	struct live live = {
+		.phase = phase_name(s->experiment->kind, phase),
+		.target = s->experiment->kind == RUN_SERVE ? 0 : s->experiment->n,
+		.opened = progress_of(s, phase),
+		.reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected)),
+		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
+		.memory_left_bytes = shm_get(shm->live.memory_left_bytes),
+	};
+
+	if (!s->view || !s->view->live || phase < PHASE_RAMP)
+		return;
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		enum cause cause = (enum cause)i;
+
+		live.failed_by_cause[i] =
+			shm_sum_cause(shm, watched_role(s), SHM_FIELD(failed), cause) +
+			shm_sum_cause(shm, watched_role(s), SHM_FIELD(lost), cause);
+		live.failed += live.failed_by_cause[i];
+	}
+	update_rate(s, phase, counted(s, &live, phase), now_ns);
+	live.rate_per_s = s->rate_per_s;
+	live.eta_ns = eta_ns(s, &live, phase, now_ns);
+	s->view->live(s->view->context, &live);
+}
+
+/* Lines of the director's, the last of them where there were many at once. */
+static void show_notices(struct supervisor *s)
+{
+	uint32_t count = __atomic_load_n(&s->shm->notices, __ATOMIC_ACQUIRE);
+
+	if (count - s->notices > SHM_NOTICES)
+		s->notices = count - SHM_NOTICES;
+	for (; s->notices < count; s->notices++)
+		supervisor_say(s, s->shm->notice[s->notices % SHM_NOTICES]);
+}
+
+static void show_ready(struct supervisor *s)
+{
+	enum phase ready = s->experiment->kind == RUN_SERVE ? PHASE_RAMP : PHASE_HOLD;
+
+	if (s->is_ready || shm_get(s->shm->phase) < ready)
+		return;
+	s->is_ready = true;
+	if (s->listening)
+		supervisor_say(s, s->listening);
+	if (s->view && s->view->ready)
+		s->view->ready(s->view->context);
+}
+
+static void show(struct supervisor *s)
+{
+	show_notices(s);
+	show_ready(s);
+	show_live(s);
+}
+
+/* --- inside the namespaces ---------------------------------------------------------------- */
+
+static int inside(void *arg)
+{
+	struct supervisor *s = arg;
+	const struct director_brief brief = {
+		.experiment = s->experiment,
+		.shm = s->shm,
+		.baseline = s->baseline,
+		.lifeline = s->lifeline[0],
+	};
+
+	if (s->prepare && s->prepare(s->experiment, s->shm, &s->shm->error) != 0)
+		return EXIT_REFUSED;
+	return director_run(&brief);
+}
+
+/* --- the supervisor ----------------------------------------------------------------------- */
+
+static void interrupt(struct supervisor *s, pid_t child)
+{
+	s->interrupts++;
+	if (s->interrupts > 1) {
+		kill(child, SIGKILL); /* and with it all that it started */
+		return;
+	}
+	supervisor_say(s, s->experiment->kind == RUN_SERVE
+	                          ? "ending: closing in order (interrupt again to abort)"
+	                          : "interrupted: closing in order (interrupt again to abort)");
+	(void)!write(s->lifeline[1], "i", 1);
+}
+
+/* Shows the run until its process has ended. Returns its wait status. */
+static int supervise(struct supervisor *s, pid_t child, const sigset_t *signals)
+{
+	const struct timespec pause = {.tv_nsec = LIVE_EVERY_NS};
+	int status = 0;
+
+	for (;;) {
+		int sig = sigtimedwait(signals, NULL, &pause);
+
+		if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP)
+			interrupt(s, child);
+		bool has_ended = waitpid(child, &status, WNOHANG) == child;
+
+		show(s);
+		if (has_ended)
+			return status;
+	}
+}
+
+static void describe_host(struct result *r, const struct limits *limits,
+                          const struct probe_meminfo *memory)
+{
+	struct utsname names;
+	struct text t;
+
+	text_init(&t, r->host.kernel, sizeof(r->host.kernel));
+	if (uname(&names) == 0)
+		text_add(&t, "%s", names.release);
+	r->host.cpus = limits->cpus;
+	r->host.memory_bytes = memory->total_bytes;
+	r->host.nofile_hard = limits->nofile_hard;
+}
+
+/* The run's process is gone: what it left is the result, or why there is none. */
+static int conclude(struct supervisor *s, int status)
+{
+	struct result *r = s->result;
+
+	if (s->interrupts > 1) {
+		verdict_set(r, VERDICT_PARTIAL, EXIT_INTERRUPTED, "aborted by a second interrupt");
+	} else if (s->shm->has_result) {
+		struct result said = s->shm->result;
+
+		memcpy(&said.host, &r->host, sizeof(said.host));
+		memcpy(said.network, r->network, sizeof(said.network));
+		*r = said;
+	} else if (s->shm->error.text[0] != '\0' && s->shm->phase >= PHASE_RAMP) {
+		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, s->shm->error.text);
+	} else if (s->shm->error.text[0] != '\0') {
+		verdict_set(r, VERDICT_REFUSED, EXIT_REFUSED, s->shm->error.text);
+	} else {
+		char reason[192];
+		struct text t;
+
+		text_init(&t, reason, sizeof(reason));
+		text_add(&t,
+		         "the process that led the run was ended by signal %d: by somebody, "
+		         "or by the OOM killer (see the kernel's log)",
+		         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128);
+		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, reason);
+	}
+	return r->exit_code;
+}
+
+int supervisor_refuse(struct supervisor *s, int failed, const struct err *err)
+{
+	int code = failed == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+
+	verdict_set(s->result, VERDICT_REFUSED, code, err->text);
+	return code;
+}
+
+static void block_signals(sigset_t *signals, sigset_t *before)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, signals, before);
+	signal(SIGPIPE, SIG_IGN); /* the other end of the lifeline may be gone */
+}
+
+/* An interrupt that came after the run had ended must not end us before the result is told. */
+static void restore_signals(const sigset_t *signals, const sigset_t *before)
+{
+	const struct timespec at_once = {0};
+
+	while (sigtimedwait(signals, NULL, &at_once) > 0)
+		;
+	sigprocmask(SIG_SETMASK, before, NULL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static int spawn_and_supervise(struct supervisor *s)
+{
+	struct err err = {""};
+	sigset_t signals, before;
+	uint64_t hash = 2 * s->experiment->n;
+
+	if (pipe2(s->lifeline, O_CLOEXEC) != 0) {
+		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));
+		return supervisor_refuse(s, -errno, &err);
+	}
+	block_signals(&signals, &before);
+	const struct netns_child inner = {
+		.kind = s->kind,
+		.hash_entries = hash > HASH_LEAST ? hash : HASH_LEAST,
+		.lifeline = s->lifeline,
+		.inside = inside,
+		.arg = s,
+		.err = &s->shm->error,
+	};
+	pid_t child = netns_spawn(&inner);
+	int status = 0;
+
+	close(s->lifeline[0]);
+	if (child > 0)
+		status = supervise(s, child, &signals);
+	else
+		err_set(&s->shm->error, child, "cannot fork: %s", strerror(-child));
+	close(s->lifeline[1]);
+	restore_signals(&signals, &before);
+	return conclude(s, status);
+}
+
+int supervisor_run(struct supervisor *s)
+{
+	struct err err = {""};
+
+	verdict_topology(s->result, s->experiment);
+	s->shm = shm_make(s->experiment->n);
+	if (!s->shm) {
+		err_set(&err, -ENOMEM, "no memory for the shared counters");
+		return supervisor_refuse(s, -ENOMEM, &err);
+	}
+	result_init(&s->shm->result);
+	if (getrandom(&s->shm->key, sizeof(s->shm->key), 0) < 0)
+		s->shm->key = clock_now_ns();
+	workers_describe(s->experiment, s->shm);
+	return spawn_and_supervise(s);
+}
+
+int supervisor_init(struct supervisor *s, const struct run_view *view, struct result *result,
+                    struct err *err)
+{
+	memset(s, 0, sizeof(*s));
+	s->view = view;
+	s->result = result;
+	s->kind = NETNS_HOST;
+	result_init(result);
+	s->experiment = map_private(sizeof(*s->experiment));
+	s->baseline = map_private(sizeof(*s->baseline));
+	if (!s->experiment || !s->baseline)
+		return err_set(err, -ENOMEM, "no memory to plan the run");
+	limits_read(&s->limits);
+	sample_wait_quiet(QUIET_NS);
+	sample_take(s->baseline);
+	describe_host(result, &s->limits, &s->baseline->memory);
+	return 0;
+}
+
+int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, struct err *err)
+{
+	struct err why = {""};
+	char line[640];
+	struct text t;
+	int failed = engine_choose(wanted, &s->experiment->engine, &why);
+
+	if (failed != 0) {
+		*err = why;
+		return failed;
+	}
+	if (why.text[0] == '\0')
+		return 0;
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "%s: using epoll in its place", why.text);
+	supervisor_say(s, line);
+	return 0;
+}
+
+void supervisor_end(struct supervisor *s)
+{
+	if (s->shm)
+		map_drop(s->shm, s->shm->total_bytes);
+	map_drop(s->experiment, sizeof(*s->experiment));
+	map_drop(s->baseline, sizeof(*s->baseline));
+}

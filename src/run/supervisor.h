@@ -1,0 +1,66 @@
+/* supervisor: the process that the user started. It decides beforehand, forks the director, shows
+ * what shared memory says, passes interrupts on, and has the result when the director has ended.
+ *
+ * A command's run (run/lab, run/serve, run/connect) goes: supervisor_init, decide the experiment,
+ * supervisor_run or supervisor_refuse, supervisor_end. */
+#pragma once
+
+#include "base/err.h"
+#include "base/live.h"
+#include "base/result.h"
+#include "kernel/limits.h"
+#include "kernel/netns.h"
+#include "run/experiment.h"
+#include "run/sample.h"
+#include "run/shm.h"
+
+/* How a run speaks while it lasts. Each may be NULL. */
+struct run_view {
+	void *context;
+	void (*say)(void *context, const char *line);         /* a line that stays          */
+	void (*live)(void *context, const struct live *live); /* several times a second     */
+	/* Once: a server listens; a client has opened what it could, and proved it. */
+	void (*ready)(void *context);
+};
+
+struct supervisor {
+	const struct run_view *view;
+	struct result *result;
+	struct experiment *experiment; /* mapped: its port tables are large */
+	struct sample *baseline;       /* of memory, before anything was made */
+	struct limits limits;
+	struct shm *shm;
+	enum netns_kind kind;
+	/* Runs in the director's process, and in its namespaces, before all else: what the network
+	 * needs. 0, or a negative errno with `err`. NULL: nothing. */
+	int (*prepare)(struct experiment *x, struct shm *shm, struct err *err);
+	const char *listening; /* a server's line for when it listens, or NULL */
+	int lifeline[2];
+	int interrupts;
+	uint32_t notices; /* how many were shown */
+	bool is_ready;
+	uint64_t rate_at_ns, rate_from; /* of the live line: when, and from which count */
+	uint64_t rate_per_s;
+	enum phase rate_phase;
+};
+
+/* Reads this machine's limits, waits until an earlier run's sockets are gone, takes the baseline,
+ * and starts the result. 0 or a negative errno with `err`. */
+int supervisor_init(struct supervisor *s, const struct run_view *view, struct result *result,
+                    struct err *err);
+
+/* Chooses the engine of the experiment and says why where it is not the best. 0, or a negative
+ * errno with `err`. */
+int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, struct err *err);
+
+void supervisor_say(const struct supervisor *s, const char *line);
+
+/* Runs the experiment and fills the result. Blocks SIGINT, SIGTERM and SIGHUP while it lasts: the
+ * first ends the run with a summary, the second at once. Returns the exit code of the program. */
+int supervisor_run(struct supervisor *s);
+
+/* Fills the result of a run that cannot be. Returns the exit code: EXIT_USAGE for -EINVAL. */
+int supervisor_refuse(struct supervisor *s, int failed, const struct err *err);
+
+/* Gives back what init took. */
+void supervisor_end(struct supervisor *s);

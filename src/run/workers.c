@@ -1,0 +1,140 @@
+/* workers: the number of processes.
+ *
+ * Where both ends are on this machine, one server and one client on each CPU: on loopback the
+ * client's connect does the kernel's whole handshake on its own CPU, and SO_INCOMING_CPU hands the
+ * connection to the server on the same one. Each CPU has a complete pipeline, and none waits for
+ * another.
+ *
+ * More workers only where a process cannot hold its share of descriptors. Then the servers share
+ * one listening socket a port: with a socket each, the kernel's hash would fill one while others
+ * have room. A server alone does not know where its clients' packets arrive, so each of its
+ * workers is sized for all of them where it can be. */
+#include "run/workers.h"
+
+#include <assert.h>
+
+#define CONNECTIONS_PER_WORKER 2000 /* fewer are not worth another pair of workers */
+
+static uint32_t sides(const struct experiment *x)
+{
+	return x->kind == RUN_LAB ? 2 : 1;
+}
+
+/* What a server is sized for, so that an uneven spread does not fill it. With CPUs joined the
+ * spread is that of the clients; by hash it varies. */
+static uint64_t with_slack(const struct experiment *x, uint64_t share)
+{
+	if (x->server_workers == 1)
+		return share;
+	return share + share / (x->pinned ? 16 : 8) + 512;
+}
+
+/* The inverse. */
+static uint64_t without_slack(const struct experiment *x, uint64_t most)
+{
+	if (x->server_workers == 1)
+		return most;
+	most = most > 512 ? most - 512 : 0;
+	return x->pinned ? most / 17 * 16 : most / 9 * 8;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void set_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
+{
+	x->server_workers = x->kind == RUN_CONNECT ? 0 : workers;
+	x->client_workers = x->kind == RUN_SERVE ? 0 : workers;
+	/* The limit is the user's, not the process's: all workers share it. */
+	x->memlock_bytes = limits->memlock_bytes == LIMITS_NONE
+	                           ? UINT64_MAX
+	                           : limits->memlock_bytes / 10 * 9 /
+	                                     (sides(x) * (uint64_t)workers);
+	x->pinned = workers > 1 && workers <= limits->cpus;
+}
+
+/* Sizes the servers, and returns how many connections one is good for. */
+static uint64_t size_servers(struct experiment *x, uint64_t share)
+{
+	uint64_t most = engine_most(x->engine, x->listeners, x->nofile, x->memlock_bytes);
+	uint64_t wanted = x->kind == RUN_SERVE ? x->n + 512 : with_slack(x, share);
+
+	x->listens_shared = x->server_workers > 1 &&
+	                    (x->engine == ENGINE_EPOLL || (x->kind == RUN_SERVE && wanted > most));
+	if (x->listens_shared) {
+		x->pinned = false;
+		x->server_worker_most = (uint32_t)least(x->n, most);
+		return most;
+	}
+	x->server_worker_most = (uint32_t)least(wanted, most);
+	return x->kind == RUN_SERVE ? most : without_slack(x, most);
+}
+
+/* Sets `workers` of each side, and returns how many connections they can hold together. */
+static uint64_t try_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
+{
+	uint64_t holds = UINT64_MAX;
+
+	assert(workers > 0);
+	set_workers(x, limits, workers);
+	if (x->kind != RUN_CONNECT)
+		holds = size_servers(x, (x->n + workers - 1) / workers);
+	if (x->kind != RUN_SERVE)
+		holds = least(holds, engine_most(x->engine, 0, x->nofile, x->memlock_bytes));
+	return holds * workers;
+}
+
+uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
+{
+	uint64_t worth = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
+	uint32_t workers = (uint32_t)least(worth > 0 ? worth : 1, limits->cpus);
+	uint32_t most = SHM_WORKERS_MAX / sides(x), best = 1;
+	uint64_t best_holds = 0;
+
+	if (wanted > 0) {
+		workers = (uint32_t)least(wanted, x->n > 0 ? x->n : 1);
+		most = workers;
+	}
+	/* More need not hold more: what each may lock gets less. */
+	for (; workers <= most; workers++) {
+		uint64_t holds = try_workers(x, limits, workers);
+
+		if (holds > best_holds) {
+			best = workers;
+			best_holds = holds;
+		}
+		if (holds >= x->n)
+			return holds;
+	}
+	return try_workers(x, limits, best);
+}
+
+static void describe_client(struct shm_worker *w, const struct experiment *x, uint32_t number)
+{
+	uint64_t first = x->n * number / x->client_workers;
+	uint64_t end = x->n * (number + 1) / x->client_workers;
+
+	w->first = (uint32_t)first;
+	w->count = (uint32_t)(end - first);
+}
+
+void workers_describe(const struct experiment *x, struct shm *shm)
+{
+	uint32_t cpus[SHM_WORKERS_MAX];
+	uint32_t cpu_count = limits_cpus(cpus, SHM_WORKERS_MAX);
+
+	shm->worker_count = x->server_workers + x->client_workers;
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		struct shm_worker *w = &shm->workers[i];
+
+		w->role = i < x->server_workers ? ROLE_SERVER : ROLE_CLIENT;
+		w->number = w->role == ROLE_SERVER ? i : i - x->server_workers;
+		w->cpu = x->pinned && w->number < cpu_count ? (int)cpus[w->number] : -1;
+		if (w->role == ROLE_SERVER)
+			w->count = x->server_worker_most;
+		else
+			describe_client(w, x, w->number);
+	}
+}
