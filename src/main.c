@@ -16,9 +16,9 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
-	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
+	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

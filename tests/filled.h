@@ -14,6 +14,7 @@ static inline void fill_result(struct result *r, enum verdict verdict)
 	*r = (struct result){
 		.verdict = verdict,
 		.reason = "a sentence",
+		.role = "lab",
 		.target = 1000000,
 		.solution = "mixed",
 		.server_engine = "uring",
@@ -24,6 +25,8 @@ static inline void fill_result(struct result *r, enum verdict verdict)
 		.server_workers = 2,
 		.client_workers = 3,
 		.established = {1000000, 1000001, 1000002},
+		.open_at_end = 1000000,
+		.has_proof = true,
 		.proved_ramp = proof,
 		.proved = proof,
 		.timing = {.ramp_ns = 12500000000,

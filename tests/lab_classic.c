@@ -185,7 +185,7 @@ static void server_that_cannot(void **state)
 	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	write_config(CONFIG);
-	check("run-srv", 1, "cannot listen on 127.0.0.1 port 28194");
+	check("run-srv", 4, "cannot listen on 127.0.0.1 port 28194");
 	assert_non_null(strstr(said, "the server did not start"));
 	close(fd);
 	check("status", 0, "server: does not run\n");

@@ -70,7 +70,7 @@ static void one_process_of_1024_holds_100k(void **state)
 
 static void descriptor_limit_is_the_wall(void **state)
 {
-	const char *const args[] = {"-n", "100k", NULL};
+	const char *const args[] = {"-n", "100k", "--workers", "1", NULL};
 	struct trial trial;
 
 	(void)state;
@@ -85,7 +85,7 @@ static void descriptor_limit_is_the_wall(void **state)
 /* What is named as the largest N must work, and one more must be refused. */
 static void largest_named_is_true(void **state)
 {
-	const char *const too_many[] = {"-n", "100k", NULL};
+	const char *const too_many[] = {"-n", "100k", "--workers", "1", NULL};
 	struct trial trial;
 	char n[32];
 
@@ -102,7 +102,7 @@ static void largest_named_is_true(void **state)
 	}
 	n[len] = '\0';
 	trial_end(&trial);
-	const char *const fits[] = {"-n", n, "--hold", "0", NULL};
+	const char *const fits[] = {"-n", n, "--hold", "0", "--workers", "1", NULL};
 
 	trial_run(&trial, nofile_64, fits);
 	trial_assert_passed(&trial, strtol(n, NULL, 10));
@@ -147,7 +147,7 @@ static void nobody_without_locked_memory(void)
 
 static void locked_memory_is_the_wall(void **state)
 {
-	const char *const args[] = {"-n", "10000", NULL};
+	const char *const args[] = {"-n", "10000", "--engine", "uring", NULL};
 	struct trial trial;
 
 	(void)state;
@@ -157,15 +157,60 @@ static void locked_memory_is_the_wall(void **state)
 	trial_end(&trial);
 }
 
+static void assert_fell_back(trial_prepare prepare, const char *why)
+{
+	const char *const args[] = {"-n", "2000", "--hold", "0", NULL};
+	struct trial trial;
+
+	trial_run(&trial, prepare, args);
+	trial_assert_passed(&trial, 2000);
+	assert_string_equal(trial_word(&trial, "engine.client"), "epoll");
+	assert_non_null(strstr(trial.err, why));
+	assert_non_null(strstr(trial.err, "using epoll in its place"));
+	trial_end(&trial);
+}
+
+static void locked_memory_is_no_wall_for_epoll(void **state)
+{
+	(void)state;
+	assert_fell_back(nobody_without_locked_memory, "locked memory");
+}
+
+/* As many workers as the limit demands, which share their listening sockets. */
+static void epoll_under_64_descriptors(void **state)
+{
+	const char *const args[] = {"-n", "2000", "--hold", "0", "--engine", "epoll", NULL};
+	struct trial trial;
+
+	(void)state;
+	trial_run(&trial, nofile_64, args);
+	trial_assert_passed(&trial, 2000);
+	assert_true(trial_number(&trial, "workers.server") > 2000 / 64);
+	trial_end(&trial);
+}
+
+/* 30 listening sockets leave a server few descriptors. */
+static void epoll_under_64_descriptors_many_ports(void **state)
+{
+	const char *const args[] = {"-n",    "500",        "--hold", "0", "--engine",
+	                            "epoll", "--solution", "2",      NULL};
+	struct trial trial;
+
+	(void)state;
+	trial_run(&trial, nofile_64, args);
+	trial_assert_passed(&trial, 500);
+	trial_end(&trial);
+}
+
 /* --- what a container forbids ------------------------------------------------------------- */
 
-/* Makes one system call fail with EPERM, for this process and its children. */
-static void forbid(unsigned int number)
+/* Makes one system call fail, for this process and its children. */
+static void refuse(unsigned int number, uint32_t code_of_error)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code_of_error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog program = {.len = COUNT_OF(code), .filter = code};
@@ -173,6 +218,11 @@ static void forbid(unsigned int number)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
 		_exit(125);
+}
+
+static void forbid(unsigned int number)
+{
+	refuse(number, EPERM);
 }
 
 static void without_unshare(void)
@@ -189,6 +239,11 @@ static void nobody_without_unshare(void)
 static void without_io_uring(void)
 {
 	forbid(SYS_io_uring_setup);
+}
+
+static void without_known_io_uring(void)
+{
+	refuse(SYS_io_uring_setup, ENOSYS);
 }
 
 static void namespaces_forbidden(void **state)
@@ -209,7 +264,7 @@ static void namespaces_forbidden(void **state)
 
 static void io_uring_forbidden(void **state)
 {
-	const char *const args[] = {"-n", "2000", NULL};
+	const char *const args[] = {"-n", "2000", "--engine", "uring", NULL};
 	struct trial trial;
 
 	(void)state;
@@ -217,6 +272,14 @@ static void io_uring_forbidden(void **state)
 	trial_assert_code(&trial, 4);
 	assert_non_null(strstr(trial.err, "io_uring is forbidden here"));
 	trial_end(&trial);
+	assert_fell_back(without_io_uring, "io_uring is forbidden here");
+}
+
+/* As a kernel before 5.1 would. */
+static void io_uring_unknown(void **state)
+{
+	(void)state;
+	assert_fell_back(without_known_io_uring, "this kernel has no io_uring");
 }
 
 /* --- a cgroup that is small, and one that becomes small ----------------------------------- */
@@ -359,6 +422,10 @@ int main(void)
 		cmocka_unit_test(memory_is_the_wall),
 		cmocka_unit_test(ordinary_user),
 		cmocka_unit_test(locked_memory_is_the_wall),
+		cmocka_unit_test(locked_memory_is_no_wall_for_epoll),
+		cmocka_unit_test(epoll_under_64_descriptors),
+		cmocka_unit_test(epoll_under_64_descriptors_many_ports),
+		cmocka_unit_test(io_uring_unknown),
 		cmocka_unit_test(namespaces_forbidden),
 		cmocka_unit_test(io_uring_forbidden),
 		cmocka_unit_test(small_cgroup_is_the_wall),

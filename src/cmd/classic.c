@@ -11,18 +11,21 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cmd/classic_conf.h"
-#include "engine/sock.h"
+#include "cmd/tell.h"
 #include "kernel/background.h"
 #include "kernel/pidfile.h"
 #include "plan/ip.h"
+#include "run/connect.h"
+#include "run/serve.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_BYTES    PIDFILE_PATH_BYTES
-#define SERVER_QUEUE 4096
+#define LOG_BYTES  PIDFILE_PATH_BYTES
+#define TIMEOUT_NS (5 * NS_PER_S)
+#define RETRIES    3
 
 struct command {
 	const char *config;
@@ -48,7 +51,7 @@ static const struct opt options[] = {
 static const struct pidfile_patience patience = {.term_ns = 30 * NS_PER_S,
                                                  .kill_ns = 60 * NS_PER_S};
 
-/* ---- inside the background: to be replaced by run/serve and run/connect ---------------------- */
+/* ---- inside the background ------------------------------------------------------------------ */
 
 static int fail(const struct err *err)
 {
@@ -56,56 +59,77 @@ static int fail(const struct err *err)
 	return EXIT_FAILED;
 }
 
-static void wait_for_end(void)
+static void on_ready(void *context)
 {
-	int signal;
-	sigset_t set;
+	const int *ready_fd = context;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigwait(&set, &signal);
+	/* A caller that is gone is as good as an interrupt. */
+	if (background_ready(*ready_fd) != 0)
+		raise(SIGTERM);
 }
 
-/* Until run/serve is there: sockets that listen, and nobody who accepts. */
+static enum engine_kind engine_of(const struct classic_conf *conf)
+{
+	static const enum engine_kind kinds[] = {
+		[CLASSIC_AUTO] = ENGINE_AUTO,
+		[CLASSIC_URING] = ENGINE_URING,
+		[CLASSIC_EPOLL] = ENGINE_EPOLL,
+	};
+
+	return kinds[conf->engine];
+}
+
+static uint16_t last_port(const struct classic_conf *conf)
+{
+	return (uint16_t)(conf->server_ports.low + classic_conf_server_ports(conf) - 1);
+}
+
 static int serve_in_background(const struct classic_conf *conf, int ready_fd)
 {
-	struct sockaddr_storage address;
-	struct err err;
-	struct ip ip;
+	static struct result result;
+	struct tell tell = {.ready = on_ready, .context = &ready_fd};
+	const struct serve_options serve = {
+		.listens = {{.address = conf->server,
+	                     .port_low = conf->server_ports.low,
+	                     .port_high = last_port(conf)}},
+		.listen_count = 1,
+		.n = conf->n,
+		.engine = engine_of(conf),
+		.close = ENGINE_CLOSE_RESET, /* so that a next run meets no TIME_WAIT */
+	};
 
-	if (ip_parse(conf->server_ip, &ip) != 0)
-		return EXIT_USAGE; /* classic_conf has looked at it */
-	for (uint32_t i = 0; i < classic_conf_server_ports(conf); i++) {
-		uint16_t port = (uint16_t)(conf->server_ports.low + i);
-		socklen_t len = ip_sockaddr(&ip, port, &address);
-		const struct sock_listen how = {
-			.address = (const struct sockaddr *)&address,
-			.address_len = len,
-			.backlog = SERVER_QUEUE,
-			.cpu = -1,
-		};
-
-		if (sock_listen(&how, &err) < 0)
-			return fail(&err);
-	}
-	if (background_ready(ready_fd) != 0)
-		return EXIT_INTERRUPTED;
-	wait_for_end();
-	return EXIT_PASS;
+	tell_init(&tell);
+	serve_run(&serve, &tell.view, &result);
+	return tell_result(&tell, &result, 0, NULL);
 }
 
-/* Until run/connect is there: it says so, rather than that it holds connections. */
 static int connect_in_background(const struct classic_conf *conf, int ready_fd)
 {
-	struct err err;
+	static struct result result;
+	char target[96], first[IP_TEXT_BYTES];
+	struct ip source = pool_at(&conf->clients, 0);
+	struct tell tell = {.ready = on_ready, .context = &ready_fd};
 
-	(void)conf;
-	(void)ready_fd;
-	err_set(&err, 0, "run-cli is not wired up yet: nothing was connected");
-	return fail(&err);
+	snprintf(target, sizeof(target),
+	         conf->server.family == AF_INET6 ? "[%s]:%u-%u" : "%s:%u-%u", conf->server_ip,
+	         conf->server_ports.low, last_port(conf));
+	const struct connect_options connect = {
+		.target = target,
+		.source = conf->solution == 2 ? ip_format(&source, first) : conf->client_ips,
+		.n = conf->n,
+		.engine = engine_of(conf),
+		.port_low = conf->client_ports.low,
+		.port_high = conf->client_ports.high,
+		.rate_per_s = conf->rate_per_s,
+		.hold_ns = conf->hold_ns,
+		.timeout_ns = TIMEOUT_NS,
+		.retries = RETRIES,
+		.close = ENGINE_CLOSE_RESET,
+	};
+
+	tell_init(&tell);
+	connect_run(&connect, &tell.view, &result);
+	return tell_result(&tell, &result, 0, NULL);
 }
 
 /* ---- the sides ------------------------------------------------------------------------------ */
@@ -127,10 +151,9 @@ static void say_client(const struct classic_conf *conf, pid_t pid, const char *l
 	struct text text;
 
 	text_init(&text, buffer, sizeof(buffer));
-	text_count(&text, conf->n);
-	text_add(&text, " connections for ");
 	text_duration(&text, conf->hold_ns);
-	printf("client: holds %s (pid %d)\nlog: %s\nnext: make stop-cli ends it before that\n",
+	printf("client: connected, holds for %s (pid %d)\nlog: %s\n"
+	       "next: make stop-cli ends it before that\n",
 	       buffer, pid, log);
 }
 

@@ -77,7 +77,8 @@ static void print_help(void)
 {
 	printf("usage: megaconn connect HOST:PORT[-PORT] [-n N] [options]\n\n"
 	       "Opens N TCP connections to a server, proves each by an echo where the server\n"
-	       "echoes (megaconn serve does), holds and watches them, and says what came of each.\n\n");
+	       "echoes (megaconn serve does), holds and watches them, and says what came of\n"
+	       "each.\n\n");
 	opt_print_help(options, OPTION_COUNT);
 	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
 	       "130 interrupted\n");

@@ -10,21 +10,34 @@
 
 static void on_live(void *context, const struct live *live)
 {
-	progress_draw(context, live, clock_now_ns());
+	struct tell *tell = context;
+
+	progress_draw(&tell->progress, live, clock_now_ns());
 }
 
 static void on_say(void *context, const char *line)
 {
-	progress_say(context, line);
+	struct tell *tell = context;
+
+	progress_say(&tell->progress, line);
+}
+
+static void on_ready(void *context)
+{
+	struct tell *tell = context;
+
+	if (tell->ready)
+		tell->ready(tell->context);
 }
 
 void tell_init(struct tell *tell)
 {
 	progress_init(&tell->progress, tell->quiet);
 	tell->view = (struct run_view){
-		.context = &tell->progress,
+		.context = tell,
 		.say = on_say,
 		.live = on_live,
+		.ready = on_ready,
 	};
 }
 

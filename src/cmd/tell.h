@@ -12,11 +12,13 @@
 struct tell {
 	const char *json; /* NULL: none; "-": stdout, and the summary goes to stderr */
 	bool quiet;
+	void (*ready)(void *context); /* NULL, or called once: see run_view */
+	void *context;
 	struct progress progress;
 	struct run_view view; /* for the run; valid while the structure stays where it is */
 };
 
-/* Sets progress and view from json and quiet. */
+/* Sets progress and view from what stands before them. */
 void tell_init(struct tell *tell);
 
 /* Takes the live line away, prints the summary or the one line of a refusal, writes the JSON with

@@ -145,6 +145,24 @@ static void show_notices(struct supervisor *s)
 		supervisor_say(s, s->shm->notice[s->notices % SHM_NOTICES]);
 }
 
+static void say_holding(const struct supervisor *s)
+{
+	char line[128];
+	struct text t;
+
+	if (s->experiment->kind != RUN_CONNECT)
+		return;
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "holding ");
+	text_count(&t, shm_open(s->shm, ROLE_CLIENT));
+	text_add(&t, " of ");
+	text_count(&t, s->experiment->asked);
+	text_add(&t, " connections");
+	if (shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed)) > 0)
+		text_add(&t, ", proved by echo");
+	supervisor_say(s, line);
+}
+
 static void show_ready(struct supervisor *s)
 {
 	enum phase ready = s->experiment->kind == RUN_SERVE ? PHASE_RAMP : PHASE_HOLD;
@@ -154,6 +172,8 @@ static void show_ready(struct supervisor *s)
 	s->is_ready = true;
 	if (s->listening)
 		supervisor_say(s, s->listening);
+	else
+		say_holding(s);
 	if (s->view && s->view->ready)
 		s->view->ready(s->view->context);
 }
