@@ -3,9 +3,8 @@
  * Theory of operation
  *
  * A connection is a state of one byte. What is under way with it (a connect, a pause before the
- * next try, an echo) is a flight; there are x->in_flight of them, each with a timer, and a
- * connection that has one names it in flight_of. So timers and start times cost nothing for the
- * connections that rest.
+ * next try, an echo) is a flight (run/flights.h), of which there are few. So timers and start times
+ * cost nothing for the connections that rest.
  *
  * Each turn of the loop starts what is due (a batch, so that one system call carries many), polls
  * the engine once, handles its events and then the timers that ran out.
@@ -23,18 +22,16 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/pace.h"
-#include "base/wheel.h"
 #include "behave/token.h"
 #include "plan/tuple.h"
+#include "run/flights.h"
 #include "run/sample.h"
 
 #include <string.h>
 
-#define NO_FLIGHT     UINT16_MAX
 #define CONNECT_BATCH 16 /* more is not faster, and each waits for its batch */
 #define PROOF_BATCH   64
 #define EVENTS        512
-#define TICK_NS       (10 * NS_PER_MS)
 #define BACKOFF_NS    (100 * NS_PER_MS)
 #define BACKOFF_MOST  NS_PER_S /* where it never gives up: a server that is back is soon found */
 
@@ -48,37 +45,20 @@ enum conn_state {
 	CONN_AGAIN /* lost, and to be opened again */
 };
 
-enum flight_kind { FLIGHT_CONNECT, FLIGHT_BACKOFF, FLIGHT_PROOF };
-
-struct flight {
-	uint64_t started_ns;
-	uint32_t conn; /* within this worker: index - first */
-	uint8_t kind;
-	uint8_t tries;
-	uint8_t echoed; /* bytes of the token that came back */
-	bool is_sent;
-	bool is_again; /* a connect of a connection that was lost */
-};
-
 struct client {
 	const struct experiment *x;
 	struct shm *shm;
 	struct shm_worker *me;
 	struct engine *engine;
 	uint8_t *states;
-	uint16_t *flight_of;
 	uint32_t next; /* the connection to start with next in this phase */
 	unsigned int round;
 	uint32_t again_count, again_next; /* to be opened again; where to look for the next */
 	uint32_t unanswered;              /* proofs in a row that timed out */
 	uint32_t unconnected;             /* connects in a row that failed for good */
 	struct pace pace;
-	struct wheel wheel;
 	uint64_t now_ns;
-	uint32_t flight_count, free_count;
-	uint16_t *free;
-	struct flight *flights;
-	struct wheel_entry *timers;
+	struct flights flights;
 	struct engine_event events[EVENTS];
 };
 
@@ -93,44 +73,15 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 	c->shm = shm;
 	c->me = me;
 	c->engine = engine;
-	c->flight_count = (uint32_t)x->in_flight;
 	c->states = map_private(me->count);
-	c->flight_of = map_private(me->count * sizeof(*c->flight_of));
-	c->free = map_private(c->flight_count * sizeof(*c->free));
-	c->flights = map_private(c->flight_count * sizeof(*c->flights));
-	c->timers = map_private(c->flight_count * sizeof(*c->timers));
-	if (!c->states || !c->flight_of || !c->free || !c->flights || !c->timers)
+	if (!c->states || !flights_init(&c->flights, (uint32_t)x->in_flight, me->count))
 		return NULL;
-	for (uint32_t i = 0; i < me->count; i++)
-		c->flight_of[i] = NO_FLIGHT;
-	for (uint32_t i = 0; i < c->flight_count; i++)
-		c->free[i] = (uint16_t)i;
-	c->free_count = c->flight_count;
-	wheel_init(&c->wheel, c->timers, c->flight_count, TICK_NS, clock_now_ns());
 	return c;
 }
 
-static struct flight *take_off(struct client *c, uint32_t conn, enum flight_kind kind)
+static void set_timer(struct client *c, const struct flight *f, uint64_t after_ns)
 {
-	uint16_t number = c->free[--c->free_count];
-
-	c->flight_of[conn] = number;
-	c->flights[number] = (struct flight){.conn = conn, .kind = (uint8_t)kind};
-	return &c->flights[number];
-}
-
-static void land(struct client *c, struct flight *f)
-{
-	uint16_t number = (uint16_t)(f - c->flights);
-
-	wheel_cancel(&c->wheel, number);
-	c->flight_of[f->conn] = NO_FLIGHT;
-	c->free[c->free_count++] = number;
-}
-
-static void set_timer(struct client *c, struct flight *f, uint64_t after_ns)
-{
-	wheel_arm(&c->wheel, (uint32_t)(f - c->flights), c->now_ns + after_ns);
+	flights_arm(&c->flights, f, c->now_ns + after_ns);
 }
 
 /* --- the ramp ----------------------------------------------------------------------------- */
@@ -171,7 +122,7 @@ static uint64_t backoff_ns(const struct client *c, const struct flight *f)
 static void count_failure(struct client *c)
 {
 	c->unconnected++;
-	if (c->x->kind == RUN_CONNECT && c->unconnected >= c->flight_count)
+	if (c->x->kind == RUN_CONNECT && c->unconnected >= c->flights.count)
 		shm_set(c->me->gave_up, true);
 }
 
@@ -192,12 +143,12 @@ static void fail_connect(struct client *c, struct flight *f, enum cause cause)
 		shm_count(c->me->failed[cause]);
 		count_failure(c);
 	}
-	land(c, f);
+	flights_land(&c->flights, f);
 }
 
 static void on_connected(struct client *c, uint32_t conn, int code)
 {
-	struct flight *f = &c->flights[c->flight_of[conn]];
+	struct flight *f = flights_of(&c->flights, conn);
 
 	if (code < 0) {
 		fail_connect(c, f, cause_of_errno(code));
@@ -209,7 +160,7 @@ static void on_connected(struct client *c, uint32_t conn, int code)
 	shm_count(*(f->is_again ? &c->me->reconnected : &c->me->opened));
 	shm_count(c->me->open);
 	shm_set(c->me->last_open_ns, c->now_ns);
-	land(c, f);
+	flights_land(&c->flights, f);
 	if (c->x->watch)
 		engine_receive(c->engine, conn, ENGINE_WAIT_IDLE);
 }
@@ -220,18 +171,18 @@ static struct flight *next_to_open(struct client *c, enum phase phase)
 	struct flight *f;
 
 	if (phase == PHASE_RAMP)
-		return take_off(c, c->next++, FLIGHT_CONNECT);
+		return flights_take_off(&c->flights, c->next++, FLIGHT_CONNECT);
 	while (c->states[c->again_next] != CONN_AGAIN)
 		c->again_next = (c->again_next + 1) % c->me->count;
 	c->again_count--;
-	f = take_off(c, c->again_next, FLIGHT_CONNECT);
+	f = flights_take_off(&c->flights, c->again_next, FLIGHT_CONNECT);
 	f->is_again = true;
 	return f;
 }
 
 static bool has_to_open(const struct client *c, enum phase phase)
 {
-	if (is_stopped(c) || c->free_count == 0)
+	if (is_stopped(c) || c->flights.free_count == 0)
 		return false;
 	return phase == PHASE_RAMP ? c->next < c->me->count
 	                           : phase == PHASE_HOLD && c->again_count > 0;
@@ -250,28 +201,23 @@ static void start_due_connects(struct client *c, enum phase phase)
 /* When connecting ends early, pauses between tries are not waited for. */
 static void give_up_backoffs(struct client *c)
 {
-	for (uint32_t i = 0; i < c->flight_count; i++) {
-		struct flight *f = &c->flights[i];
+	for (uint32_t i = 0; i < c->flights.count; i++) {
+		struct flight *f = flights_at(&c->flights, i);
 
-		if (c->flight_of[f->conn] != i || f->kind != FLIGHT_BACKOFF)
+		if (!f || f->kind != FLIGHT_BACKOFF)
 			continue;
 		c->states[f->conn] = f->is_again ? CONN_LOST : CONN_IDLE;
 		if (!f->is_again)
 			shm_count(c->me->not_tried);
-		land(c, f);
+		flights_land(&c->flights, f);
 	}
-}
-
-static bool has_flights(const struct client *c)
-{
-	return c->free_count < c->flight_count;
 }
 
 static bool ramp_is_over(struct client *c)
 {
 	if (is_stopped(c))
 		give_up_backoffs(c);
-	return !has_flights(c) && (is_stopped(c) || c->next == c->me->count);
+	return !flights_any(&c->flights) && (is_stopped(c) || c->next == c->me->count);
 }
 
 /* --- the proof ---------------------------------------------------------------------------- */
@@ -283,8 +229,8 @@ static void lose(struct client *c, uint32_t conn, enum cause cause)
 	c->again_count += c->x->reconnect ? 1 : 0;
 	shm_count(c->me->lost[cause]);
 	shm_set(c->me->open, c->me->open - 1);
-	if (c->flight_of[conn] != NO_FLIGHT)
-		land(c, &c->flights[c->flight_of[conn]]);
+	if (flights_of(&c->flights, conn))
+		flights_land(&c->flights, flights_of(&c->flights, conn));
 }
 
 /* A server that has let a whole set of flights pass without one echo answers no more: those that
@@ -305,7 +251,7 @@ static bool start_proof(struct client *c, uint32_t conn)
 	token_make(token, c->shm->key, c->me->first + conn, c->round);
 	if (engine_send(c->engine, conn, token, sizeof(token)) != 0)
 		return false;
-	struct flight *f = take_off(c, conn, FLIGHT_PROOF);
+	struct flight *f = flights_take_off(&c->flights, conn, FLIGHT_PROOF);
 
 	f->started_ns = c->now_ns;
 	c->states[conn] = CONN_PROVING;
@@ -320,7 +266,7 @@ static void start_due_proofs(struct client *c)
 {
 	uint32_t started = 0;
 
-	while (started < PROOF_BATCH && c->free_count > 0 && c->next < c->me->count) {
+	while (started < PROOF_BATCH && c->flights.free_count > 0 && c->next < c->me->count) {
 		if (c->states[c->next] == CONN_OPEN) {
 			if (!start_proof(c, c->next))
 				return;
@@ -339,7 +285,7 @@ static void end_proof(struct client *c, struct flight *f)
 	shm_prove(c->shm, ROLE_CLIENT, c->round, c->me->first + f->conn);
 	shm_count(c->me->proof[c->round].echoed);
 	c->unanswered = 0;
-	land(c, f);
+	flights_land(&c->flights, f);
 }
 
 static void on_sent(struct client *c, uint32_t conn, const struct engine_event *event)
@@ -350,7 +296,7 @@ static void on_sent(struct client *c, uint32_t conn, const struct engine_event *
 
 	if (c->states[conn] != CONN_PROVING) /* lost by an earlier event, or given up */
 		return;
-	f = &c->flights[c->flight_of[conn]];
+	f = flights_of(&c->flights, conn);
 	if (event->result < 0 && !engine_is_momentary(event->result)) {
 		lose(c, conn, cause_of_errno(event->result));
 	} else if (sent == event->len) {
@@ -387,7 +333,7 @@ static bool is_open(const struct client *c, uint32_t conn)
 static void on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
 {
 	if (c->states[conn] == CONN_PROVING)
-		on_echo(c, &c->flights[c->flight_of[conn]], data, len);
+		on_echo(c, flights_of(&c->flights, conn), data, len);
 	else /* a greeting, or the rest of a proof that was given up */
 		shm_set(c->me->received_bytes, c->me->received_bytes + len);
 	if (c->x->watch && is_open(c, conn))
@@ -409,13 +355,13 @@ static void on_received(struct client *c, uint32_t conn, const struct engine_eve
 /* An interrupted proof proves nothing about those that are on their way. */
 static void abandon_flights(struct client *c)
 {
-	for (uint32_t i = 0; i < c->flight_count; i++) {
-		struct flight *f = &c->flights[i];
+	for (uint32_t i = 0; i < c->flights.count; i++) {
+		struct flight *f = flights_at(&c->flights, i);
 
-		if (c->flight_of[f->conn] != i)
+		if (!f)
 			continue;
 		c->states[f->conn] = CONN_OPEN; /* an echo that still comes is ignored */
-		land(c, f);
+		flights_land(&c->flights, f);
 	}
 	c->next = c->me->count;
 }
@@ -424,7 +370,7 @@ static bool proof_is_over(struct client *c)
 {
 	if (shm_get(c->shm->stop) == STOP_INTERRUPTED)
 		abandon_flights(c);
-	return c->next == c->me->count && !has_flights(c);
+	return c->next == c->me->count && !flights_any(&c->flights);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -461,7 +407,7 @@ static void on_timer(struct client *c, struct flight *f)
 		break;
 	case FLIGHT_PROOF:
 		lose(c, f->conn, CAUSE_TIMEOUT);
-		if (++c->unanswered == c->flight_count)
+		if (++c->unanswered == c->flights.count)
 			give_up_proof(c);
 		break;
 	}
@@ -473,9 +419,9 @@ static void handle_timers(struct client *c)
 	size_t count;
 
 	do {
-		count = wheel_expire(&c->wheel, c->now_ns, expired, 64);
+		count = wheel_expire(&c->flights.wheel, c->now_ns, expired, 64);
 		for (size_t i = 0; i < count; i++)
-			on_timer(c, &c->flights[expired[i]]);
+			on_timer(c, &c->flights.all[expired[i]]);
 	} while (count == 64);
 }
 
@@ -487,14 +433,15 @@ static bool is_proof(enum phase phase)
 /* Until when poll may sleep: at once where there is more to start now. */
 static uint64_t next_deadline(const struct client *c, enum phase phase)
 {
-	uint64_t timer_ns = wheel_next_ns(&c->wheel);
+	uint64_t timer_ns = wheel_next_ns(&c->flights.wheel);
 
 	if (has_to_open(c, phase)) {
 		uint64_t due_ns = pace_next_ns(&c->pace, c->now_ns);
 
 		return due_ns < timer_ns ? due_ns : timer_ns;
 	}
-	if (is_proof(phase) && (c->next < c->me->count ? c->free_count > 0 : !has_flights(c)))
+	if (is_proof(phase) &&
+	    (c->next < c->me->count ? c->flights.free_count > 0 : !flights_any(&c->flights)))
 		return c->now_ns; /* there is another to start, or nothing left to wait for */
 	return timer_ns;
 }
@@ -528,12 +475,23 @@ int client_wait_beyond(struct client *c, enum phase phase)
 
 static void start_pace(struct client *c)
 {
-	uint64_t share = (c->x->rate_per_s + c->x->client_workers - 1) / c->x->client_workers;
+	uint32_t sharers = c->x->clients_at_once;
+	uint64_t share = (c->x->rate_per_s + sharers - 1) / sharers;
 
 	c->now_ns = clock_now_ns();
 	/* Sleeps end up to a millisecond late, and the CPU is shared with a server: what was missed
 	 * in a few of its turns is made up for. */
 	pace_init(&c->pace, share, CONNECT_BATCH + share / 50, c->now_ns);
+}
+
+/* Waits until it is this client's turn; an interrupt needs none. */
+static int wait_turn(struct client *c)
+{
+	int failed = 0;
+
+	while (failed == 0 && shm_get(c->shm->turns) <= c->me->number && !is_stopped(c))
+		failed = turn(c, PHASE_NONE);
+	return failed;
 }
 
 /* Ends when the director ends it, with nothing under way. */
@@ -545,7 +503,7 @@ static int hold(struct client *c)
 	while (failed == 0 && shm_get(c->shm->phase) == PHASE_HOLD)
 		failed = turn(c, PHASE_HOLD);
 	give_up_backoffs(c);
-	while (failed == 0 && has_flights(c)) {
+	while (failed == 0 && flights_any(&c->flights)) {
 		failed = turn(c, PHASE_NONE);
 		give_up_backoffs(c);
 	}
@@ -554,7 +512,7 @@ static int hold(struct client *c)
 
 static int ramp(struct client *c)
 {
-	int failed = 0;
+	int failed = wait_turn(c);
 
 	start_pace(c);
 	while (failed == 0 && !ramp_is_over(c))
@@ -566,7 +524,7 @@ static int ramp(struct client *c)
 
 static int prove(struct client *c, enum phase phase)
 {
-	int failed = 0;
+	int failed = wait_turn(c);
 
 	c->round = phase == PHASE_PROVE ? 0 : 1;
 	c->next = 0;

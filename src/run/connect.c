@@ -12,6 +12,7 @@
 #include "kernel/sysctl.h"
 #include "plan/capacity.h"
 #include "plan/endpoint.h"
+#include "run/flights.h"
 #include "run/hello.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -21,8 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLIGHTS         256 /* of one client */
-#define FLIGHTS_MOST    65000
 #define HELLO_NS        (2 * NS_PER_S)
 #define SOURCES_CHECKED 4096 /* of a range; of a larger one, its ends */
 
@@ -227,9 +226,9 @@ static void describe_walls(const struct supervisor *s, const struct experiment *
 /* What is under way is shared by the clients. */
 static void share_flights(const struct connect_options *options, struct experiment *x)
 {
-	uint64_t share = options->in_flight / x->client_workers;
+	uint64_t share = options->in_flight / x->clients_at_once;
 
-	x->in_flight = options->in_flight == 0 ? FLIGHTS : share > 0 ? share : 1;
+	x->in_flight = options->in_flight == 0 ? FLIGHTS_USUAL : share > 0 ? share : 1;
 	if (x->in_flight > FLIGHTS_MOST)
 		x->in_flight = FLIGHTS_MOST;
 }

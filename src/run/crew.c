@@ -3,8 +3,8 @@
  * All workers share one bell: an eventfd that nobody reads, watched for its edges, wakes all who
  * wait for it at each write. So the parent's descriptors do not grow with the number of workers.
  *
- * Listening sockets are opened here and inherited: where all servers share them, once; otherwise a
- * set for each server. The parent keeps none, so that they go with the servers. */
+ * Listening sockets are opened here and inherited, a set for each group of servers that share them.
+ * The parent keeps none, so that they go with the servers. */
 #include "run/crew.h"
 
 #include "base/map.h"
@@ -43,23 +43,26 @@ static int start_worker(struct crew *crew, uint32_t number)
 	               strerror(-failed));
 }
 
-static int start_servers(struct crew *crew)
+static int start_group(struct crew *crew, uint32_t group)
 {
 	const struct experiment *x = crew->x;
+	int failed = listen_open(x, crew->shm->workers[group].cpu, crew->listeners,
+	                         &crew->shm->error);
+
+	if (failed != 0)
+		return failed;
+	for (uint32_t i = group; i < x->server_workers && failed == 0; i += x->listen_groups)
+		failed = start_worker(crew, i);
+	listen_close(x, crew->listeners);
+	return failed;
+}
+
+static int start_servers(struct crew *crew)
+{
 	int failed = 0;
 
-	for (uint32_t i = 0; i < x->server_workers && failed == 0; i++) {
-		int cpu = x->pinned ? crew->shm->workers[i].cpu : -1;
-		bool is_first = i == 0 || !x->listens_shared;
-		bool is_last = i + 1 == x->server_workers || !x->listens_shared;
-
-		if (is_first)
-			failed = listen_open(x, cpu, crew->listeners, &crew->shm->error);
-		if (failed == 0)
-			failed = start_worker(crew, i);
-		if (failed == 0 && is_last)
-			listen_close(x, crew->listeners);
-	}
+	for (uint32_t group = 0; group < crew->x->listen_groups && failed == 0; group++)
+		failed = start_group(crew, group);
 	return failed;
 }
 
@@ -138,6 +141,20 @@ bool crew_is_done(const struct crew *crew, enum role role, enum phase phase)
 			return false;
 	}
 	return true;
+}
+
+uint32_t crew_count_done(const struct crew *crew, enum phase phase)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		const struct shm_worker *w = &crew->shm->workers[i];
+
+		if (w->role == ROLE_CLIENT &&
+		    (w->died || __atomic_load_n(&w->done, __ATOMIC_ACQUIRE) >= phase))
+			count++;
+	}
+	return count;
 }
 
 uint64_t crew_progress(const struct crew *crew)

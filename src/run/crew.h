@@ -33,6 +33,9 @@ bool crew_lives(const struct crew *crew);
 /* Whether all that live of a role have reported the end of a phase. */
 bool crew_is_done(const struct crew *crew, enum role role, enum phase phase);
 
+/* How many clients have reported the end of a phase, or died. */
+uint32_t crew_count_done(const struct crew *crew, enum phase phase);
+
 /* A number that changes whenever any worker gets on with anything. */
 uint64_t crew_progress(const struct crew *crew);
 

@@ -271,11 +271,23 @@ static uint64_t patience_ns(const struct director *d)
 	return 60 * NS_PER_S + 2 * d->x->timeout_ns + d->x->n * 50000;
 }
 
+/* Who has done a phase lets the next one in. */
+static void give_turns(struct director *d, enum phase phase)
+{
+	uint32_t turns = d->x->clients_at_once + crew_count_done(&d->crew, phase);
+
+	if (turns == d->shm->turns)
+		return;
+	shm_set(d->shm->turns, turns);
+	crew_ring(&d->crew);
+}
+
 static void wait_done(struct director *d, enum role role, enum phase phase)
 {
 	uint64_t mark = crew_progress(&d->crew), since_ns = clock_now_ns();
 
 	while (!crew_is_done(&d->crew, role, phase)) {
+		give_turns(d, phase);
 		watch(d, UINT64_MAX);
 		uint64_t now_mark = crew_progress(&d->crew), now_ns = clock_now_ns();
 
@@ -289,6 +301,7 @@ static void wait_done(struct director *d, enum role role, enum phase phase)
 
 static void enter(struct director *d, enum phase phase)
 {
+	shm_set(d->shm->turns, d->x->clients_at_once);
 	__atomic_store_n(&d->shm->phase, phase, __ATOMIC_RELEASE);
 	crew_ring(&d->crew);
 }

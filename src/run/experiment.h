@@ -33,11 +33,12 @@ struct experiment {
 	struct tuple_plan tuples;                                 /* of clients */
 	struct experiment_listen listens[EXPERIMENT_LISTENS_MAX]; /* of servers */
 	uint32_t listen_count;
-	uint32_t listeners;  /* ports of all of them                                         */
-	bool listens_shared; /* all servers take from one socket a port, else each has its own */
-	bool echo;           /* servers send back what they receive                          */
-	bool knows_tokens;   /* servers can tell a token of this run from others             */
+	uint32_t listeners;     /* ports of all of them                                         */
+	uint32_t listen_groups; /* sets of listening sockets; server i takes from set i % groups */
+	bool echo;              /* servers send back what they receive                          */
+	bool knows_tokens;      /* servers can tell a token of this run from others             */
 	uint32_t server_workers, client_workers;
+	uint32_t clients_at_once;    /* so many ramp and prove at a time; the others wait */
 	uint32_t server_worker_most; /* connections a server's engine is sized for            */
 	uint64_t nofile;             /* descriptor limit of a worker                          */
 	uint64_t memlock_bytes;      /* of locked memory for one worker; UINT64_MAX: no bound */

@@ -10,6 +10,7 @@
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
 #include "plan/capacity.h"
+#include "run/flights.h"
 #include "run/listen.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -27,7 +28,6 @@
 #define LAB_SOURCES_MOST      60000
 #define LOOPBACK_SOURCES_MOST 16000000
 #define BACKLOG_MOST          65535
-#define FLIGHTS               256 /* more are not faster, and each waits for more */
 
 static const char *const kind_names[] = {
 	[NETNS_HOST] = "host",
@@ -142,7 +142,7 @@ static void set_options(const struct lab_options *options, const struct supervis
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
 	x->echo = x->knows_tokens = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
-	x->in_flight = FLIGHTS;
+	x->in_flight = FLIGHTS_USUAL;
 	x->hold_ns = options->hold_ns;
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;

@@ -23,7 +23,7 @@ int listen_open(const struct experiment *x, int cpu, int *fds, struct err *err)
 	const struct sock_listen like = {
 		.backlog = x->backlog,
 		.cpu = cpu,
-		.shared = !x->listens_shared && x->server_workers > 1,
+		.shared = x->listen_groups > 1,
 	};
 	uint32_t count = 0;
 

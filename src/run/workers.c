@@ -5,10 +5,10 @@
  * connection to the server on the same one. Each CPU has a complete pipeline, and none waits for
  * another.
  *
- * More workers only where a process cannot hold its share of descriptors. Then the servers share
- * one listening socket a port: with a socket each, the kernel's hash would fill one while others
- * have room. A server alone does not know where its clients' packets arrive, so each of its
- * workers is sized for all of them where it can be. */
+ * More workers only where a process cannot hold its share of descriptors. Then servers share
+ * listening sockets, those of a CPU one set: with a socket each, the kernel's hash would fill one
+ * while others have room. A server alone does not know where its clients' packets arrive, so each
+ * of its workers is sized for all of them, or all share one set. */
 #include "run/workers.h"
 
 #include <assert.h>
@@ -55,21 +55,21 @@ static void set_workers(struct experiment *x, const struct limits *limits, uint3
 	x->pinned = workers > 1 && workers <= limits->cpus;
 }
 
-/* Sizes the servers, and returns how many connections one is good for. */
-static uint64_t size_servers(struct experiment *x, uint64_t share)
+/* Sizes the servers and groups them, and returns how many connections one is good for. */
+static uint64_t size_servers(struct experiment *x, const struct limits *limits, uint64_t share)
 {
 	uint64_t most = engine_most(x->engine, x->listeners, x->nofile, x->memlock_bytes);
 	uint64_t wanted = x->kind == RUN_SERVE ? x->n + 512 : with_slack(x, share);
+	bool shares = x->server_workers > 1 &&
+	              (x->engine == ENGINE_EPOLL || (x->kind == RUN_SERVE && wanted > most));
 
-	x->listens_shared = x->server_workers > 1 &&
-	                    (x->engine == ENGINE_EPOLL || (x->kind == RUN_SERVE && wanted > most));
-	if (x->listens_shared) {
-		x->pinned = false;
-		x->server_worker_most = (uint32_t)least(x->n, most);
-		return most;
-	}
-	x->server_worker_most = (uint32_t)least(wanted, most);
-	return x->kind == RUN_SERVE ? most : without_slack(x, most);
+	x->server_worker_most = (uint32_t)least(shares ? x->n : wanted, most);
+	x->listen_groups = x->server_workers;
+	if (!shares)
+		return x->kind == RUN_SERVE ? most : without_slack(x, most);
+	x->pinned = x->kind == RUN_LAB;
+	x->listen_groups = x->pinned ? (uint32_t)least(x->server_workers, limits->cpus) : 1;
+	return most - most / 64; /* the groups are not quite even */
 }
 
 /* Sets `workers` of each side, and returns how many connections they can hold together. */
@@ -80,13 +80,19 @@ static uint64_t try_workers(struct experiment *x, const struct limits *limits, u
 	assert(workers > 0);
 	set_workers(x, limits, workers);
 	if (x->kind != RUN_CONNECT)
-		holds = size_servers(x, (x->n + workers - 1) / workers);
+		holds = size_servers(x, limits, (x->n + workers - 1) / workers);
 	if (x->kind != RUN_SERVE)
 		holds = least(holds, engine_most(x->engine, 0, x->nofile, x->memlock_bytes));
 	return holds * workers;
 }
 
-uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
+/* Processes beyond the number of CPUs only take turns on them, and the less often the better. */
+static void choose_turns(struct experiment *x, const struct limits *limits, uint64_t wanted)
+{
+	x->clients_at_once = (uint32_t)least(x->client_workers, wanted > 0 ? wanted : limits->cpus);
+}
+
+static uint64_t choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
 {
 	uint64_t worth = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
 	uint32_t workers = (uint32_t)least(worth > 0 ? worth : 1, limits->cpus);
@@ -111,6 +117,14 @@ uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint6
 	return try_workers(x, limits, best);
 }
 
+uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
+{
+	uint64_t holds = choose(x, limits, wanted);
+
+	choose_turns(x, limits, wanted);
+	return holds;
+}
+
 static void describe_client(struct shm_worker *w, const struct experiment *x, uint32_t number)
 {
 	uint64_t first = x->n * number / x->client_workers;
@@ -131,7 +145,7 @@ void workers_describe(const struct experiment *x, struct shm *shm)
 
 		w->role = i < x->server_workers ? ROLE_SERVER : ROLE_CLIENT;
 		w->number = w->role == ROLE_SERVER ? i : i - x->server_workers;
-		w->cpu = x->pinned && w->number < cpu_count ? (int)cpus[w->number] : -1;
+		w->cpu = x->pinned && cpu_count > 0 ? (int)cpus[w->number % cpu_count] : -1;
 		if (w->role == ROLE_SERVER)
 			w->count = x->server_worker_most;
 		else
