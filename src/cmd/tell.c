@@ -44,9 +44,8 @@ void tell_init(struct tell *tell)
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
 {
 	struct err err = {""};
-	bool is_served = strcmp(result->role, "serve") == 0;
-	bool has_begun = is_served ? result->established.server != RESULT_UNKNOWN
-	                           : result->memory.connections > 0;
+	bool has_begun = result->established.client != RESULT_UNKNOWN ||
+	                 result->established.server != RESULT_UNKNOWN;
 
 	progress_end(&tell->progress);
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {

@@ -179,10 +179,12 @@ static void add_teardown(struct text *t, const struct result *r)
 
 static void put_ramp(FILE *to, struct text *t, const struct result *r)
 {
-	text_duration(t, r->timing.ramp_ns);
-	text_add(t, ", ");
-	text_count(t, r->timing.rate_per_s);
-	text_add(t, " connections/s; ");
+	if (r->timing.ramp_ns != RESULT_UNKNOWN) {
+		text_duration(t, r->timing.ramp_ns);
+		text_add(t, ", ");
+		text_count(t, r->timing.rate_per_s);
+		text_add(t, " connections/s; ");
+	}
 	add_teardown(t, r);
 	put(to, "ramp", t);
 }
@@ -198,6 +200,8 @@ static void put_latency(FILE *to, struct text *t, const struct result *r)
 		{"  max ", r->timing.connect_max_ns},
 	};
 
+	if (r->timing.connect_max_ns == RESULT_UNKNOWN)
+		return;
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
 		text_add(t, "%s", quantiles[i].name);
 		text_duration(t, quantiles[i].value_ns);

@@ -159,7 +159,8 @@ static void on_connected(struct client *c, uint32_t conn, int code)
 	c->unconnected = 0;
 	shm_count(*(f->is_again ? &c->me->reconnected : &c->me->opened));
 	shm_count(c->me->open);
-	shm_set(c->me->last_open_ns, c->now_ns);
+	if (!f->is_again)
+		shm_set(c->me->last_open_ns, c->now_ns);
 	flights_land(&c->flights, f);
 	if (c->x->watch)
 		engine_receive(c->engine, conn, ENGINE_WAIT_IDLE);

@@ -382,6 +382,11 @@ static void prove(struct director *d, enum phase phase)
 	proof->duration_ns = clock_now_ns() - start_ns;
 }
 
+static bool has_something_to_hold(const struct director *d)
+{
+	return d->x->reconnect || open_now(d) > 0;
+}
+
 static void hold(struct director *d)
 {
 	uint64_t start_ns = clock_now_ns();
@@ -391,7 +396,7 @@ static void hold(struct director *d)
 	enter(d, PHASE_HOLD);
 	if (!d->is_orphan && !d->is_billed)
 		measure(d);
-	while (clock_now_ns() < end_ns && !is_interrupted(d))
+	while (clock_now_ns() < end_ns && !is_interrupted(d) && has_something_to_hold(d))
 		watch(d, end_ns);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
 }

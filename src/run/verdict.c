@@ -102,6 +102,7 @@ static void fill_timing(struct result *r, const struct shm *shm)
 {
 	static struct hist all;
 	uint64_t last_ns = shm->ramp_start_ns;
+	uint64_t opened = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened));
 	uint64_t cpu_ns = 0;
 
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
@@ -118,7 +119,7 @@ static void fill_timing(struct result *r, const struct shm *shm)
 	r->timing.ramp_ns = last_ns - shm->ramp_start_ns;
 	if (r->timing.ramp_ns > 0)
 		r->timing.rate_per_s =
-			(uint64_t)((double)all.count * NS_PER_S / (double)r->timing.ramp_ns);
+			(uint64_t)((double)opened * NS_PER_S / (double)r->timing.ramp_ns);
 	r->timing.connect_p50_ns = hist_quantile(&all, 0.5);
 	r->timing.connect_p90_ns = hist_quantile(&all, 0.9);
 	r->timing.connect_p99_ns = hist_quantile(&all, 0.99);
@@ -277,9 +278,10 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 	text_add(t, r->has_proof ? "established, proved, held and proved again"
 	                         : "established and held; not proved, as nobody echoes");
 	if (r->reconnected > 0) {
-		text_add(t, ", ");
+		text_add(t, "; ");
 		text_count(t, r->reconnected);
-		text_add(t, " of them opened again after they were lost");
+		text_add(t, " time%s one was opened again after it was lost",
+		         r->reconnected == 1 ? "" : "s");
 	}
 	if (x->n < x->asked) {
 		text_add(t, "; no more fit: %s", x->wall);
