@@ -75,8 +75,10 @@ ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
-TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) tests/trial.c)
-ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) tests/trial.c)
+# What tests share, and parts that a large one has in a directory of its name.
+TEST_PART := tests/trial.c tests/fake_engine.c $(sort $(wildcard tests/unit_*/*.c))
+TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
+ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
@@ -197,13 +199,22 @@ $(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
 
 $(LAB_BIN): $(B)/obj/tests/trial.o
 $(ASAN_LAB): $(B)/asan/obj/tests/trial.o
+$(B)/tests/unit_engine: $(B)/obj/tests/fake_engine.o
+$(B)/asan/tests/unit_engine: $(B)/asan/obj/tests/fake_engine.o
 
-$(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ)
+# $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
+# static pattern rule would replace by the stem.
+parts = $(addprefix $(1)/,$(addsuffix .o,$(basename $(sort $(wildcard $(2)/*.c)))))
+
+.SECONDEXPANSION:
+$(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ) \
+	$$(call parts,$(B)/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
 
-$(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ)
+$(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ) \
+	$$(call parts,$(B)/asan/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK-A)
 	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
@@ -213,8 +224,7 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $^ $(LDLIBS)
 
 # A bench program may have parts of its own in a directory of its name.
-.SECONDEXPANSION:
-$(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(patsubst %.c,$(B)/obj/%.o,$$(wildcard bench/$$*/*.c))
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(call parts,$(B)/obj,bench/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ \

@@ -1,0 +1,47 @@
+/* unit_engine: one test of the engine contract (engine/engine.h) for every engine there is. The
+ * tests are in unit_engine/: over two engines that are joined (connect, data, accept), and over one
+ * that is joined to plain sockets (peers). Traffic stays on 127.0.0.1 and ::1. */
+#include "unit_engine/groups.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static struct variant variants[] = {
+	{.name = "uring", .kind = ENGINE_URING},
+	{.name = "uring-bind", .kind = ENGINE_URING, .without = ENGINE_WITHOUT_BIND},
+	{.name = "uring-defer", .kind = ENGINE_URING, .without = ENGINE_WITHOUT_DEFER},
+	{.name = "uring-bind-defer",
+         .kind = ENGINE_URING,
+         .without = ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER},
+	{.name = "epoll", .kind = ENGINE_EPOLL},
+	{.name = "fake", .is_fake = true},
+};
+
+static int run(const struct variant *v, const struct group *group)
+{
+	char name[64];
+
+	variant = v;
+	(void)snprintf(name, sizeof(name), "%s: %s", v->name, group->name);
+	return _cmocka_run_group_tests(name, group->tests, group->count, NULL, NULL);
+}
+
+int main(void)
+{
+	static const struct group *const groups[] = {&group_connect, &group_data, &group_accept};
+	enum engine_kind chosen;
+	struct err why;
+	int failed = 0;
+
+	signal(SIGPIPE, SIG_DFL); /* an engine must not raise it */
+	for (size_t i = 0; i < COUNT_OF(variants); i++) {
+		struct variant *v = &variants[i];
+
+		v->is_refused = !v->is_fake && engine_choose(v->kind, &chosen, &why) != 0;
+		for (size_t g = 0; g < COUNT_OF(groups); g++)
+			failed += run(v, groups[g]);
+		if (!v->is_fake)
+			failed += run(v, &group_peers);
+	}
+	return failed;
+}
