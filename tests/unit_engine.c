@@ -1,10 +1,14 @@
 /* unit_engine: one test of the engine contract (engine/engine.h) for every engine there is. The
  * tests are in unit_engine/: over two engines that are joined (connect, data, accept), and over one
- * that is joined to plain sockets (peers). Traffic stays on 127.0.0.1 and ::1. */
+ * that is joined to plain sockets (peers). Traffic stays on 127.0.0.1 and ::1.
+ *
+ * ENGINE=epoll runs one engine's only, TEST='test_fin*' these tests only. */
 #include "unit_engine/groups.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct variant variants[] = {
 	{.name = "uring", .kind = ENGINE_URING},
@@ -31,11 +35,16 @@ int main(void)
 	static const struct group *const groups[] = {&group_connect, &group_data, &group_accept};
 	enum engine_kind chosen;
 	struct err why;
+	const char *only = getenv("ENGINE");
 	int failed = 0;
 
+	if (getenv("TEST"))
+		cmocka_set_test_filter(getenv("TEST"));
 	signal(SIGPIPE, SIG_DFL); /* an engine must not raise it */
 	for (size_t i = 0; i < COUNT_OF(variants); i++) {
 		struct variant *v = &variants[i];
+		if (only && strcmp(only, v->name) != 0)
+			continue;
 
 		v->is_refused = !v->is_fake && engine_choose(v->kind, &chosen, &why) != 0;
 		for (size_t g = 0; g < COUNT_OF(groups); g++)

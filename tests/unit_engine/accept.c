@@ -39,8 +39,8 @@ static void test_stop_and_go_on(void **state)
 static void test_full(void **state)
 {
 	enum { MOST = 32, COUNT = 100 };
-	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT,
-	                                                  .does_not_listen = true});
+	struct pair *p =
+		pair_open(&(struct pair_options){.connections = COUNT, .does_not_listen = true});
 	struct side *small = &p->server;
 	int fd = -1;
 
@@ -91,8 +91,8 @@ static void test_several_listeners(void **state)
 	(void)state;
 	if (variant->is_fake)
 		skip();
-	struct pair *p = pair_open(&(struct pair_options){.listeners = LISTENERS,
-	                                                  .does_not_listen = true});
+	struct pair *p =
+		pair_open(&(struct pair_options){.listeners = LISTENERS, .does_not_listen = true});
 
 	for (uint32_t i = 0; i < LISTENERS; i++) {
 		len = plain_address(false, &at[i]);
@@ -101,8 +101,8 @@ static void test_several_listeners(void **state)
 		assert_int_equal(engine_listen(p->server.engine, fd), 0);
 	}
 	plain_address(false, &at[LISTENERS]);
-	assert_int_equal(
-		engine_listen(p->server.engine, plain_listen(&at[LISTENERS], len, 64)), -ENOSPC);
+	assert_int_equal(engine_listen(p->server.engine, plain_listen(&at[LISTENERS], len, 64)),
+	                 -ENOSPC);
 	for (uint32_t i = 0; i < 40; i++)
 		side_connect(&p->client, i, &p->source, &at[i % LISTENERS], len);
 	PAIR_UNTIL(p, p->client.open == 40 && p->server.open == 40);

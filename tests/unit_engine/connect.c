@@ -133,8 +133,7 @@ static void test_no_stale_events(void **state)
 			pair_fill(data, sizeof(data), life * count + i);
 			if (seen->bytes > 0)
 				assert_memory_equal(seen->data, data, seen->bytes);
-			side_end(&p->client, i,
-			         life % 2 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN);
+			side_end(&p->client, i, life % 2 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN);
 		}
 	}
 	pair_close(p);

@@ -71,7 +71,8 @@ static void test_long_stream(void **state)
 	while (p->client.seen[0].bytes < LENGTH) {
 		uint32_t count = p->client.seen[0].received_count;
 
-		engine_receive(p->client.engine, 0, count % 2 ? ENGINE_WAIT_SOON : ENGINE_WAIT_IDLE);
+		engine_receive(p->client.engine, 0,
+		               count % 2 ? ENGINE_WAIT_SOON : ENGINE_WAIT_IDLE);
 		PAIR_UNTIL(p, p->client.seen[0].received_count == count + 1);
 		assert_true(p->client.seen[0].received > 0);
 	}

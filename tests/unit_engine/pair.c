@@ -149,8 +149,11 @@ static void note_sent(struct side *s, uint32_t index, const struct engine_event 
 	seen->sent_count++;
 	seen->sent = event->result;
 	seen->is_out = false;
-	if (event->result < 0 && !engine_is_momentary(event->result))
+	if (event->result < 0 && !engine_is_momentary(event->result)) {
+		if (s->echoes)
+			side_end(s, index, ENGINE_CLOSE_FIN);
 		return;
+	}
 	if (count < event->len)
 		side_send(s, index, (const uint8_t *)event->data + count, event->len - count);
 	else if (s->echoes)

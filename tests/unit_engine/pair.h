@@ -96,25 +96,25 @@ int side_poll(struct side *s, uint64_t deadline_ns);
 void pair_turn(struct pair *p);
 
 /* Polls both until it is so. */
-#define PAIR_UNTIL(p, condition)                                         \
-	do {                                                             \
-		uint64_t end_ns = pair_patience();                       \
-		while (!(condition)) {                                   \
-			if (pair_is_late(end_ns))                        \
-				fail_msg("never came: %s", #condition);  \
-			pair_turn(p);                                    \
-		}                                                        \
+#define PAIR_UNTIL(p, condition)                                        \
+	do {                                                            \
+		uint64_t end_ns = pair_patience();                      \
+		while (!(condition)) {                                  \
+			if (pair_is_late(end_ns))                       \
+				fail_msg("never came: %s", #condition); \
+			pair_turn(p);                                   \
+		}                                                       \
 	} while (0)
 
 /* The same of one side. */
-#define SIDE_UNTIL(s, condition)                                         \
-	do {                                                             \
-		uint64_t end_ns = pair_patience();                       \
-		while (!(condition)) {                                   \
-			if (pair_is_late(end_ns))                        \
-				fail_msg("never came: %s", #condition);  \
-			side_poll(s, side_soon());                       \
-		}                                                        \
+#define SIDE_UNTIL(s, condition)                                        \
+	do {                                                            \
+		uint64_t end_ns = pair_patience();                      \
+		while (!(condition)) {                                  \
+			if (pair_is_late(end_ns))                       \
+				fail_msg("never came: %s", #condition); \
+			side_poll(s, side_soon());                      \
+		}                                                       \
 	} while (0)
 
 uint64_t pair_patience(void);
