@@ -133,8 +133,8 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 	struct epoll_event woken[16];
 	int failed = 0;
 
-	if (!u->accept_moving && u->accept_again_ns != 0 && u->accept_again_ns < deadline_ns)
-		deadline_ns = u->accept_again_ns;
+	if (uring_accept_again_ns(u) < deadline_ns)
+		deadline_ns = uring_accept_again_ns(u);
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
 	if (!any_ring_wants(u) &&

@@ -69,6 +69,14 @@ void uring_keep_accepting(struct uring *u)
 	}
 }
 
+uint64_t uring_accept_again_ns(const struct uring *u)
+{
+	bool waits = u->accept_again_ns != 0 && !u->accept_off && !u->accept_moving &&
+	             u->listener_armed < u->listener_count;
+
+	return waits ? u->accept_again_ns : UINT64_MAX;
+}
+
 void uring_arm_ready(struct uring *u, uint32_t index)
 {
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);

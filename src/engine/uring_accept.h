@@ -11,6 +11,9 @@ void uring_accept(struct engine *e, bool on);
 void uring_keep_accepting(struct uring *u);
 void uring_cancel_accepts(struct uring *u);
 
+/* When poll must do that again, after an error; UINT64_MAX: not for a time's sake. */
+uint64_t uring_accept_again_ns(const struct uring *u);
+
 /* Arms a connection: one OP_READY follows, when there is data or an end. */
 void uring_arm_ready(struct uring *u, uint32_t index);
 
