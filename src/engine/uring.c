@@ -50,9 +50,6 @@
 /* Connections closed at a time: few enough for their sockets to stay in the cache until freed. */
 #define CLOSE_BATCH 64
 
-/* Entries into the kernel for one ring, before others have their turn. */
-#define ENTRIES_MOST 16
-
 /* Returns how many events (0 or 1) came of a completion. */
 static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *cqe,
                     struct engine_event *event)
@@ -75,8 +72,7 @@ static int dispatch(struct uring *u, uint32_t ring, const struct io_uring_cqe *c
 	case OP_SETUP:
 		return is_stale ? 0 : uring_on_connect_failed(u, index, cqe->res, event);
 	case OP_UNMADE:
-		return uring_on_connect_failed(u, index,
-		                               -(int)engine_tag_generation(cqe->user_data), event);
+		return uring_on_unmade(u, index, engine_tag_generation(cqe->user_data), event);
 	case OP_READY:
 		return is_stale ? 0 : uring_on_ready(u, index, cqe->res, event);
 	case OP_SILENT:
@@ -99,8 +95,7 @@ static int turn(struct uring *u, uint32_t number, struct engine_event *events, i
 	unsigned int head, taken = 0;
 	int made = 0;
 
-	/* The kernel runs 20 pieces of waiting work an entry; a batch of connects makes more. */
-	for (int i = 0; i < ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
+	for (int i = 0; i < URING_ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
 		note_failure(u, io_uring_submit_and_get_events(&ring->io));
 	io_uring_for_each_cqe (&ring->io, head, cqe) {
 		if (made == max)

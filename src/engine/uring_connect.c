@@ -71,12 +71,22 @@ static void queue_manner(struct uring *u, uint32_t index, enum engine_close how)
 		queue_option(u, index, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on), tag);
 }
 
+/* A linked connect runs after all that was submitted with it. Were its slot closed and used anew by
+ * then, it would connect the next life's socket, to where this one wanted to go. */
+static void run_connect(struct uring_ring *ring)
+{
+	for (int i = 0; i < URING_ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
+		io_uring_submit_and_get_events(&ring->io);
+}
+
 void uring_close(struct engine *e, uint32_t index, enum engine_close how)
 {
 	struct uring *u = uring_of(e);
 
 	if (!(u->conns[index] & CONN_USED))
 		return;
+	if ((u->conns[index] & CONN_CONNECTING) && u->has_bind)
+		run_connect(ring_of(u, index));
 	if (u->has_bind)
 		queue_manner(u, index, how);
 	queue_close(u, index);
@@ -160,7 +170,7 @@ void uring_connect(struct engine *e, uint32_t index, const struct sockaddr *sour
 	struct staged *s = stage(u, source, target, len);
 	struct io_uring_sqe *sqe;
 
-	u->conns[index] |= CONN_USED | CONN_PENDING;
+	u->conns[index] |= CONN_USED | CONN_PENDING | CONN_CONNECTING;
 	ring_of(u, index)->used++;
 	if (u->has_bind) {
 		queue_socket_and_bind(u, index, s, len);
@@ -170,7 +180,9 @@ void uring_connect(struct engine *e, uint32_t index, const struct sockaddr *sour
 		if (failed != 0) {
 			sqe = sqe_on_slot(u, index);
 			io_uring_prep_nop(sqe);
-			sqe->user_data = engine_tag(OP_UNMADE, (uint32_t)-failed, index);
+			sqe->user_data = engine_tag(
+				OP_UNMADE,
+				(uint32_t)-failed << 12 | (generation_of(u, index) & 0xfff), index);
 			return;
 		}
 	}
@@ -190,12 +202,20 @@ int uring_on_connect_failed(struct uring *u, uint32_t index, int code, struct en
 	return 1;
 }
 
+int uring_on_unmade(struct uring *u, uint32_t index, uint32_t generation,
+                    struct engine_event *event)
+{
+	if ((generation & 0xfff) != (generation_of(u, index) & 0xfff))
+		return 0;
+	return uring_on_connect_failed(u, index, -(int)(generation >> 12), event);
+}
+
 int uring_on_connect(struct uring *u, uint32_t index, int code, struct engine_event *event)
 {
 	/* Its bind failed and broke the link; that one's own completion says why. */
 	if (code == -ECANCELED)
 		return 0;
-	u->conns[index] &= ~(uint32_t)CONN_PENDING;
+	u->conns[index] &= ~(uint32_t)(CONN_PENDING | CONN_CONNECTING);
 	if (code < 0)
 		return uring_on_connect_failed(u, index, code, event);
 	*event = (struct engine_event){.tag = tag_of(u, ENGINE_CONNECTED, index)};

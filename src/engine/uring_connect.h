@@ -14,3 +14,5 @@ void uring_submit_all(struct uring *u);
 /* A completion of a connect, or of its socket, option or bind. Return how many events it makes. */
 int uring_on_connect(struct uring *u, uint32_t index, int code, struct engine_event *event);
 int uring_on_connect_failed(struct uring *u, uint32_t index, int code, struct engine_event *event);
+int uring_on_unmade(struct uring *u, uint32_t index, uint32_t generation,
+                    struct engine_event *event);

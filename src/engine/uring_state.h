@@ -11,12 +11,16 @@
 #define URING_SEND_SLOTS 4096 /* 12 bits of a send's tag */
 #define URING_STAGED_MAX 512  /* connects queued between two submissions */
 
+/* Entries into the kernel for one ring, before others have their turn: it runs 20 pieces of waiting
+ * work an entry, and a batch of connects makes more. */
+#define URING_ENTRIES_MOST 16
+
 /* What user_data's operation means here; beyond the contract's own operations. */
 enum op {
 	OP_SILENT = ENGINE_OP_COUNT, /* nobody waits for it                              */
 	OP_ACCEPT,                   /* index: the listener                              */
 	OP_SETUP,                    /* socket, option or bind of a connect: only errors */
-	OP_UNMADE,                   /* a connect that failed by hand: generation: errno */
+	OP_UNMADE, /* a connect that failed by hand. generation: errno 12, generation 12 */
 	OP_CONNECT,
 	OP_READY,       /* the armed poll fired                             */
 	OP_RECEIVE,     /* a receive that waits                             */
@@ -29,7 +33,8 @@ enum {
 	CONN_USED = 1,    /* the slot holds or will hold a socket          */
 	CONN_ARMED = 2,   /* a poll is on it                               */
 	CONN_PENDING = 4, /* a connect or a waiting receive is on it       */
-	CONN_SENDING = 8, /* a send is on it */
+	CONN_SENDING = 8, /* a send is on it                             */
+	CONN_CONNECTING = 16,
 	CONN_FLAGS = 0xff
 };
 
