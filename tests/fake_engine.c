@@ -269,6 +269,11 @@ static void transmit(struct side *s, struct end *end)
 	uint32_t len = b->len, room = room_of(to);
 	uint8_t bytes[ENGINE_SEND_MAX];
 
+	if (end->link->to[s->role].is_reset) {
+		end->is_blocked = false;
+		end->sent = -ECONNRESET;
+		return;
+	}
 	end->is_blocked = room == 0;
 	if (end->is_blocked)
 		return;

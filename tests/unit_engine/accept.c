@@ -18,7 +18,8 @@ static void test_stop_and_go_on(void **state)
 		pair_start(p, 10 + round);
 		pair_rest(p, 30 * NS_PER_MS);
 		assert_int_equal(p->server.accepted, 4 + round);
-		side_assert_sleeps(&p->server);
+		if (round == 0)
+			side_assert_sleeps(&p->server);
 		pair_echo(p, 2, "still here", 10);
 		engine_accept(p->server.engine, true);
 		PAIR_UNTIL(p, p->server.accepted == 5 + round);
@@ -39,32 +40,23 @@ static void test_stop_and_go_on(void **state)
 static void test_full(void **state)
 {
 	enum { MOST = 32, COUNT = 100 };
-	struct pair *p =
-		pair_open(&(struct pair_options){.connections = COUNT, .does_not_listen = true});
-	struct side *small = &p->server;
-	int fd = -1;
 
 	(void)state;
-	if (variant->is_fake) { /* its sides are of one size */
-		pair_close(p);
+	if (variant->is_fake) /* its sides are of one size */
 		skip();
-	}
-	side_close(p->client.engine ? side_open(&(struct pair_options){0}, 0) : NULL);
+	struct pair *p =
+		pair_open(&(struct pair_options){.connections = COUNT, .does_not_listen = true});
 	struct side *s = side_open(&(struct pair_options){.connections = MOST, .nofile = 128}, 1);
+	int fd = plain_listen(&p->target, p->len, 4096);
 
-	(void)small;
-	s->echoes = true;
-	fd = plain_listen(&p->target, p->len, 4096);
 	assert_int_equal(engine_listen(s->engine, fd), 0);
 	for (uint32_t i = 0; i < COUNT; i++)
 		pair_start(p, i);
 	PAIR_UNTIL(p, p->client.open == COUNT);
 	SIDE_UNTIL(s, s->open >= MOST);
-	side_rest(s, 20 * NS_PER_MS);
-	/* io_uring may bring in what was under way when it became full. */
-	assert_in_range(s->open, MOST, s->engine->index_end);
 	side_assert_sleeps(s);
-	assert_in_range(s->open, MOST, COUNT - 1);
+	/* io_uring may bring in what was under way when it became full. */
+	assert_in_range(s->open, MOST, variant->kind == ENGINE_EPOLL ? MOST : COUNT - 1);
 	for (uint32_t left = COUNT; left > 0;) {
 		uint32_t accepted = s->accepted;
 

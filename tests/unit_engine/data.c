@@ -185,7 +185,7 @@ static uint64_t send_until_blocked(struct pair *p, uint32_t at)
 			send_next(&p->server, at, &given);
 			moved_ns = clock_now_ns();
 		}
-		if (clock_now_ns() - moved_ns > 50 * NS_PER_MS)
+		if (clock_now_ns() - moved_ns > 20 * NS_PER_MS)
 			return given;
 		assert_true(given < 100U << 20);
 		side_poll(&p->server, side_soon());

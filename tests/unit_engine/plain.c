@@ -40,22 +40,30 @@ static void be_patient(int fd)
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)), 0);
 }
 
+/* Where a socket has a time-out, rings that are being freed interrupt a call on it (EINTR). */
 int plain_connect(const struct sockaddr_storage *target, socklen_t len)
 {
 	int fd = socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result;
 
 	assert_true(fd >= 0);
 	be_patient(fd);
-	if (connect(fd, (const struct sockaddr *)target, len) != 0)
+	do
+		result = connect(fd, (const struct sockaddr *)target, len);
+	while (result != 0 && (errno == EINTR || errno == EALREADY));
+	if (result != 0 && errno != EISCONN)
 		fail_msg("connect: %s", strerror(errno));
 	return fd;
 }
 
 int plain_accept(int listener)
 {
-	be_patient(listener);
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
 
+	be_patient(listener);
+	do
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		fail_msg("accept: %s", strerror(errno));
 	be_patient(fd);
@@ -64,7 +72,10 @@ int plain_accept(int listener)
 
 int plain_receive(int fd, void *data, size_t len)
 {
-	ssize_t count = recv(fd, data, len, 0);
+	ssize_t count;
 
+	do
+		count = recv(fd, data, len, 0);
+	while (count < 0 && errno == EINTR);
 	return count < 0 ? -errno : (int)count;
 }
