@@ -76,7 +76,8 @@ FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
-TEST_PART := tests/trial.c tests/fake_engine.c $(sort $(wildcard tests/unit_*/*.c))
+FAKE      := tests/fake_engine.c tests/fake_poll.c
+TEST_PART := tests/trial.c $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
@@ -199,8 +200,11 @@ $(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
 
 $(LAB_BIN): $(B)/obj/tests/trial.o
 $(ASAN_LAB): $(B)/asan/obj/tests/trial.o
-$(B)/tests/unit_engine: $(B)/obj/tests/fake_engine.o
-$(B)/asan/tests/unit_engine: $(B)/asan/obj/tests/fake_engine.o
+
+# The behaviours' time is the test's.
+$(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)
+$(B)/asan/tests/unit_engine $(B)/asan/tests/unit_behaviour: $(FAKE:%.c=$(B)/asan/obj/%.o)
+$(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
 
 # $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
 # static pattern rule would replace by the stem.
@@ -211,13 +215,15 @@ $(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ) \
 	$$(call parts,$(B)/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
+		$(LDLIBS)
 
 $(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ) \
 	$$(call parts,$(B)/asan/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK-A)
-	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
+		$(LDLIBS)
 
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 	$(call say,LINK-F)
