@@ -54,6 +54,7 @@ struct client {
 	uint32_t next; /* the connection to start with next in this phase */
 	unsigned int round;
 	uint32_t again_count, again_next; /* to be opened again; where to look for the next */
+	bool has_due;                     /* a flight may be due */
 	uint32_t unanswered;              /* proofs in a row that timed out */
 	uint32_t unconnected;             /* connects in a row that failed for good */
 	struct pace pace;
@@ -280,7 +281,7 @@ static void start_due_proofs(struct client *c)
 /* Proved is what is back as it was sent; what the engine still sends must not be sent again. */
 static void end_proof(struct client *c, struct flight *f)
 {
-	if (f->echoed < TOKEN_BYTES || !f->is_sent)
+	if (f->echoed < TOKEN_BYTES || f->sent < TOKEN_BYTES)
 		return;
 	c->states[f->conn] = CONN_OPEN;
 	shm_prove(c->shm, ROLE_CLIENT, c->round, c->me->first + f->conn);
@@ -289,10 +290,31 @@ static void end_proof(struct client *c, struct flight *f)
 	flights_land(&c->flights, f);
 }
 
+static void send_rest(struct client *c, struct flight *f)
+{
+	uint8_t token[TOKEN_BYTES];
+
+	token_make(token, c->shm->key, c->me->first + f->conn, c->round);
+	f->is_due = engine_send(c->engine, f->conn, token + f->sent,
+	                        (uint32_t)(TOKEN_BYTES - f->sent)) != 0;
+	c->has_due |= f->is_due;
+}
+
+static void send_due(struct client *c)
+{
+	if (!c->has_due)
+		return;
+	c->has_due = false;
+	for (uint32_t i = 0; i < c->flights.count; i++) {
+		struct flight *f = flights_at(&c->flights, i);
+
+		if (f && f->is_due)
+			send_rest(c, f);
+	}
+}
+
 static void on_sent(struct client *c, uint32_t conn, const struct engine_event *event)
 {
-	const uint8_t *data = event->data;
-	uint32_t sent = event->result > 0 ? (uint32_t)event->result : 0;
 	struct flight *f;
 
 	if (c->states[conn] != CONN_PROVING) /* lost by an earlier event, or given up */
@@ -300,12 +322,13 @@ static void on_sent(struct client *c, uint32_t conn, const struct engine_event *
 	f = flights_of(&c->flights, conn);
 	if (event->result < 0 && !engine_is_momentary(event->result)) {
 		lose(c, conn, cause_of_errno(event->result));
-	} else if (sent == event->len) {
-		f->is_sent = true;
-		end_proof(c, f);
-	} else if (engine_send(c->engine, conn, data + sent, event->len - sent) != 0) {
-		lose(c, conn, CAUSE_NO_MEMORY);
+		return;
 	}
+	f->sent = (uint8_t)(f->sent + (event->result > 0 ? event->result : 0));
+	if (f->sent < TOKEN_BYTES)
+		send_rest(c, f);
+	else
+		end_proof(c, f);
 }
 
 static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uint32_t len)
@@ -436,6 +459,8 @@ static uint64_t next_deadline(const struct client *c, enum phase phase)
 {
 	uint64_t timer_ns = wheel_next_ns(&c->flights.wheel);
 
+	if (c->has_due)
+		return c->now_ns + NS_PER_MS;
 	if (has_to_open(c, phase)) {
 		uint64_t due_ns = pace_next_ns(&c->pace, c->now_ns);
 
@@ -450,6 +475,7 @@ static uint64_t next_deadline(const struct client *c, enum phase phase)
 /* Starts what is due in the phase, and handles what comes. */
 static int turn(struct client *c, enum phase phase)
 {
+	send_due(c);
 	if (is_proof(phase))
 		start_due_proofs(c);
 	else

@@ -17,9 +17,10 @@ struct flight {
 	uint32_t conn; /* within this client: index - first */
 	uint8_t kind;  /* enum flight_kind */
 	uint8_t tries;
+	uint8_t sent;   /* bytes of the token that the engine has sent */
 	uint8_t echoed; /* bytes of the token that came back */
-	bool is_sent;
-	bool is_again; /* a connect of a connection that was lost */
+	bool is_due;    /* the engine could not take its rest: again after the next poll */
+	bool is_again;  /* a connect of a connection that was lost */
 };
 
 struct flights {

@@ -17,6 +17,13 @@
 /* In the place of how many bytes of a token are there: a connection that only asks if we echo. */
 #define HELLO UINT8_MAX
 
+/* An echo that the engine could not take: again after the next poll. Nothing else happens to its
+ * connection meanwhile, as nothing is asked of it. */
+struct due {
+	uint32_t index, len;
+	uint8_t data[ENGINE_SEND_MAX];
+};
+
 struct server {
 	const struct experiment *x;
 	struct shm *shm;
@@ -29,6 +36,8 @@ struct server {
 	enum phase phase;
 	bool accept_off;
 	struct engine_event events[EVENTS];
+	uint32_t due_count;
+	struct due due[EVENTS];
 };
 
 struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
@@ -123,11 +132,37 @@ static void note_tokens(struct server *s, uint32_t index, const uint8_t *data, s
 		note_token(s, index, token);
 }
 
+static void put_off(struct server *s, uint32_t index, const uint8_t *data, uint32_t len)
+{
+	if (s->due_count == EVENTS) {
+		drop(s, index, -ENOBUFS);
+		return;
+	}
+	struct due *due = &s->due[s->due_count++];
+
+	due->index = index;
+	due->len = len;
+	memcpy(due->data, data, len);
+}
+
 /* A peer that sends and never reads gets no further: nothing is received before this is sent. */
 static void echo(struct server *s, uint32_t index, const uint8_t *data, uint32_t len)
 {
 	if (engine_send(s->engine, index, data, len) != 0)
-		drop(s, index, -ENOBUFS);
+		put_off(s, index, data, len);
+}
+
+static void send_due(struct server *s)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->due_count; i++) {
+		const struct due *due = &s->due[i];
+
+		if (engine_send(s->engine, due->index, due->data, due->len) != 0)
+			s->due[kept++] = *due;
+	}
+	s->due_count = kept;
 }
 
 static void on_received(struct server *s, uint32_t index, const struct engine_event *event)
@@ -200,7 +235,9 @@ static void enter_phase(struct server *s, enum phase phase)
 int server_serve(struct server *s)
 {
 	while (s->phase < PHASE_CLOSE) {
-		int count = engine_poll(s->engine, s->events, EVENTS, UINT64_MAX);
+		send_due(s);
+		int count = engine_poll(s->engine, s->events, EVENTS,
+		                        s->due_count > 0 ? clock_now_ns() + NS_PER_MS : UINT64_MAX);
 		enum phase phase = shm_get(s->shm->phase);
 
 		if (count < 0)
