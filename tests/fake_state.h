@@ -78,7 +78,7 @@ uint64_t fake_draw(struct fake *f);
 bool fake_chance(struct fake *f, unsigned int per_mille);
 
 /* Notes what the caller did. */
-void fake_note(struct fake *f, const char *breach);
+void fake_note(struct fake *f, const char *what);
 struct block *fake_block(const void *data, uint32_t len);
 
 /* Moves what there is room for of what is being sent to the peer. */

@@ -43,9 +43,9 @@ int main(void)
 	signal(SIGPIPE, SIG_DFL); /* an engine must not raise it */
 	for (size_t i = 0; i < COUNT_OF(variants); i++) {
 		struct variant *v = &variants[i];
+
 		if (only && strcmp(only, v->name) != 0)
 			continue;
-
 		v->is_refused = !v->is_fake && engine_choose(v->kind, &chosen, &why) != 0;
 		for (size_t g = 0; g < COUNT_OF(groups); g++)
 			failed += run(v, groups[g]);

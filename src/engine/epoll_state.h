@@ -11,7 +11,7 @@
 #define EPOLL_ROUND      512 /* taken from the kernel at a time; each may fill a buffer */
 
 /* What one round filled may still wait to be told while the next one fills. */
-#define EPOLL_BUFFERS (2 * EPOLL_ROUND)
+#define EPOLL_BUFFERS ((size_t)2 * EPOLL_ROUND)
 
 #define EPOLL_NO_INDEX UINT32_MAX
 

@@ -12,7 +12,7 @@
 
 #define SEEDS  300
 #define BATCH  64
-#define STREAM (TOKEN_ROUNDS * TOKEN_BYTES)
+#define STREAM ((uint32_t)TOKEN_ROUNDS * TOKEN_BYTES)
 
 struct peer {
 	bool is_open, is_due;

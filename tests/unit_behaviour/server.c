@@ -12,7 +12,7 @@
 
 #define SEEDS         300
 #define BATCH         64
-#define STREAM        (TOKEN_ROUNDS * TOKEN_BYTES)
+#define STREAM        ((uint64_t)TOKEN_ROUNDS * TOKEN_BYTES)
 #define PATIENCE      300 /* pumps without progress, until a client goes */
 #define SETTLED_POLLS 400
 

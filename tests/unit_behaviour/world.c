@@ -10,9 +10,9 @@
 /* The linker gives this one to all that ask for clock_now_ns (Makefile: --wrap). */
 static const uint64_t *now;
 
-uint64_t __wrap_clock_now_ns(void); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c) */
+uint64_t __wrap_clock_now_ns(void); /* NOLINT(*-reserved-identifier,cert-dcl*) */
 
-uint64_t __wrap_clock_now_ns(void) /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c) */
+uint64_t __wrap_clock_now_ns(void) /* NOLINT(*-reserved-identifier,cert-dcl*) */
 {
 	assert_non_null(now);
 	return *now;

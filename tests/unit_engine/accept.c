@@ -16,7 +16,7 @@ static void test_stop_and_go_on(void **state)
 		pair_rest(p, 5 * NS_PER_MS);
 		/* The kernel still makes the first that fits its queue. */
 		pair_start(p, 10 + round);
-		pair_rest(p, 30 * NS_PER_MS);
+		pair_rest(p, 15 * NS_PER_MS);
 		assert_int_equal(p->server.accepted, 4 + round);
 		if (round == 0)
 			side_assert_sleeps(&p->server);

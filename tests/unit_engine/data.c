@@ -244,7 +244,7 @@ static void test_close_while_sending(void **state)
 
 	(void)state;
 	p->server.echoes = false;
-	for (uint32_t life = 0; life < 4; life++) {
+	for (uint32_t life = 0; life < 2; life++) {
 		uint32_t at = pair_connect(p, life);
 
 		send_until_blocked(p, at);

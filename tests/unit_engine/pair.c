@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REST_NS (50 * NS_PER_MS)
-#define RESTS   2U
+#define REST_NS (40 * NS_PER_MS)
+#define RESTS   2ULL
 
 const struct variant *variant;
 
@@ -288,9 +288,10 @@ void side_assert_sleeps(struct side *s)
 		side_poll(s, clock_now_ns() + REST_NS);
 	/* One each, and some that return early. */
 	if (s->polls - polls > 4 * RESTS)
-		fail_msg("%llu polls in %u sleeps", (unsigned long long)(s->polls - polls), RESTS);
+		fail_msg("%llu polls in %llu sleeps", (unsigned long long)(s->polls - polls),
+		         RESTS);
 	if (cpu_ns() - cpu > RESTS * REST_NS / 2)
-		fail_msg("%llu ms of CPU in %u sleeps of 50 ms",
+		fail_msg("%llu ms of CPU in %llu sleeps of 40 ms",
 		         (unsigned long long)((cpu_ns() - cpu) / NS_PER_MS), RESTS);
 }
 

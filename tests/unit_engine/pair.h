@@ -146,7 +146,7 @@ void pair_start_refused(struct pair *p, uint32_t index);
 void pair_echo(struct pair *p, uint32_t index, const void *data, uint32_t len);
 void pair_fill(uint8_t *out, uint32_t len, uint32_t seed);
 
-/* Polls one side until deadlines 50 ms away: it must sleep until then. */
+/* Polls one side until deadlines 40 ms away: it must sleep until then. */
 void side_assert_sleeps(struct side *s);
 
 /* --- plain sockets ------------------------------------------------------------------------ */
