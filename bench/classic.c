@@ -12,9 +12,11 @@
  * Everything runs in a network namespace of its own (root: the namespace alone; others: in a user
  * namespace), with a TCP hash that fits N, so that the host's settings do not count. Children wait
  * behind a pipe until all of them exist; the baseline of the memory is taken then, so that what a
- * process costs is not in the bill, what its descriptor table costs is.
+ * process costs the kernel is not in the bill, what its descriptor table costs is. User memory is
+ * what the children share with nobody. CPU time is theirs, from their birth to the ramp's end: as
+ * megaconn counts that of its workers.
  *
- * Limits: IPv4 over loopback; slab and memory figures are the machine's, so nothing else may make
+ * Limits: IPv4 over loopback; kernel and memory figures are the machine's, so nothing else may make
  * sockets meanwhile; readers of /proc/PID/fd (monitoring) add to the slabs; 300 seconds at most.
  */
 #include "classic/host.h"
@@ -23,6 +25,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -56,7 +59,7 @@
 /* One cache line each: a child writes its own, the parent reads all. */
 struct child {
 	_Alignas(64) _Atomic uint64_t held; /* connections */
-	_Atomic int64_t cpu_us;             /* user and system time since the start */
+	_Atomic int64_t cpu_us;             /* user and system time */
 	_Atomic int error;                  /* errno of the call that stopped it, or 0 */
 	_Atomic bool ready;                 /* waits for the start */
 	_Atomic bool done;                  /* will not make any more */
@@ -82,6 +85,7 @@ struct bench {
 struct outcome {
 	uint64_t established;
 	int64_t ramp_ns, cpu_us, teardown_ns;
+	int64_t user_bytes; /* -1: not known */
 	struct memory before, after;
 	bool torn_down;
 };
@@ -168,15 +172,15 @@ static int open_connection(const struct bench *b, uint64_t index)
 	return 0;
 }
 
-static void count_connection(struct child *c, uint64_t held, int64_t cpu_start_us)
+static void count_connection(struct child *c, uint64_t held)
 {
 	/* The only writer: a store is enough. */
 	atomic_store_explicit(&c->held, held, memory_order_release);
 	if (held % CPU_REPORT == 0)
-		atomic_store_explicit(&c->cpu_us, cpu_us() - cpu_start_us, memory_order_relaxed);
+		atomic_store_explicit(&c->cpu_us, cpu_us(), memory_order_relaxed);
 }
 
-static int run_client(const struct bench *b, uint64_t i, struct child *c, int64_t cpu_start_us)
+static int run_client(const struct bench *b, uint64_t i, struct child *c)
 {
 	const uint64_t count = share(b->target, b->per_client, i);
 
@@ -185,14 +189,13 @@ static int run_client(const struct bench *b, uint64_t i, struct child *c, int64_
 
 		if (r < 0)
 			return r;
-		count_connection(c, n + 1, cpu_start_us);
+		count_connection(c, n + 1);
 	}
 	return 0;
 }
 
 /* Solution 1: a ticket before each accept, so that no server is left waiting in the last one. */
-static int run_server(const struct bench *b, uint64_t i, int listener, struct child *c,
-                      int64_t cpu_start_us)
+static int run_server(const struct bench *b, uint64_t i, int listener, struct child *c)
 {
 	const uint64_t count = b->solution == 1 ? b->limit : share(b->target, b->per_server, i);
 
@@ -201,7 +204,7 @@ static int run_server(const struct bench *b, uint64_t i, int listener, struct ch
 			break;
 		if (accept(listener, NULL, NULL) < 0)
 			return -errno;
-		count_connection(c, n + 1, cpu_start_us);
+		count_connection(c, n + 1);
 	}
 	return 0;
 }
@@ -218,7 +221,6 @@ static void wait_for_close(int fd)
 static void child_main(const struct bench *b, uint64_t slot, int listener)
 {
 	struct child *c = &b->shared->children[slot];
-	int64_t cpu_start_us;
 	int r;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -229,12 +231,11 @@ static void child_main(const struct bench *b, uint64_t slot, int listener)
 	atomic_store(&c->ready, true);
 	wait_for_close(b->start_pipe[0]);
 
-	cpu_start_us = cpu_us();
 	if (slot < b->servers)
-		r = run_server(b, slot, listener, c, cpu_start_us);
+		r = run_server(b, slot, listener, c);
 	else
-		r = run_client(b, slot - b->servers, c, cpu_start_us);
-	atomic_store(&c->cpu_us, cpu_us() - cpu_start_us);
+		r = run_client(b, slot - b->servers, c);
+	atomic_store(&c->cpu_us, cpu_us());
 	atomic_store(&c->error, -r);
 	atomic_store(&c->done, true);
 
@@ -360,6 +361,20 @@ static int64_t children_cpu_us(const struct bench *b, bool complete)
 	return sum;
 }
 
+static int64_t children_private_bytes(const struct bench *b)
+{
+	int64_t sum = 0;
+
+	for (uint64_t i = 0; i < b->servers + b->clients; i++) {
+		const int64_t bytes = private_bytes(b->shared->children[i].pid);
+
+		if (bytes < 0)
+			return -1;
+		sum += bytes;
+	}
+	return sum;
+}
+
 static void report_errors(const struct bench *b)
 {
 	uint64_t failed = 0, first = 0;
@@ -415,21 +430,29 @@ static void tear_down(struct bench *b, struct outcome *o)
 
 static void run(struct bench *b, struct outcome *o)
 {
-	int64_t start_ns, end_ns, own_us;
+	int64_t start_ns, end_ns;
 	bool complete;
 
 	wait_until_quiet(b->target);
 	o->before = memory_now();
-	own_us = cpu_us();
 	start_ns = now_ns();
 	close(b->start_pipe[1]);
 	o->established = wait_for_ramp(b, start_ns, &end_ns);
 	o->ramp_ns = end_ns - start_ns;
 	complete = o->established == b->target;
 	o->after = memory_now();
-	o->cpu_us = children_cpu_us(b, complete) + cpu_us() - own_us;
+	o->cpu_us = children_cpu_us(b, complete);
+	o->user_bytes = children_private_bytes(b);
 	report_errors(b);
 	tear_down(b, o);
+}
+
+static void print_figure(const char *key, double value)
+{
+	if (isfinite(value))
+		printf(",\"%s\":%.3f", key, value);
+	else
+		printf(",\"%s\":null", key);
 }
 
 static void print_outcome(const struct bench *b, const struct outcome *o)
@@ -439,23 +462,20 @@ static void print_outcome(const struct bench *b, const struct outcome *o)
 	printf("{\"design\":\"classic\",\"solution\":%d,\"target\":%" PRIu64
 	       ",\"established\":%" PRIu64 ",\"ramp_s\":%.3f,\"rate_per_s\":%.0f",
 	       b->solution, b->target, o->established, ramp_s, (double)o->established / ramp_s);
-	/* What cannot be known is null: with no pair there is no price of one. */
+	/* With no pair there is no price of one. */
 	if (o->established > 0) {
 		const double pairs = (double)o->established;
 
-		printf(",\"cpu_us_per_pair\":%.2f,\"slab_bytes_per_pair\":%.0f"
-		       ",\"memfree_bytes_per_pair\":%.0f",
-		       (double)o->cpu_us / pairs,
-		       (double)(o->after.slab_bytes - o->before.slab_bytes) / pairs,
-		       (double)(o->before.free_bytes - o->after.free_bytes) / pairs);
-	} else {
-		printf(",\"cpu_us_per_pair\":null,\"slab_bytes_per_pair\":null"
-		       ",\"memfree_bytes_per_pair\":null");
+		print_figure("cpu_us_per_pair", (double)o->cpu_us / pairs);
+		print_figure("kernel_bytes_per_pair",
+		             (double)(o->after.kernel_bytes - o->before.kernel_bytes) / pairs);
+		print_figure("user_bytes_per_pair",
+		             o->user_bytes < 0 ? NAN : (double)o->user_bytes / pairs);
+		print_figure("memfree_bytes_per_pair",
+		             (double)(o->before.free_bytes - o->after.free_bytes) / pairs);
 	}
-	if (o->torn_down)
-		printf(",\"teardown_s\":%.3f}\n", (double)o->teardown_ns / NS_PER_S);
-	else
-		printf(",\"teardown_s\":null}\n");
+	print_figure("teardown_s", o->torn_down ? (double)o->teardown_ns / NS_PER_S : NAN);
+	printf("}\n");
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */

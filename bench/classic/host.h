@@ -6,8 +6,8 @@
 #define NS_PER_S 1000000000ll
 
 struct memory {
-	int64_t slab_bytes; /* Slab in /proc/meminfo */
-	int64_t free_bytes; /* MemFree, and what is free in the lists of the CPUs */
+	int64_t kernel_bytes; /* slabs, stacks, page tables, vmalloc, percpu */
+	int64_t free_bytes;   /* MemFree, and what is free in the lists of the CPUs */
 	int64_t sockets;
 };
 
@@ -22,6 +22,9 @@ int64_t cpu_us(void);
 
 /* A row of /proc/meminfo ("Slab:"); -1 where there is none. */
 int64_t meminfo_bytes(const char *key);
+
+/* Memory that process `pid` shares with nobody; -1 where that cannot be known. */
+int64_t private_bytes(int pid);
 
 /* TCP sockets that the kernel has, those on their way out too, in all namespaces. */
 int64_t sockets_allocated(void);
