@@ -1,10 +1,18 @@
 #!/bin/sh
-# run.sh: measures megaconn against the classic design, alternating in one run, so that the ratios
-# are of one machine in one hour. BENCH_N (1M) connections, BENCH_ROUNDS (3) rounds, each of both
-# designs in both solutions. Before each run it waits until sockets and memory are quiet.
+# run.sh: measures the designs against one another, alternating in one run, so that the ratios are
+# of one machine in one hour:
+#
+#   classic   blocking processes, as many as the descriptor limit demands (bench/classic.c)
+#   epoll     megaconn lab --engine epoll
+#   uring     megaconn lab --engine uring
+#   apart     megaconn serve and megaconn connect, two programs on the host's 127.0.0.1, by io_uring
+#
+# each in both solutions, with each number of connections in BENCH_SIZES ("10k 100k 1M"), in
+# BENCH_ROUNDS (2) rounds. A round has three turns of a small size: they are short, and vary more.
+# Before each run it waits until sockets and memory are quiet.
 #
 #   run.sh             build/bench/bench.md (printed, too) and build/bench/bench.json
-#   run.sh --profile   one run of megaconn under perf: build/bench/profile.txt
+#   run.sh --profile   one run of uring under perf, of the last size: build/bench/profile.txt
 #
 # Exit code 1 where a run failed. A target that is missed is a figure, no failure. Nothing else may
 # run meanwhile: memory and sockets are counted for the machine.
@@ -14,19 +22,30 @@ set -u
 
 cd "$(dirname "$0")/.." || exit 1
 
-n=${BENCH_N:-1M}
-rounds=${BENCH_ROUNDS:-3}
+sizes=${BENCH_SIZES:-10k 100k 1M}
+rounds=${BENCH_ROUNDS:-2}
 build=${B:-build}
 out=$build/bench
 runs=$out/runs
 megaconn=$build/megaconn
 
+large=500000  # from here on, the idle hold is measured, and a round has one turn
+small_turns=3
 hold_s=10
-settle_s=2 # of the hold, before the workers' CPU use is measured
-idle_s=6   # measured
+settle_s=2      # of the hold, before the workers' CPU use is measured
+idle_s=6        # measured
+small_hold_s=1  # where it is not
+apart_hold_s=2  # a server's bill is taken once its connections have stood for a second
 quiet_s=60 # at most, between two runs
 
 sockets_most=10000 # where a machine is quiet
+
+apart_ip=127.0.0.1 # solution 1: one port, and as many of the sources as it takes; 2: the other way
+apart_port=8090
+apart_ports=8090-8119
+apart_source=127.0.0.2
+apart_sources=127.0.0.2-127.0.0.21
+apart_source_ports=10240-65535
 
 say()
 {
@@ -126,10 +145,11 @@ measure_idle()
 		}'
 }
 
-# watch NAME: keeps the live lines, and measures when the first one says "hold".
+# watch NAME N: keeps the live lines, and measures when the first one says "hold".
 watch()
 {
 	held=
+	[ "$2" -ge "$large" ] || held=1
 	while read -r line; do
 		printf '%s\n' "$line" >>"$runs/$1.log"
 		case $line in
@@ -153,30 +173,119 @@ bounded()
 	echo $? >"$runs/status"
 }
 
-# one ROUND SOLUTION DESIGN
+# lab ENGINE SOLUTION N NAME
+lab()
+{
+	hold=$small_hold_s
+	[ "$3" -lt "$large" ] || hold=$hold_s
+	bounded "$megaconn" lab -n "$3" --engine "$1" --solution "$2" --hold "${hold}s" \
+		--json "$runs/$4.json" 2>&1 >"$runs/$4.summary" | watch "$4" "$3"
+}
+
+# wait_listening LOG PID: until a server says that it listens, or is gone.
+wait_listening()
+{
+	waits=0
+	until grep -q 'listening on' "$1"; do
+		[ "$waits" -lt 200 ] || return 1
+		kill -0 "$2" 2>/dev/null || return 1
+		sleep 0.1
+		waits=$((waits + 1))
+	done
+}
+
+# end_server: SIGTERM, and its exit code. timeout passes the signal on: --foreground, or it would
+# pass it on twice, and a second one aborts.
+end_server()
+{
+	[ -n "$server" ] || return 0
+	kill -TERM "$server" 2>/dev/null
+	wait "$server"
+	served=$?
+	server=
+	return "$served"
+}
+
+# apart SOLUTION N NAME. The server has room for some more: one that is full says that it failed.
+apart()
+{
+	from=$apart_sources
+	on=$apart_ip:$apart_port
+	if [ "$1" -eq 2 ]; then
+		from=$apart_source
+		on=$apart_ip:$apart_ports
+	fi
+	log=$runs/$3.serve.log
+	: >"$log"
+	timeout --foreground -k 60 600 "$megaconn" serve --listen "$on" -n $(($2 + $2 / 100 + 10)) \
+		--engine uring --json "$runs/$3.serve.json" >"$runs/$3.serve.summary" 2>"$log" &
+	server=$!
+	if ! wait_listening "$log" "$server"; then
+		echo 1 >"$runs/status"
+		cp "$log" "$runs/$3.log"
+		end_server
+		return
+	fi
+	bounded "$megaconn" connect "$on" -n "$2" --source "$from" --ports "$apart_source_ports" \
+		--engine uring --proof echo --hold "${apart_hold_s}s" --json "$runs/$3.json" \
+		>"$runs/$3.summary" 2>"$runs/$3.log"
+	end_server || [ "$(cat "$runs/status")" -ne 0 ] || echo "$served" >"$runs/status"
+}
+
+# one ROUND ROUNDS SOLUTION DESIGN N
 one()
 {
-	name=$1-$2-$3
+	name=$5-$1-$3-$4
 	wait_quiet
 	echo - >"$runs/idle"
-	if [ "$3" = classic ]; then
-		bounded "$out/classic" -n "$n" --solution "$2" >"$runs/$name.json" 2>"$runs/$name.log"
-	else
-		bounded "$megaconn" lab -n "$n" --solution "$2" --hold "${hold_s}s" \
-			--json "$runs/$name.json" 2>&1 >"$runs/$name.summary" | watch "$name"
-	fi
+	case $4 in
+	classic)
+		bounded "$out/classic" -n "$5" --solution "$3" >"$runs/$name.json" \
+			2>"$runs/$name.log"
+		;;
+	apart) apart "$3" "$5" "$name" ;;
+	*) lab "$4" "$3" "$5" "$name" ;;
+	esac
 	status=$(cat "$runs/status")
 	idle=$(cat "$runs/idle")
-	echo "$1 $2 $3 $status $quiet $idle $name.json" >>"$runs/index"
-	figures=$("$out/report" line "$3" "$runs/$name.json" "$idle")
+	echo "$5 $1 $3 $4 $status $quiet $idle $name" >>"$runs/index"
+	figures=$("$out/report" line "$4" "$runs/$name" "$idle")
 	if [ "$status" -ne 0 ]; then
 		failed=1
 		[ "$status" -ne 124 ] || figures="more than 300 s"
 		figures="FAILED (exit code $status, see $runs/$name.log): $figures"
-	elif [ "$3" = megaconn ] && [ "$idle" = - ]; then
+	elif [ "$idle" = - ] && [ "$5" -ge "$large" ] && [ "$4" != classic ] && [ "$4" != apart ]; then
 		figures="$figures, idle not measured"
 	fi
-	say "round $1/$rounds, solution $2, $3: $figures"
+	say "$5, round $1/$2, solution $3, $4: $figures"
+}
+
+# turns N FIRST LAST ROUNDS
+turns()
+{
+	turn=$2
+	while [ "$turn" -le "$3" ]; do
+		for solution in 1 2; do
+			for design in classic epoll uring apart; do
+				one "$turn" "$4" "$solution" "$design" "$1"
+			done
+		done
+		turn=$((turn + 1))
+	done
+}
+
+# number SIZE: 10k is 10000; nothing where it is none.
+number()
+{
+	case $1 in
+	*M) digits=${1%M} zeros=000000 ;;
+	*k) digits=${1%k} zeros=000 ;;
+	*) digits=$1 zeros= ;;
+	esac
+	case $digits in
+	'' | *[!0-9]* | 0* | ????????*) ;;
+	*) echo "$digits$zeros" ;;
+	esac
 }
 
 revision()
@@ -195,13 +304,15 @@ compare()
 	failed=0
 	round=1
 	while [ "$round" -le "$rounds" ]; do
-		for solution in 1 2; do
-			one "$round" "$solution" classic
-			one "$round" "$solution" megaconn
+		for size in $sizes; do
+			n=$(number "$size")
+			count=$small_turns
+			[ "$n" -lt "$large" ] || count=1
+			turns "$n" $(((round - 1) * count + 1)) $((round * count)) $((rounds * count))
 		done
 		round=$((round + 1))
 	done
-	"$out/report" table "$out" "$n" "$rev" || return 1
+	"$out/report" table "$out" "$rev" || return 1
 	cat "$out/bench.md"
 	say "saved: $out/bench.md, $out/bench.json"
 	return "$failed"
@@ -234,13 +345,16 @@ profile()
 		say "no perf here: no profile (it is in Debian's linux-perf)"
 		return 1
 	fi
+	for n in $sizes; do
+		: # the last one
+	done
 	rm -f "$runs/control" "$runs/profile.log"
 	mkfifo "$runs/control" || return 1
 	wait_quiet
-	say "profile: the ramp of megaconn lab -n $n ..."
+	say "profile: the ramp of megaconn lab --engine uring -n $n ..."
 	bounded perf record -q -D -1 --control "fifo:$runs/control" -e cpu-clock -F 999 -a -g \
-		-o "$out/perf.data" -- "$megaconn" lab -n "$n" --hold 0s 2>&1 \
-		>"$runs/profile.summary" | watch_ramp
+		-o "$out/perf.data" -- "$megaconn" lab -n "$n" --engine uring --hold 0s \
+		2>&1 >"$runs/profile.summary" | watch_ramp
 	status=$(cat "$runs/status")
 	if [ "$status" -ne 0 ]; then
 		say "the profile FAILED (exit code $status):"
@@ -248,7 +362,7 @@ profile()
 		return 1
 	fi
 	{
-		echo "# megaconn lab -n $n, the ramp, all CPUs (cpu-clock, 999 Hz); $(revision)"
+		echo "# megaconn lab -n $n --engine uring, the ramp, all CPUs (cpu-clock, 999 Hz); $(revision)"
 		echo "# more: perf report -i $out/perf.data"
 		perf report -i "$out/perf.data" --stdio --no-children -g none \
 			--sort dso,symbol 2>>"$runs/profile.log" |
@@ -269,20 +383,32 @@ case ${1-} in
 '') ;;
 --profile) mode=profile ;;
 *)
-	echo "usage: [BENCH_N=1M] [BENCH_ROUNDS=3] run.sh [--profile]" >&2
+	echo "usage: [BENCH_SIZES='10k 100k 1M'] [BENCH_ROUNDS=2] run.sh [--profile]" >&2
 	exit 2
 	;;
 esac
 case $rounds in
-'' | *[!0-9]* | 0* | ????*)
-	say "BENCH_ROUNDS=$rounds: 1 to 100"
-	exit 2
+'' | *[!0-9]* | 0* | ???*)
+	rounds=100
 	;;
 esac
-[ "$rounds" -le 100 ] || {
-	say "BENCH_ROUNDS=$rounds: 1 to 100"
+# Three turns a round: a hundred are what the report can hold.
+[ "$rounds" -le 33 ] || {
+	say "BENCH_ROUNDS=${BENCH_ROUNDS-}: 1 to 33"
 	exit 2
 }
+count=0
+for size in $sizes; do
+	count=$((count + 1))
+	[ -n "$(number "$size")" ] || {
+		say "BENCH_SIZES: $size is no number of connections: 10000, 10k, 1M"
+		exit 2
+	}
+done
+if [ "$count" -lt 1 ] || [ "$count" -gt 16 ]; then
+	say "BENCH_SIZES: 1 to 16 of them"
+	exit 2
+fi
 for program in "$megaconn" "$out/classic" "$out/report"; do
 	[ -x "$program" ] || {
 		say "no $program: 'make bench' builds it"
@@ -290,4 +416,7 @@ for program in "$megaconn" "$out/classic" "$out/report"; do
 	}
 done
 mkdir -p "$runs" || exit 1
+server=
+trap 'end_server; exit 130' INT
+trap 'end_server; exit 143' TERM
 $mode
