@@ -132,7 +132,7 @@ test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 test-full: $(TEST_NEEDS) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
-bench: $(B)/megaconn $(BENCH_BIN) ## measure, against the classic design, in one run
+bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
