@@ -124,20 +124,25 @@ static int64_t sum_user_bytes(const struct director *d, enum role role)
 	return sum;
 }
 
+/* Workers answer after a turn of their own: by then the kernel has what they had queued, such as
+ * the last closes of a proof, and its count is theirs. */
 static void measure(struct director *d)
 {
 	struct result *r = &d->shm->result;
 
 	shm_count(d->shm->measure);
 	crew_ring(&d->crew);
+	int64_t server_bytes = sum_user_bytes(d, ROLE_SERVER);
+	int64_t client_bytes = sum_user_bytes(d, ROLE_CLIENT);
+
 	if (d->x->client_workers > 0)
 		r->established.client = shm_open(d->shm, ROLE_CLIENT);
 	if (d->x->server_workers > 0)
 		r->established.server = shm_open(d->shm, ROLE_SERVER);
 	r->established.kernel = census_count(d->x, CENSUS_ESTABLISHED);
 	sample_take(&d->now);
-	sample_bill(d->brief->baseline, &d->now, open_now(d), sum_user_bytes(d, ROLE_SERVER),
-	            sum_user_bytes(d, ROLE_CLIENT), &r->memory);
+	sample_bill(d->brief->baseline, &d->now, open_now(d), server_bytes, client_bytes,
+	            &r->memory);
 }
 
 /* The guard: ends the ramp before memory does. */
