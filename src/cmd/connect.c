@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/opt.h"
 #include "base/text.h"
+#include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/json.h"
 #include "run/connect.h"
@@ -20,10 +21,8 @@ struct command {
 	bool ipv4, ipv6, help;
 };
 
-static const char *const engines[] = {"auto", "uring", "epoll", NULL};
 static const char *const proofs[] = {"auto", "echo", "none", NULL};
 static const char *const closes[] = {"rst", "fin", NULL};
-static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
 
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
@@ -55,23 +54,18 @@ static const struct opt options[] = {
 	{"ipv6", '6', OPT_FLAG, AT(ipv6), 0, 0, NULL, NULL, "only an IPv6 address of the name"},
 	{"allow-public", 0, OPT_FLAG, AT(connect.allow_public), 0, 0, NULL, NULL,
          "a target beyond loopback, private, link-local and benchmark addresses"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
-         "auto, uring (io_uring) or epoll"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
 	{"workers", 'w', OPT_COUNT, AT(connect.workers), 1, 1024, NULL, "N",
          "processes (default: one a CPU, more where needed)"},
 	{"reserve", 0, OPT_SIZE, AT(connect.reserve_bytes), 1, 0, NULL, "SIZE",
          "memory the ramp leaves free (default: 5 % of it, at least 512MiB)"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
-         "do without a kernel feature: bind, defer, bind+defer"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
 	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
          "write the result (- for stdout)"},
 	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
-
-static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
-                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
 
 static void print_help(void)
 {
@@ -116,7 +110,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->connect.engine = (enum engine_kind)c->engine;
 	c->connect.proof = (enum connect_proof)c->proof;
 	c->connect.close = c->close == 1 ? ENGINE_CLOSE_FIN : ENGINE_CLOSE_RESET;
-	c->connect.without = without_masks[c->without];
+	c->connect.without = choices_without_mask(c->without);
 	return c->tell.json ? json_check(c->tell.json, err) : 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
+#include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/json.h"
 #include "run/lab.h"
@@ -20,9 +21,7 @@ struct command {
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
-static const char *const engines[] = {"auto", "uring", "epoll", NULL};
 static const char *const clients[] = {"auto", "sockets", NULL};
-static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
 
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
@@ -30,8 +29,7 @@ static const struct opt options[] = {
          "how many connections (default 1M)"},
 	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
          "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
-         "auto, uring (io_uring) or epoll"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
          "who the clients are: auto or sockets (kernel sockets)"},
 	{"rate", 'r', OPT_RATE, AT(lab.rate_per_s), 1, 0, NULL, "R",
@@ -52,17 +50,13 @@ static const struct opt options[] = {
          "memory the ramp leaves free (default: 5 % of it, at least 512MiB)"},
 	{"no-netns", 0, OPT_FLAG, AT(lab.no_netns), 0, 0, NULL, NULL,
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
-         "do without a kernel feature: bind, defer, bind+defer"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
 	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
          "write the result (- for stdout)"},
 	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
-
-static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
-                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
 
 static void print_help(void)
 {
@@ -88,7 +82,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->lab.engine = (enum engine_kind)c->engine;
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
-	c->lab.without = without_masks[c->without];
+	c->lab.without = choices_without_mask(c->without);
 	return c->tell.json ? json_check(c->tell.json, err) : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "cmd/serve.h"
 
 #include "base/opt.h"
+#include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/json.h"
 #include "plan/endpoint.h"
@@ -22,10 +23,8 @@ struct command {
 	bool help;
 };
 
-static const char *const engines[] = {"auto", "uring", "epoll", NULL};
 static const char *const modes[] = {"echo", "hold", NULL};
 static const char *const closes[] = {"fin", "rst", NULL};
-static const char *const features[] = {"none", "bind", "defer", "bind+defer", NULL};
 
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
@@ -35,8 +34,7 @@ static const struct opt options[] = {
          "most connections at once (default 1M, or as many as fit)"},
 	{"mode", 'm', OPT_CHOICE, AT(mode), 0, 0, modes, "M",
          "echo: send back what comes; hold: only be there"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
-         "auto, uring (io_uring) or epoll"},
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
 	{"workers", 'w', OPT_COUNT, AT(serve.workers), 1, 1024, NULL, "N",
          "processes (default: one a CPU, more where needed)"},
 	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
@@ -45,17 +43,13 @@ static const struct opt options[] = {
          "length of the listen queues (default 65535; net.core.somaxconn bounds it)"},
 	{"reserve", 0, OPT_SIZE, AT(serve.reserve_bytes), 1, 0, NULL, "SIZE",
          "memory that stays free (default: 5 % of it, at least 512MiB)"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, features, "F",
-         "do without a kernel feature: bind, defer, bind+defer"},
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
 	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
          "write the result at the end (- for stdout)"},
 	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
-
-static const uint32_t without_masks[] = {0, ENGINE_WITHOUT_BIND, ENGINE_WITHOUT_DEFER,
-                                         ENGINE_WITHOUT_BIND | ENGINE_WITHOUT_DEFER};
 
 static void print_help(void)
 {
@@ -115,7 +109,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->serve.engine = (enum engine_kind)c->engine;
 	c->serve.hold = c->mode == 1;
 	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
-	c->serve.without = without_masks[c->without];
+	c->serve.without = choices_without_mask(c->without);
 	return c->tell.json ? json_check(c->tell.json, err) : 0;
 }
 
