@@ -5,10 +5,11 @@
  *   prove        every connection echoes    the three counts and the bill are taken after it
  *   hold         nothing is sent            ends by time or interrupt
  *   prove again  every connection echoes
- *   (a server alone has no proofs: its ramp is whoever comes, until it is told to end; clients
- * alone prove where their server echoes) close        in a namespace each end drops its own without
- * a word to the other, which takes half the time of a RST for each; on the host's network, whose
- * other users may look on, both reset
+ *   close        each end closes its own  ends when the kernel has no socket of the run any more
+ *
+ * A server alone has no proofs: its ramp is whoever comes, until it is told to end. Clients alone
+ * prove where their server echoes. In a namespace each end drops its own without a word to the
+ * other, which takes half the time of a RST for each.
  *
  * In every phase the director sleeps until a worker rings, the supervisor says something, or a tick
  * is over; each tick it reaps workers that died, and samples memory. */
