@@ -142,7 +142,7 @@ static void test_no_stale_events(void **state)
 static void test_many(void **state)
 {
 	enum { COUNT = 2000 };
-	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT});
+	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT, .resets = true});
 
 	(void)state;
 	pair_connect_many(p, COUNT);
@@ -271,7 +271,7 @@ static void test_ipv6(void **state)
 static void test_one_event_a_poll(void **state)
 {
 	enum { COUNT = 200 };
-	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT});
+	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT, .resets = true});
 
 	(void)state;
 	p->client.max = p->server.max = 1;

@@ -271,7 +271,7 @@ static void test_close_while_sending(void **state)
 static void test_too_many_sends(void **state)
 {
 	enum { COUNT = 4200 };
-	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT});
+	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT, .resets = true});
 	uint32_t refused = 0;
 
 	(void)state;
@@ -299,7 +299,7 @@ static void test_too_many_sends(void **state)
 static void test_sends_without_pause(void **state)
 {
 	enum { COUNT = 300, ROUNDS = 60 };
-	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT});
+	struct pair *p = pair_open(&(struct pair_options){.connections = COUNT, .resets = true});
 	struct side *s = &p->server;
 	uint64_t rounds = 0;
 

@@ -395,6 +395,7 @@ struct pair *pair_open(const struct pair_options *options)
 	side_init(&p->server);
 	side_init(&p->client);
 	p->server.echoes = true;
+	p->resets = o.resets;
 	if (variant->is_fake) {
 		open_fakes(p, &o);
 	} else {
@@ -407,13 +408,18 @@ struct pair *pair_open(const struct pair_options *options)
 		return p;
 	if (!variant->is_fake)
 		fd = plain_listen(&p->target, p->len, o.backlog > 0 ? o.backlog : 4096);
+	if (!variant->is_fake && o.resets)
+		plain_reset_on_close(fd);
 	assert_int_equal(engine_listen(p->server.engine, fd), 0);
 	return p;
 }
 
 void pair_close(struct pair *p)
 {
-	/* Thousands in TIME_WAIT would slow the next tests down. */
+	/* TIME_WAIT, which the side has that closes first and in order, slows the next tests down:
+	 * so it is the server that closes first where a listening socket told it to reset. */
+	if (p->resets)
+		engine_close_all(p->server.engine, ENGINE_CLOSE_FIN);
 	engine_close_all(p->client.engine, ENGINE_CLOSE_RESET);
 	side_shut(&p->client);
 	side_shut(&p->server);

@@ -70,6 +70,7 @@ struct pair {
 	struct fake *fake;
 	struct sockaddr_storage target, source;
 	socklen_t len;
+	bool resets;
 };
 
 struct pair_options {
@@ -79,6 +80,7 @@ struct pair_options {
 	int backlog;          /* 0: 4096 */
 	bool is_ipv6;
 	bool does_not_listen;
+	bool resets; /* the server closes by RST, so that thousands leave no TIME_WAIT */
 };
 
 /* Opens both; skips the test where the kernel has no such engine. The server echoes. */
@@ -156,6 +158,10 @@ socklen_t plain_address(bool is_ipv6, struct sockaddr_storage *out);
 
 /* A listening socket on a port that the kernel chose; -1 in backlog: bound only. */
 int plain_listen(struct sockaddr_storage *address, socklen_t len, int backlog);
+/* Closing it, or what it accepts, is by RST. */
+void plain_reset_on_close(int fd);
+
+/* From an address of the loopback that is not 127.0.0.1. */
 int plain_connect(const struct sockaddr_storage *target, socklen_t len);
 int plain_accept(int listener);
 

@@ -45,13 +45,6 @@ static int connect_to_plain(struct side *s, struct plain *plain, uint32_t index)
 	return plain_accept(plain->fd);
 }
 
-static void set_linger(int fd)
-{
-	const struct linger reset = {.l_onoff = 1};
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
-}
-
 static void test_reset_by_peer(void **state)
 {
 	struct side *s = side_open(&(struct pair_options){0}, 0);
@@ -64,7 +57,7 @@ static void test_reset_by_peer(void **state)
 		engine_receive(s->engine, i, i % 2 ? ENGINE_WAIT_SOON : ENGINE_WAIT_IDLE);
 		if (i / 2)
 			side_poll(s, 0);
-		set_linger(fd);
+		plain_reset_on_close(fd);
 		close(fd);
 		SIDE_UNTIL(s, s->seen[i].received_count == 1);
 		assert_int_equal(s->seen[i].received, -ECONNRESET);
@@ -329,8 +322,10 @@ static void test_shared_listener(void **state)
 		close(stop[i][1]);
 	}
 	assert_int_equal(sum, COUNT);
-	for (int i = 0; i < COUNT; i++)
+	for (int i = 0; i < COUNT; i++) {
+		plain_reset_on_close(fds[i]);
 		close(fds[i]);
+	}
 	close(plain.fd);
 }
 

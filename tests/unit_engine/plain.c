@@ -40,6 +40,24 @@ static void be_patient(int fd)
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)), 0);
 }
 
+void plain_reset_on_close(int fd)
+{
+	const struct linger reset = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+}
+
+/* Ports that engines have bound, in TIME_WAIT too, are not given to a connect from any address,
+ * but to a bind of another one: so each has thousands. */
+static void bind_elsewhere(int fd)
+{
+	static uint32_t next;
+	struct sockaddr_in source = {.sin_family = AF_INET};
+
+	source.sin_addr.s_addr = htonl(0x7f010001U + (uint32_t)getpid() % 200 * 256 + next++ % 250);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&source, sizeof(source)), 0);
+}
+
 /* Where a socket has a time-out, rings that are being freed interrupt a call on it (EINTR). */
 int plain_connect(const struct sockaddr_storage *target, socklen_t len)
 {
@@ -48,6 +66,7 @@ int plain_connect(const struct sockaddr_storage *target, socklen_t len)
 
 	assert_true(fd >= 0);
 	be_patient(fd);
+	bind_elsewhere(fd);
 	do
 		result = connect(fd, (const struct sockaddr *)target, len);
 	while (result != 0 && (errno == EINTR || errno == EALREADY));
