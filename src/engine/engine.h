@@ -114,7 +114,7 @@ enum engine_kind {
 };
 
 struct engine_config {
-	uint32_t connections;   /* most that are open at once                                  */
+	uint32_t connections;   /* that are open at once; a server may take in some more       */
 	uint32_t listeners;     /* how many listening sockets will be given; 0 for a client    */
 	uint64_t nofile;        /* the descriptor limit of this process                        */
 	uint64_t memlock_bytes; /* what this engine may lock; UINT64_MAX where nothing bounds it */
@@ -145,16 +145,16 @@ struct engine {
 	uint32_t index_end; /* every index is below it (a server chooses them with gaps) */
 };
 
-/* Starts to accept on a listening socket, which the engine owns from now on. 0 or a negative errno.
- */
+/* Starts to accept on a listening socket, which the engine owns from now on. 0, or a negative errno
+ * and the socket is still the caller's. */
 static inline int engine_listen(struct engine *e, int fd)
 {
 	return e->ops->listen(e, fd);
 }
 
 /* Stops to accept, or goes on. Where it stops, the kernel soon makes no more connections for these
- * sockets either: their listen queues are made as short as can be. What waits in them, or is being
- * accepted now, still comes in. */
+ * sockets either: their listen queues are made as short as can be. What is being accepted now still
+ * comes in, what waits in the queues when it goes on. */
 static inline void engine_accept(struct engine *e, bool on)
 {
 	e->ops->accept(e, on);
@@ -175,7 +175,8 @@ static inline int engine_send(struct engine *e, uint32_t index, const void *data
 	return e->ops->send(e, index, data, len);
 }
 
-/* Asks for one RECEIVED event (at most one request at a time per connection). */
+/* Asks for one RECEIVED event (at most one request at a time per connection, and none after one
+ * that was an end). */
 static inline void engine_receive(struct engine *e, uint32_t index, enum engine_wait wait)
 {
 	e->ops->receive(e, index, wait);
