@@ -76,8 +76,9 @@ FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
+LAB_TOOLS := tests/apart.c tests/cgroup.c tests/peer.c tests/trial.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
-TEST_PART := tests/trial.c $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
+TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
@@ -198,8 +199,8 @@ $(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
 	$(call say,LINK-A)
 	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(LAB_BIN): $(B)/obj/tests/trial.o
-$(ASAN_LAB): $(B)/asan/obj/tests/trial.o
+$(LAB_BIN): $(LAB_TOOLS:%.c=$(B)/obj/%.o)
+$(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
 
 # The behaviours' time is the test's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)

@@ -1,5 +1,6 @@
 /* Labs under limits: few descriptors, little locked memory, a small cgroup, an ordinary user, no
  * namespaces, no io_uring, full listen queues. Each either passes or says what stops it. */
+#include "cgroup.h"
 #include "trial.h"
 
 #include <errno.h>
@@ -284,53 +285,16 @@ static void io_uring_unknown(void **state)
 
 /* --- a cgroup that is small, and one that becomes small ----------------------------------- */
 
-static char cgroup[128];
-
-static bool write_cgroup(const char *file, const char *text)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", cgroup, file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	bool is_written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	close(fd);
-	return is_written;
-}
-
-/* A memory cgroup of the test's own, v1 or v2; false where there cannot be one. */
-static bool make_cgroup(const char *limit_bytes, const char **limit_file)
-{
-	bool is_v1 = access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0;
-
-	*limit_file = is_v1 ? "memory.limit_in_bytes" : "memory.max";
-	snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/%smegaconn-test-%d",
-	         is_v1 ? "memory/" : "", getpid());
-	return mkdir(cgroup, 0755) == 0 && write_cgroup(*limit_file, limit_bytes);
-}
-
-static void enter_cgroup(void)
-{
-	if (!write_cgroup("cgroup.procs", "0"))
-		_exit(125);
-}
-
 static void small_cgroup_is_the_wall(void **state)
 {
 	const char *const args[] = {"-n", "200k", "--reserve", "64MiB", NULL};
-	const char *limit_file = NULL;
 	struct trial trial;
 
 	(void)state;
-	if (geteuid() != 0 || !make_cgroup("512M", &limit_file)) {
-		rmdir(cgroup);
+	if (!cgroup_make("512M"))
 		skip();
-	}
-	trial_run(&trial, enter_cgroup, args);
-	rmdir(cgroup);
+	trial_run(&trial, cgroup_enter, args);
+	cgroup_drop();
 	trial_assert_code(&trial, 4);
 	assert_non_null(strstr(trial.err, "cgroup's memory limit"));
 	trial_end(&trial);
@@ -341,20 +305,17 @@ static void guard_stops_the_ramp(void **state)
 {
 	const char *const args[] = {"-n",   "40k",    "--reserve", "200MiB", "--rate",
 	                            "5k/s", "--hold", "0",         NULL};
-	const char *limit_file = NULL;
 	struct trial trial;
 
 	(void)state;
-	if (geteuid() != 0 || !make_cgroup("1G", &limit_file)) {
-		rmdir(cgroup);
+	if (!cgroup_make("1G"))
 		skip();
-	}
-	trial_start(&trial, enter_cgroup, args);
+	trial_start(&trial, cgroup_enter, args);
 	trial_wait_text(&trial, "ramp ", 30);
-	bool is_lowered = write_cgroup(limit_file, "220M");
+	bool is_lowered = cgroup_limit("220M");
 
 	trial_wait(&trial, 60);
-	rmdir(cgroup);
+	cgroup_drop();
 	assert_true(is_lowered);
 	trial_assert_code(&trial, 1);
 	assert_string_equal(trial_word(&trial, "verdict"), "partial");

@@ -31,19 +31,19 @@ static void nap(long ms)
 	nanosleep(&pause, NULL);
 }
 
-static void become_program(const struct trial *trial, trial_prepare prepare,
+static void become_program(const struct trial *trial, const char *command, trial_prepare prepare,
                            const char *const *args)
 {
 	const char *program = getenv("MEGACONN");
 	char *argv[TRIAL_ARGS_MOST + 5];
 	size_t count = 0;
 	char path[4096];
-	static char command[] = "lab", option[] = "--json";
+	static char option[] = "--json";
 
 	if (!realpath(program ? program : "build/megaconn", path))
 		_exit(126);
 	argv[count++] = path;
-	argv[count++] = command;
+	argv[count++] = strdup(command);
 	argv[count++] = option;
 	argv[count++] = strdup(trial->json_path);
 	for (size_t i = 0; args[i]; i++)
@@ -63,7 +63,8 @@ static void become_program(const struct trial *trial, trial_prepare prepare,
 	_exit(127);
 }
 
-void trial_start(struct trial *trial, trial_prepare prepare, const char *const *args)
+void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
+                         const char *const *args)
 {
 	static unsigned int number;
 
@@ -76,7 +77,12 @@ void trial_start(struct trial *trial, trial_prepare prepare, const char *const *
 	trial->pid = fork();
 	assert_true(trial->pid >= 0);
 	if (trial->pid == 0)
-		become_program(trial, prepare, args);
+		become_program(trial, command, prepare, args);
+}
+
+void trial_start(struct trial *trial, trial_prepare prepare, const char *const *args)
+{
+	trial_start_command(trial, "lab", prepare, args);
 }
 
 static void read_text(int fd, char *text)
@@ -219,8 +225,7 @@ static bool is_of(const struct trial *trial, const char *pid)
 	return memmem(environment, len, trial->json_path, mark_len) != NULL;
 }
 
-/* How many processes of the trial have a name that starts with `prefix`; the last one in *found. */
-static int scan(const struct trial *trial, const char *prefix, pid_t *found)
+int trial_pids(const struct trial *trial, const char *prefix, pid_t *pids, int most)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -236,8 +241,9 @@ static int scan(const struct trial *trial, const char *prefix, pid_t *found)
 		read_proc(entry->d_name, "comm", name, sizeof(name));
 		if (strncmp(name, prefix, strlen(prefix)) != 0 || !is_of(trial, entry->d_name))
 			continue;
+		if (count < most)
+			pids[count] = pid;
 		count++;
-		*found = pid;
 	}
 	closedir(proc);
 	return count;
@@ -248,7 +254,7 @@ pid_t trial_find(const struct trial *trial, const char *name)
 	pid_t found = 0;
 
 	for (int i = 0; i < 1000; i++) {
-		if (scan(trial, name, &found) > 0)
+		if (trial_pids(trial, name, &found, 1) > 0)
 			return found;
 		nap(10);
 	}
@@ -287,16 +293,29 @@ int64_t trial_tcp_alloc(void)
 	return at ? strtol(at + 7, NULL, 10) : -1;
 }
 
-void trial_assert_nothing_left(const struct trial *trial, int64_t alloc)
+/* Returns after how many milliseconds none was left. */
+static int wait_no_process(const struct trial *trial)
 {
 	pid_t found = 0;
 	int ms = 0;
 
-	for (; scan(trial, "", &found) > 0; ms += 10) {
+	for (; trial_pids(trial, "", &found, 1) > 0; ms += 10) {
 		if (ms >= PROCESSES_LEFT_MS)
 			fail_msg("process %d is left after %d ms", found, ms);
 		nap(10);
 	}
+	return ms;
+}
+
+void trial_assert_no_process_left(const struct trial *trial)
+{
+	wait_no_process(trial);
+}
+
+void trial_assert_nothing_left(const struct trial *trial, int64_t alloc)
+{
+	int ms = wait_no_process(trial);
+
 	for (; trial_tcp_alloc() > alloc + SOCKETS_OF_OTHERS; ms += 10) {
 		if (ms >= SOCKETS_LEFT_MS)
 			fail_msg("%lld sockets more than before after %d ms",

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define TRIAL_ARGS_MOST  24
+#define TRIAL_ARGS_MOST  32
 #define TRIAL_TEXT_BYTES 16384
 
 /* What is done in the child before it becomes megaconn: limits, user ids, filters. */
@@ -29,7 +29,11 @@ struct trial {
 	char out[TRIAL_TEXT_BYTES];
 };
 
-/* Starts `megaconn lab --json FILE ARGS...` (NULL-terminated). */
+/* Starts `megaconn COMMAND --json FILE ARGS...` (NULL-terminated). */
+void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
+                         const char *const *args);
+
+/* Starts a lab. */
 void trial_start(struct trial *trial, trial_prepare prepare, const char *const *args);
 
 /* Waits for it, at most `seconds`, and reads what it left; result is NULL where there is none. */
@@ -53,11 +57,17 @@ void trial_assert_code(const struct trial *trial, int code);
 /* Waits until a process of the run has this name ("mc-client-0"), and returns its pid. */
 pid_t trial_find(const struct trial *trial, const char *name);
 
+/* How many processes of the run have a name that starts so; the first `most` of them in `pids`. */
+int trial_pids(const struct trial *trial, const char *prefix, pid_t *pids, int most);
+
 /* Waits until the live lines on stderr show this text. */
 void trial_wait_text(struct trial *trial, const char *text, unsigned int seconds);
 
 /* TCP sockets of the whole machine. */
 int64_t trial_tcp_alloc(void);
+
+/* Asserts that within 5 s no process of the run is left. */
+void trial_assert_no_process_left(const struct trial *trial);
 
 /* Asserts that within 5 s no process of the run is left and TCP sockets are back at `alloc` (these
  * within 20 s in the full run of a million). */

@@ -1,0 +1,13 @@
+/* cgroup: a memory cgroup of the test's own, v1 or v2, for programs that it starts. */
+#pragma once
+
+#include <stdbool.h>
+
+/* False, with the reason printed, where there cannot be one. `limit` is as the kernel reads it
+ * ("512M"). */
+bool cgroup_make(const char *limit);
+bool cgroup_limit(const char *limit);
+void cgroup_drop(void);
+
+/* A trial_prepare function. */
+void cgroup_enter(void);
