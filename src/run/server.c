@@ -115,6 +115,8 @@ static void note_token(struct server *s, uint32_t index, const uint8_t token[TOK
 		note_hello(s, index);
 		return;
 	}
+	if (!s->x->echo) /* and so none was sent back */
+		return;
 	shm_count(s->me->proof[round].echoed);
 	if (!s->x->knows_tokens)
 		return;
@@ -172,12 +174,11 @@ static void on_received(struct server *s, uint32_t index, const struct engine_ev
 		return;
 	}
 	shm_set(s->me->received_bytes, s->me->received_bytes + (uint64_t)event->result);
-	if (!s->x->echo) {
-		engine_receive(s->engine, index, ENGINE_WAIT_IDLE);
-		return;
-	}
 	note_tokens(s, index, event->data, (size_t)event->result);
-	echo(s, index, event->data, (uint32_t)event->result);
+	if (s->x->echo)
+		echo(s, index, event->data, (uint32_t)event->result);
+	else
+		engine_receive(s->engine, index, ENGINE_WAIT_IDLE);
 }
 
 static void on_sent(struct server *s, uint32_t index, const struct engine_event *event)
