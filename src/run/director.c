@@ -388,9 +388,10 @@ static void prove(struct director *d, enum phase phase)
 	proof->duration_ns = clock_now_ns() - start_ns;
 }
 
-static bool has_something_to_hold(const struct director *d)
+/* Clients alone that have lost all, and open nothing again, would hold nothing. */
+static bool has_to_hold(const struct director *d)
 {
-	return d->x->reconnect || open_now(d) > 0;
+	return d->x->kind != RUN_CONNECT || d->x->reconnect || open_now(d) > 0;
 }
 
 static void hold(struct director *d)
@@ -402,7 +403,7 @@ static void hold(struct director *d)
 	enter(d, PHASE_HOLD);
 	if (!d->is_orphan && !d->is_billed)
 		measure(d);
-	while (clock_now_ns() < end_ns && !is_interrupted(d) && has_something_to_hold(d))
+	while (clock_now_ns() < end_ns && !is_interrupted(d) && has_to_hold(d))
 		watch(d, end_ns);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
 }
