@@ -205,6 +205,7 @@ static void interrupted_twice(void **state)
 	kill(trial_find(&trial, "mc-server-0"), SIGSTOP); /* so that closing in order hangs */
 	kill(trial.pid, SIGINT);
 	trial_wait_text(&trial, "again to abort", 10);
+	usleep(200000); /* at once it would count as the same */
 	kill(trial.pid, SIGINT);
 	trial_wait(&trial, 10);
 	trial_assert_code(&trial, 130);

@@ -400,6 +400,7 @@ static void hold(struct director *d)
 	uint64_t end_ns = d->x->hold_ns == UINT64_MAX ? UINT64_MAX : start_ns + d->x->hold_ns;
 
 	shm_set(d->shm->hold_start_ns, start_ns);
+	shm_set(d->shm->live.held, open_now(d));
 	enter(d, PHASE_HOLD);
 	if (!d->is_orphan && !d->is_billed)
 		measure(d);

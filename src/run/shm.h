@@ -77,6 +77,7 @@ struct shm_worker {
 struct shm_live {
 	uint64_t kernel_bytes_per_connection; /* RESULT_UNKNOWN until there are some */
 	uint64_t memory_left_bytes;
+	uint64_t held; /* connections, when the hold began */
 };
 
 struct shm {

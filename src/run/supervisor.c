@@ -22,6 +22,7 @@
 #define LIVE_EVERY_NS (200 * NS_PER_MS)
 #define QUIET_NS      (20 * NS_PER_S)
 #define HASH_LEAST    16384
+#define SAME_NS       (100 * NS_PER_MS)
 
 void supervisor_say(const struct supervisor *s, const char *line)
 {
@@ -154,7 +155,7 @@ static void say_holding(const struct supervisor *s)
 		return;
 	text_init(&t, line, sizeof(line));
 	text_add(&t, "holding ");
-	text_count(&t, shm_open(s->shm, ROLE_CLIENT));
+	text_count(&t, shm_get(s->shm->live.held));
 	text_add(&t, " of ");
 	text_count(&t, s->experiment->asked);
 	text_add(&t, " connections");
@@ -204,9 +205,16 @@ static int inside(void *arg)
 
 /* --- the supervisor ----------------------------------------------------------------------- */
 
+/* One that comes at once after the first is the same: timeout(1) signals its child and then its
+ * group, to which the child belongs. */
 static void interrupt(struct supervisor *s, pid_t child)
 {
+	uint64_t now_ns = clock_now_ns();
+
+	if (s->interrupts > 0 && now_ns - s->interrupted_ns < SAME_NS)
+		return;
 	s->interrupts++;
+	s->interrupted_ns = now_ns;
 	if (s->interrupts > 1) {
 		kill(child, SIGKILL); /* and with it all that it started */
 		return;

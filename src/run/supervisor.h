@@ -37,7 +37,8 @@ struct supervisor {
 	const char *listening; /* a server's line for when it listens, or NULL */
 	int lifeline[2];
 	int interrupts;
-	uint32_t notices; /* how many were shown */
+	uint64_t interrupted_ns; /* when the last of them came */
+	uint32_t notices;        /* how many were shown */
 	bool is_ready;
 	uint64_t rate_at_ns, rate_from; /* of the live line: when, and from which count */
 	uint64_t rate_per_s;
