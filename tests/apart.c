@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define WORKERS_MOST 64
+#define KEPT_MOST    64
 
 static bool is_private;
 
@@ -101,11 +102,35 @@ void apart_sleep(unsigned int ms)
 	nanosleep(&pause, NULL);
 }
 
+static pid_t kept[KEPT_MOST];
+static int kept_count;
+
+void apart_keep(pid_t pid)
+{
+	assert_in_range(kept_count, 0, KEPT_MOST - 1);
+	kept[kept_count++] = pid;
+}
+
+/* Those that have been waited for are no children any more, and their number may be another's. */
+int apart_tear_down(void **state)
+{
+	(void)state;
+	for (int i = 0; i < kept_count; i++) {
+		if (waitpid(kept[i], NULL, WNOHANG) == 0) {
+			kill(kept[i], SIGKILL);
+			waitpid(kept[i], NULL, 0);
+		}
+	}
+	kept_count = 0;
+	return 0;
+}
+
 /* --- the programs --------------------------------------------------------------------------- */
 
 void apart_serve(struct trial *serve, trial_prepare prepare, const char *const *args)
 {
 	trial_start_command(serve, "serve", prepare, args);
+	apart_keep(serve->pid);
 	trial_wait_text(serve, "listening on ", 60);
 }
 
@@ -152,6 +177,7 @@ void apart_stop(struct trial *serve, int signal, int code)
 void apart_connect(struct trial *connect, trial_prepare prepare, const char *const *args)
 {
 	trial_start_command(connect, "connect", prepare, args);
+	apart_keep(connect->pid);
 }
 
 void apart_hold(struct trial *connect, trial_prepare prepare, const char *const *args)
@@ -272,6 +298,51 @@ int64_t apart_n(void)
 const char *apart_n_text(void)
 {
 	return trial_is_small() ? "1000" : "2000";
+}
+
+/* --- limits and mistakes -------------------------------------------------------------------- */
+
+static void limit_nofile(rlim_t value)
+{
+	const struct rlimit both = {.rlim_cur = value, .rlim_max = value};
+
+	if (setrlimit(RLIMIT_NOFILE, &both) != 0)
+		_exit(125);
+}
+
+void apart_nofile_64(void)
+{
+	limit_nofile(64);
+}
+
+void apart_nofile_256(void)
+{
+	limit_nofile(256);
+}
+
+static bool is_one_line(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end && end[1] == '\0';
+}
+
+void apart_assert_mistakes(const char *command, const struct apart_mistake *mistakes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct apart_mistake *m = &mistakes[i];
+		struct trial trial;
+
+		trial_start_command(&trial, command, NULL, m->args);
+		trial_wait(&trial, 30);
+		if (trial.code != m->code || !strstr(trial.err, m->says) ||
+		    !is_one_line(trial.err) || trial.out[0] != '\0')
+			fail_msg("%s %s: exit code %d, not %d; said: %s%s, not one line with: %s",
+			         command, m->args[0] ? m->args[0] : "", trial.code, m->code,
+			         trial.err, trial.out, m->says);
+		trial_assert_no_process_left(&trial);
+		trial_end(&trial);
+	}
 }
 
 /* --- plain sockets -------------------------------------------------------------------------- */

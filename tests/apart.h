@@ -11,6 +11,13 @@
 int apart_set_up(void **state);
 bool apart_is_private(void);
 
+/* A test after which nothing of it runs, even where it has failed. */
+#define APART_TEST(name) cmocka_unit_test_teardown(name, apart_tear_down)
+int apart_tear_down(void **state);
+
+/* Has it ended with the test: a child of the test's, by its process id. */
+void apart_keep(pid_t pid);
+
 /* Skips a test (by longjmp) that needs something which is not here, and says what. */
 void apart_skip(const char *why);
 
@@ -59,3 +66,15 @@ void apart_address(const char *address, uint16_t port, struct sockaddr_storage *
                    socklen_t *len);
 
 void apart_sleep(unsigned int ms);
+
+/* trial_prepare functions: descriptor limits, soft and hard. */
+void apart_nofile_64(void);
+void apart_nofile_256(void);
+
+/* A command line that must be refused: exit code, and one line on stderr that has these words. */
+struct apart_mistake {
+	const char *args[8];
+	int code;
+	const char *says;
+};
+void apart_assert_mistakes(const char *command, const struct apart_mistake *mistakes, size_t count);

@@ -307,16 +307,11 @@ static void two_networks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_solutions_by_uring),
-		cmocka_unit_test(both_solutions_by_epoll),
-		cmocka_unit_test(many_sources_of_ipv6),
-		cmocka_unit_test(server_that_only_holds),
-		cmocka_unit_test(server_closes_by_fin),
-		cmocka_unit_test(server_closes_by_reset),
-		cmocka_unit_test(second_server_on_the_port),
-		cmocka_unit_test(server_worker_killed),
-		cmocka_unit_test(two_ordinary_users),
-		cmocka_unit_test(two_networks),
+		APART_TEST(both_solutions_by_uring),   APART_TEST(both_solutions_by_epoll),
+		APART_TEST(many_sources_of_ipv6),      APART_TEST(server_that_only_holds),
+		APART_TEST(server_closes_by_fin),      APART_TEST(server_closes_by_reset),
+		APART_TEST(second_server_on_the_port), APART_TEST(server_worker_killed),
+		APART_TEST(two_ordinary_users),        APART_TEST(two_networks),
 	};
 
 	return cmocka_run_group_tests_name("lab_apart", tests, apart_set_up, NULL);

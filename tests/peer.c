@@ -196,6 +196,7 @@ pid_t peer_start(const struct peer *peer)
 		_exit(1);
 	}
 	close(listener);
+	apart_keep(pid);
 	return pid;
 }
 
