@@ -249,11 +249,19 @@ static const char *disagreement(const struct result *r)
 	               : "the counts do not agree";
 }
 
-static bool is_proved(const struct result *r, const struct experiment *x,
-                      const struct result_proof *p)
+static bool is_proved(const struct experiment *x, const struct result_proof *p, uint64_t open)
 {
-	return p->done && p->echoed == r->established.client && p->mismatched == 0 &&
+	return p->done && p->echoed == open && p->mismatched == 0 &&
 	       (x->kind != RUN_LAB || p->differing == 0);
+}
+
+/* Where what is lost is opened again, only the second proof is of all: in the first some may be
+ * missing, or be lost as soon as they were proved. */
+static bool are_both_proved(const struct result *r, const struct experiment *x)
+{
+	uint64_t first = x->reconnect ? r->proved_ramp.echoed : r->established.client;
+
+	return is_proved(x, &r->proved_ramp, first) && is_proved(x, &r->proved, r->open_at_end);
 }
 
 static void judge_lost(struct result *r, const struct experiment *x, struct text *t)
@@ -304,8 +312,7 @@ static void judge_clients(struct result *r, const struct experiment *x, const st
 		judge_lost(r, x, &t);
 	else if (!x->reconnect && !do_counts_agree(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, disagreement(r));
-	else if (r->has_proof &&
-	         (!is_proved(r, x, &r->proved_ramp) || !is_proved(r, x, &r->proved)))
+	else if (r->has_proof && !are_both_proved(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
 		            "server and client do not agree on which connections were proved");
 	else
