@@ -84,8 +84,8 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-lint deps-fuzz million run-srv run-cli stop-cli stop-srv \
-	test test-full bench lint format clean install help everything print-tidy-flags
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
+	stop-srv test test-full bench lint format clean install help everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
 
@@ -94,6 +94,9 @@ deps: ## install what the build needs, if something is missing
 
 deps-test: deps ## install what the tests need
 	@CC='$(CC)' scripts/deps.sh test
+
+deps-servers: deps-test ## install nginx and redis, for tests that skip without them
+	@scripts/deps.sh servers
 
 # One group after the other: two apt-get at a time would fight for the lock.
 deps-fuzz: deps-test

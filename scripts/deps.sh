@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh GROUP...: finds what the groups (build, test, lint, fuzz, bench) need and this machine
-# lacks, says so, and installs it with apt-get. Silent where nothing is missing.
+# deps.sh GROUP...: finds what the groups (build, test, servers, lint, fuzz, bench) need and this
+# machine lacks, says so, and installs it with apt-get. Silent where nothing is missing.
 #
 # The checks ask the compiler and the PATH, not dpkg: a distribution without apt-get passes as
 # well, if it has the libraries.
@@ -100,6 +100,13 @@ library()
 	esac
 }
 
+# Other people's servers: tests that want them say so and skip where they are missing.
+check_servers()
+{
+	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
+	have redis-server || need redis-server "a server to test connect against"
+}
+
 check_lint()
 {
 	have clang || need clang "the second compiler, whose warnings are other ones"
@@ -172,18 +179,19 @@ install_missing()
 }
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|test|lint|fuzz|bench ..." >&2
+	echo "usage: deps.sh build|test|servers|lint|fuzz|bench ..." >&2
 	exit 2
 }
 for group in "$@"; do
 	case $group in
 	build) check_build ;;
 	test) check_test ;;
+	servers) check_servers ;;
 	lint) check_lint ;;
 	fuzz) check_fuzz ;;
 	bench) ;; # what build needs is enough
 	*)
-		echo "deps: no such group: $group (build, test, lint, fuzz, bench)" >&2
+		echo "deps: no such group: $group (build, test, servers, lint, fuzz, bench)" >&2
 		exit 2
 		;;
 	esac

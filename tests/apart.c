@@ -387,3 +387,23 @@ int apart_dial(const char *address, uint16_t port)
 		fail_msg("cannot connect to %s port %u: %s", address, port, strerror(errno));
 	return fd;
 }
+
+void apart_await(uint16_t port, pid_t pid)
+{
+	struct sockaddr_storage at;
+	socklen_t len;
+
+	apart_address("127.0.0.1", port, &at, &len);
+	for (int i = 0; i < 1000; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int failed = connect(fd, (const struct sockaddr *)&at, len);
+
+		close(fd);
+		if (failed == 0)
+			return;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			fail_msg("the server for port %u has ended", port);
+		apart_sleep(10);
+	}
+	fail_msg("nobody listens on port %u", port);
+}

@@ -62,6 +62,9 @@ const char *apart_n_text(void);
 /* A plain socket: listening on, or connected to, a loopback address ("127.0.0.1", "::1"). */
 int apart_listen(const char *address, uint16_t port, int backlog);
 int apart_dial(const char *address, uint16_t port);
+
+/* Waits until a process listens on a port of 127.0.0.1. */
+void apart_await(uint16_t port, pid_t pid);
 void apart_address(const char *address, uint16_t port, struct sockaddr_storage *out,
                    socklen_t *len);
 
