@@ -241,7 +241,9 @@ static void choose_workers(const struct connect_options *options, const struct s
 
 	if (options->in_flight > 0 && options->in_flight < s->limits.cpus && wanted == 0)
 		wanted = options->in_flight;
-	walls->process_most = workers_choose(x, &s->limits, wanted) / x->client_workers;
+	uint64_t held = workers_choose(x, &s->limits, wanted); /* and sets client_workers */
+
+	walls->process_most = held / x->client_workers;
 	walls->workers_most = x->client_workers;
 	share_flights(options, x);
 }

@@ -51,7 +51,9 @@ static int fit(const struct supervisor *s, struct experiment *x, uint64_t worker
 	enum wall wall = WALL_INDEX;
 	struct text t;
 
-	walls.process_most = workers_choose(x, &s->limits, workers) / x->server_workers;
+	uint64_t held = workers_choose(x, &s->limits, workers); /* and sets server_workers */
+
+	walls.process_most = held / x->server_workers;
 	walls.workers_most = x->server_workers;
 	uint64_t largest = capacity_largest(&walls, &wall);
 
