@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define QUIET_NS        NS_PER_S
 #define HELLO_NS        (2 * NS_PER_S)
 #define SOURCES_CHECKED 4096 /* of a range; of a larger one, its ends */
 
@@ -320,7 +321,7 @@ int connect_run(const struct connect_options *options, const struct run_view *vi
 {
 	struct err err = {""};
 	struct supervisor s;
-	int failed = supervisor_init(&s, view, result, &err), code;
+	int failed = supervisor_init(&s, QUIET_NS, view, result, &err), code;
 
 	result->target = options->n;
 	if (failed == 0)

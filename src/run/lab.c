@@ -5,6 +5,7 @@
  * ::1 alone. */
 #include "run/lab.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "kernel/diag.h"
 #include "kernel/netlink.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QUIET_NS              (20 * NS_PER_S)
 #define SERVER_PORT           8090
 #define SERVER_PORTS          30 /* 8090-8119 are never source ports */
 #define SERVER_PORTS_MOST     2048
@@ -232,7 +234,7 @@ int lab_run(const struct lab_options *options, const struct run_view *view, stru
 	struct err err = {""};
 	struct supervisor s;
 	struct text t;
-	int failed = supervisor_init(&s, view, result, &err), code;
+	int failed = supervisor_init(&s, QUIET_NS, view, result, &err), code;
 
 	result->target = options->n;
 	if (failed == 0) {

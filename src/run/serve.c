@@ -1,6 +1,7 @@
 /* serve: the decisions of a server alone: where it listens, and how many it can hold. */
 #include "run/serve.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "plan/capacity.h"
 #include "run/listen.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define QUIET_NS     NS_PER_S
 #define BACKLOG_MOST 65535
 #define DESCRIPTORS  32 /* of a process, beside its listening sockets */
 
@@ -122,7 +124,7 @@ int serve_run(const struct serve_options *options, const struct run_view *view,
 	struct supervisor s;
 	char listening[1024];
 	struct text t;
-	int failed = supervisor_init(&s, view, result, &err), code;
+	int failed = supervisor_init(&s, QUIET_NS, view, result, &err), code;
 
 	result->target = options->n;
 	if (failed == 0)

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define LIVE_EVERY_NS (200 * NS_PER_MS)
-#define QUIET_NS      (20 * NS_PER_S)
 #define HASH_LEAST    16384
 #define SAME_NS       (100 * NS_PER_MS)
 
@@ -368,8 +367,8 @@ int supervisor_run(struct supervisor *s)
 	return spawn_and_supervise(s);
 }
 
-int supervisor_init(struct supervisor *s, const struct run_view *view, struct result *result,
-                    struct err *err)
+int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_view *view,
+                    struct result *result, struct err *err)
 {
 	memset(s, 0, sizeof(*s));
 	s->view = view;
@@ -381,7 +380,7 @@ int supervisor_init(struct supervisor *s, const struct run_view *view, struct re
 	if (!s->experiment || !s->baseline)
 		return err_set(err, -ENOMEM, "no memory to plan the run");
 	limits_read(&s->limits);
-	sample_wait_quiet(QUIET_NS);
+	sample_wait_quiet(quiet_ns);
 	sample_take(s->baseline);
 	describe_host(result, &s->limits, &s->baseline->memory);
 	return 0;

@@ -45,10 +45,11 @@ struct supervisor {
 	enum phase rate_phase;
 };
 
-/* Reads this machine's limits, waits until an earlier run's sockets are gone, takes the baseline,
- * and starts the result. 0 or a negative errno with `err`. */
-int supervisor_init(struct supervisor *s, const struct run_view *view, struct result *result,
-                    struct err *err);
+/* Reads this machine's limits, waits until an earlier run's sockets are gone (at most `quiet_ns`:
+ * elsewhere on the machine some may always be going), takes the baseline, and starts the result. 0
+ * or a negative errno with `err`. */
+int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_view *view,
+                    struct result *result, struct err *err);
 
 /* Chooses the engine of the experiment and says why where it is not the best. 0, or a negative
  * errno with `err`. */
