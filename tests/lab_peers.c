@@ -73,25 +73,36 @@ static void large_queue_that_is_never_emptied(void **state)
 	}
 }
 
-static void every_seventh_is_reset(void **state)
+/* Once all are held, the peer is told to reset some of them. */
+static void run_and_reset(struct trial *connect, int engine, const char *proof)
 {
 	const struct peer peer = {.manner = PEER_RESETS, .port = PORT, .number = 7};
+	const char *const args[] = {
+		HERE, "-n",       apart_n_text(),       "--proof", proof, "--hold",
+		"2s", "--engine", apart_engine(engine), NULL};
+	pid_t pid = peer_start(&peer);
 
+	apart_hold(connect, NULL, args);
+	apart_sleep(300);
+	kill(pid, SIGUSR1);
+	trial_wait(connect, 60);
+	trial_assert_no_process_left(connect);
+	assert_opened(connect, apart_n());
+	assert_int_equal(trial_number(connect, "retried.total"), 0);
+	peer_end(pid);
+}
+
+static void every_seventh_is_reset(void **state)
+{
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE,     "-n", apart_n_text(), "--proof",       "none",
-		                            "--hold", "2s", "--engine",     apart_engine(i), NULL};
 		struct trial connect;
-		pid_t pid = peer_start(&peer);
 
-		apart_run(&connect, NULL, args);
+		run_and_reset(&connect, i, "none");
 		trial_assert_code(&connect, 1);
-		assert_opened(&connect, apart_n());
 		apart_assert_lost(&connect, "reset", apart_n() / 7);
 		assert_int_equal(trial_number(&connect, "open_at_end"), apart_n() - apart_n() / 7);
-		assert_int_equal(trial_number(&connect, "retried.total"), 0);
 		trial_end(&connect);
-		peer_end(pid);
 	}
 }
 
@@ -99,24 +110,18 @@ static void every_seventh_is_reset(void **state)
  * watched, the loss is met at the second proof. */
 static void every_seventh_is_reset_and_proved(void **state)
 {
-	const struct peer peer = {.manner = PEER_RESETS, .port = PORT, .number = 7};
 	const int64_t lost = (apart_n() + 1) / 7;
 
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE, "-n",       apart_n_text(),  "--hold",
-		                            "2s", "--engine", apart_engine(i), NULL};
 		struct trial connect;
-		pid_t pid = peer_start(&peer);
 
-		apart_run(&connect, NULL, args);
+		run_and_reset(&connect, i, "auto");
 		trial_assert_code(&connect, 3);
-		assert_opened(&connect, apart_n());
 		assert_int_equal(trial_number(&connect, "proved_ramp.echoed"), apart_n());
 		assert_int_equal(trial_number(&connect, "proved.echoed"), apart_n() - lost);
 		apart_assert_lost(&connect, "reset", lost);
 		trial_end(&connect);
-		peer_end(pid);
 	}
 }
 

@@ -8,7 +8,7 @@
 enum peer_manner {
 	PEER_ECHOES,
 	PEER_NEVER_ACCEPTS,
-	PEER_RESETS,  /* every `number`th, in the order of acceptance, 500 ms after the last came */
+	PEER_RESETS,  /* when it gets SIGUSR1: every `number`th, in the order of acceptance */
 	PEER_CLOSES,  /* each, `number` ms after it came                                          */
 	PEER_GREETS,  /* with PEER_GREETING, and sends nothing more                               */
 	PEER_GARBLES, /* answers each byte by '#'                                                */
