@@ -122,8 +122,9 @@ static void server_that_only_holds(void **state)
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *const serve_args[] = {"--listen", "127.0.0.1:" ONE, "--mode", "hold",
 		                                  "--engine", apart_engine(i),  NULL};
-		const char *const args[] = {"127.0.0.1:" ONE, "-n",       apart_n_text(),  "--hold",
-		                            "200ms",          "--engine", apart_engine(i), NULL};
+		const char *const args[] = {
+			"127.0.0.1:" ONE, "-n",    apart_n_text(), "--hold",        "200ms",
+			"--timeout",      "500ms", "--engine",     apart_engine(i), NULL};
 		struct trial serve, connect;
 
 		apart_serve(&serve, NULL, serve_args);
@@ -217,7 +218,7 @@ static void worker_killed(const char *engine)
 	const char *const serve_args[] = {
 		"--listen", "127.0.0.1:" ONE, "--engine", engine, "--workers", "2", NULL};
 	const char *const args[] = {"127.0.0.1:" ONE, "-n",     apart_n_text(),
-	                            "--watch",        "--hold", "2s",
+	                            "--watch",        "--hold", "1s",
 	                            "--workers",      "2",      NULL};
 	const char *const after[] = {"127.0.0.1:" ONE, "-n", apart_n_text(), "--hold", "0", NULL};
 	struct trial serve, connect;

@@ -11,6 +11,8 @@
 #define PORT 28500
 #define HERE "127.0.0.1:28500"
 
+static const char *const targets[APART_ENGINES] = {HERE, "127.0.0.1:28501"};
+
 static void assert_opened(const struct trial *connect, int64_t n)
 {
 	assert_non_null(connect->result);
@@ -57,8 +59,9 @@ static void large_queue_that_is_never_emptied(void **state)
 
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE,    "-n",       apart_n_text(),  "--hold",
-		                            "200ms", "--engine", apart_engine(i), NULL};
+		const char *const args[] = {
+			HERE,        "-n",    apart_n_text(), "--hold",        "200ms",
+			"--timeout", "500ms", "--engine",     apart_engine(i), NULL};
 		struct trial connect;
 		pid_t pid = peer_start(&peer);
 
@@ -73,36 +76,47 @@ static void large_queue_that_is_never_emptied(void **state)
 	}
 }
 
-/* Once all are held, the peer is told to reset some of them. */
-static void run_and_reset(struct trial *connect, int engine, const char *proof)
+/* Once all are held, the peers are told to reset some of them. */
+static void run_and_reset(struct trial connects[APART_ENGINES], const char *proof)
 {
-	const struct peer peer = {.manner = PEER_RESETS, .port = PORT, .number = 7};
-	const char *const args[] = {
-		HERE, "-n",       apart_n_text(),       "--proof", proof, "--hold",
-		"2s", "--engine", apart_engine(engine), NULL};
-	pid_t pid = peer_start(&peer);
+	pid_t pids[APART_ENGINES];
 
-	apart_hold(connect, NULL, args);
+	for (int i = 0; i < APART_ENGINES; i++) {
+		const struct peer peer = {
+			.manner = PEER_RESETS, .port = (uint16_t)(PORT + i), .number = 7};
+		const char *const args[] = {targets[i],      "-n",     apart_n_text(), "--proof",
+		                            proof,           "--hold", "2s",           "--engine",
+		                            apart_engine(i), NULL};
+
+		pids[i] = peer_start(&peer);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++)
+		trial_wait_text(&connects[i], "holding ", 60);
 	apart_sleep(300);
-	kill(pid, SIGUSR1);
-	trial_wait(connect, 60);
-	trial_assert_no_process_left(connect);
-	assert_opened(connect, apart_n());
-	assert_int_equal(trial_number(connect, "retried.total"), 0);
-	peer_end(pid);
+	for (int i = 0; i < APART_ENGINES; i++)
+		kill(pids[i], SIGUSR1);
+	for (int i = 0; i < APART_ENGINES; i++) {
+		trial_wait(&connects[i], 60);
+		trial_assert_no_process_left(&connects[i]);
+		assert_opened(&connects[i], apart_n());
+		assert_int_equal(trial_number(&connects[i], "retried.total"), 0);
+		peer_end(pids[i]);
+	}
 }
 
 static void every_seventh_is_reset(void **state)
 {
-	(void)state;
-	for (int i = 0; i < APART_ENGINES; i++) {
-		struct trial connect;
+	struct trial connects[APART_ENGINES];
+	const int64_t lost = apart_n() / 7;
 
-		run_and_reset(&connect, i, "none");
-		trial_assert_code(&connect, 1);
-		apart_assert_lost(&connect, "reset", apart_n() / 7);
-		assert_int_equal(trial_number(&connect, "open_at_end"), apart_n() - apart_n() / 7);
-		trial_end(&connect);
+	(void)state;
+	run_and_reset(connects, "none");
+	for (int i = 0; i < APART_ENGINES; i++) {
+		trial_assert_code(&connects[i], 1);
+		apart_assert_lost(&connects[i], "reset", lost);
+		assert_int_equal(trial_number(&connects[i], "open_at_end"), apart_n() - lost);
+		trial_end(&connects[i]);
 	}
 }
 
@@ -110,18 +124,17 @@ static void every_seventh_is_reset(void **state)
  * watched, the loss is met at the second proof. */
 static void every_seventh_is_reset_and_proved(void **state)
 {
+	struct trial connects[APART_ENGINES];
 	const int64_t lost = (apart_n() + 1) / 7;
 
 	(void)state;
+	run_and_reset(connects, "auto");
 	for (int i = 0; i < APART_ENGINES; i++) {
-		struct trial connect;
-
-		run_and_reset(&connect, i, "auto");
-		trial_assert_code(&connect, 3);
-		assert_int_equal(trial_number(&connect, "proved_ramp.echoed"), apart_n());
-		assert_int_equal(trial_number(&connect, "proved.echoed"), apart_n() - lost);
-		apart_assert_lost(&connect, "reset", lost);
-		trial_end(&connect);
+		trial_assert_code(&connects[i], 3);
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.echoed"), apart_n());
+		assert_int_equal(trial_number(&connects[i], "proved.echoed"), apart_n() - lost);
+		apart_assert_lost(&connects[i], "reset", lost);
+		trial_end(&connects[i]);
 	}
 }
 
@@ -148,18 +161,18 @@ static void closed_after_a_second(void **state)
 
 /* --- a server that dies while connections are made -------------------------------------------- */
 
-static void starts_to_connect(struct trial *connect, const char *engine, const char *reconnect)
+static void starts_to_connect(struct trial *connect, int engine, const char *reconnect)
 {
-	const char *const args[] = {HERE,
+	const char *const args[] = {targets[engine],
 	                            "-n",
 	                            apart_n_text(),
 	                            "--rate",
 	                            trial_is_small() ? "1k/s" : "2k/s",
 	                            "--engine",
-	                            engine,
+	                            apart_engine(engine),
 	                            "--watch",
 	                            "--hold",
-	                            "5s",
+	                            "2s",
 	                            "--timeout",
 	                            "1s",
 	                            "--retries",
@@ -171,48 +184,61 @@ static void starts_to_connect(struct trial *connect, const char *engine, const c
 
 	apart_connect(connect, NULL, args);
 	trial_wait_text(connect, "ramp ", 30);
-	apart_sleep(300);
+}
+
+static pid_t start_echo(int number)
+{
+	const struct peer peer = {.manner = PEER_ECHOES, .port = (uint16_t)(PORT + number)};
+
+	return peer_start(&peer);
+}
+
+static void assert_is_back(struct trial *connect)
+{
+	trial_wait(connect, 60);
+	trial_assert_code(connect, 0);
+	int64_t lost = trial_number(connect, "lost");
+
+	assert_in_range(lost, 1, apart_n());
+	assert_int_equal(trial_number(connect, "reconnected"), lost);
+	assert_int_equal(trial_number(connect, "open_at_end"), apart_n());
+	assert_int_equal(trial_number(connect, "failed.total"), 0);
+	assert_in_range(trial_number(connect, "retried.total"), 1, 1000000);
+	assert_int_equal(trial_number(connect, "proved.echoed"), apart_n());
+	trial_assert_no_process_left(connect);
+	trial_end(connect);
 }
 
 static void dies_and_comes_back(void **state)
 {
-	const struct peer peer = {.manner = PEER_ECHOES, .port = PORT};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
-
-		starts_to_connect(&connect, apart_engine(i), "--reconnect");
-		peer_end(pid);
-		apart_sleep(300);
-		pid = peer_start(&peer);
-		trial_wait(&connect, 60);
-		trial_assert_code(&connect, 0);
-		assert_int_equal(trial_number(&connect, "open_at_end"), apart_n());
-		assert_int_equal(trial_number(&connect, "failed.total"), 0);
-		int64_t lost = trial_number(&connect, "lost");
-
-		assert_in_range(lost, 1, apart_n());
-		assert_int_equal(trial_number(&connect, "reconnected"), lost);
-		assert_in_range(trial_number(&connect, "retried.total"), 1, 1000000);
-		assert_int_equal(trial_number(&connect, "proved.echoed"), apart_n());
-		trial_assert_no_process_left(&connect);
-		trial_end(&connect);
-		peer_end(pid);
+		pids[i] = start_echo(i);
+		starts_to_connect(&connects[i], i, "--reconnect");
+		apart_sleep(200);
+		peer_end(pids[i]);
+	}
+	apart_sleep(300);
+	for (int i = 0; i < APART_ENGINES; i++)
+		pids[i] = start_echo(i);
+	for (int i = 0; i < APART_ENGINES; i++) {
+		assert_is_back(&connects[i]);
+		peer_end(pids[i]);
 	}
 }
 
 static void dies_for_good(void **state)
 {
-	const struct peer peer = {.manner = PEER_ECHOES, .port = PORT};
-
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
 		struct trial connect;
-		pid_t pid = peer_start(&peer);
+		pid_t pid = start_echo(i);
 
-		starts_to_connect(&connect, apart_engine(i), NULL);
+		starts_to_connect(&connect, i, NULL);
+		apart_sleep(200);
 		peer_end(pid);
 		trial_wait(&connect, 30);
 		trial_assert_code(&connect, 1);
