@@ -2,6 +2,7 @@
  * IPv6, and over a wire between two networks. Counts and causes are exact on both sides. */
 #include "apart.h"
 
+#include "behave/token.h"
 #include "kernel/netlink.h"
 #include "plan/ip.h"
 #include "wire.h"
@@ -12,8 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ONE   "28300"
-#define MANY  "28310-28319"
+#define ONE   "127.0.0.1:28300"
+#define MANY  "127.0.0.1:28310-28319"
+#define MANY6 "[::1]:28310-28319"
+#define ALL6  "[::]:28300"
+#define FAR4  "198.18.1.2:28300"
+#define FAR6  "[2001:2:0:1::2]:28300"
 #define HOSTS "127.0.1.1-127.0.1.20"
 
 static void run_proved(const char *const *args)
@@ -28,27 +33,22 @@ static void run_proved(const char *const *args)
 /* Each client engine against a server of this one, both solutions, both families. */
 static void both_solutions_with(const char *server)
 {
-	const char *const serve_args[] = {"--listen",  "127.0.0.1:" ONE,
-	                                  "--listen",  "[::1]:" MANY,
-	                                  "--listen",  "127.0.0.1:" MANY,
-	                                  "--engine",  server,
-	                                  "--workers", "2",
-	                                  NULL};
+	const char *const serve_args[] = {"--listen", ONE,    "--listen",  MANY6, "--listen", MANY,
+	                                  "--engine", server, "--workers", "2",   NULL};
 	const int64_t n = apart_n();
 	struct trial serve;
 
 	apart_serve(&serve, NULL, serve_args);
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *engine = apart_engine(i), *count = apart_n_text();
-		const char *const many_sources[] = {
-			"127.0.0.1:" ONE, "-n",     count,   "--source", HOSTS, "--engine",
-			engine,           "--hold", "100ms", "--close",  "rst", NULL};
-		const char *const many_ports[] = {
-			"127.0.0.1:" MANY, "-n",  count,     "--engine", engine, "--hold", "0",
-			"--close",         "fin", "--watch", NULL};
-		const char *const over_ipv6[] = {"[::1]:" MANY, "-n",     count, "--engine",
-		                                 engine,        "--hold", "0",   "--workers",
-		                                 "2",           NULL};
+		const char *const many_sources[] = {ONE,     "-n",       count,  "--source",
+		                                    HOSTS,   "--engine", engine, "--hold",
+		                                    "100ms", "--close",  "rst",  NULL};
+		const char *const many_ports[] = {MANY,   "-n",      count, "--engine",
+		                                  engine, "--hold",  "0",   "--close",
+		                                  "fin",  "--watch", NULL};
+		const char *const over_ipv6[] = {MANY6,    "-n", count,       "--engine", engine,
+		                                 "--hold", "0",  "--workers", "2",        NULL};
 
 		run_proved(many_sources);
 		run_proved(many_ports);
@@ -59,7 +59,7 @@ static void both_solutions_with(const char *server)
 	assert_string_equal(trial_word(&serve, "verdict"), "pass");
 	assert_string_equal(trial_word(&serve, "engine.server"), server);
 	assert_int_equal(trial_number(&serve, "server_ports"), 21);
-	assert_int_equal(trial_number(&serve, "served.received_bytes"), 12 * n * 16 + 6 * 16);
+	assert_int_equal(trial_number(&serve, "served.received_bytes"), (12 * n + 6) * TOKEN_BYTES);
 	assert_int_equal(trial_number(&serve, "served.closed_by_peer"), 2 * n);
 	apart_assert_lost(&serve, "reset", 4 * n);
 	assert_int_equal(trial_number(&serve, "open_at_end"), 0);
@@ -82,7 +82,7 @@ static void both_solutions_by_epoll(void **state)
 /* Many sources of IPv6 need addresses, and so a network of our own. */
 static void many_sources_of_ipv6(void **state)
 {
-	const char *const serve_args[] = {"--listen", "[::]:" ONE, NULL};
+	const char *const serve_args[] = {"--listen", ALL6, NULL};
 	struct trial serve, connect;
 	struct ip first;
 
@@ -93,7 +93,7 @@ static void many_sources_of_ipv6(void **state)
 	assert_int_equal(netlink_add_addresses("lo", &first, 20), 0);
 	apart_serve(&serve, NULL, serve_args);
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {"[2001:2::1:1]:" ONE,
+		const char *const args[] = {"[2001:2::1:1]:28300",
 		                            "-n",
 		                            apart_n_text(),
 		                            "--source",
@@ -120,11 +120,11 @@ static void server_that_only_holds(void **state)
 {
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const serve_args[] = {"--listen", "127.0.0.1:" ONE, "--mode", "hold",
-		                                  "--engine", apart_engine(i),  NULL};
+		const char *const serve_args[] = {
+			"--listen", ONE, "--mode", "hold", "--engine", apart_engine(i), NULL};
 		const char *const args[] = {
-			"127.0.0.1:" ONE, "-n",    apart_n_text(), "--hold",        "200ms",
-			"--timeout",      "500ms", "--engine",     apart_engine(i), NULL};
+			ONE,         "-n",    apart_n_text(), "--hold",        "200ms",
+			"--timeout", "500ms", "--engine",     apart_engine(i), NULL};
 		struct trial serve, connect;
 
 		apart_serve(&serve, NULL, serve_args);
@@ -192,9 +192,9 @@ static void server_closes_by_reset(void **state)
 /* The second is refused, the first goes on. */
 static void second_server_on_the_port(void **state)
 {
-	const char *const first_args[] = {"--listen", "127.0.0.1:" MANY, NULL};
+	const char *const first_args[] = {"--listen", MANY, NULL};
 	const char *const second_args[] = {"--listen", "127.0.0.1:28315", NULL};
-	const char *const args[] = {"127.0.0.1:" MANY, "-n", apart_n_text(), "--hold", "0", NULL};
+	const char *const args[] = {MANY, "-n", apart_n_text(), "--hold", "0", NULL};
 	struct trial first, second;
 
 	(void)state;
@@ -215,12 +215,11 @@ static void second_server_on_the_port(void **state)
 /* A worker is killed: its connections are lost, exactly, on both sides; the other one goes on. */
 static void worker_killed(const char *engine)
 {
-	const char *const serve_args[] = {
-		"--listen", "127.0.0.1:" ONE, "--engine", engine, "--workers", "2", NULL};
-	const char *const args[] = {"127.0.0.1:" ONE, "-n",     apart_n_text(),
-	                            "--watch",        "--hold", "1s",
-	                            "--workers",      "2",      NULL};
-	const char *const after[] = {"127.0.0.1:" ONE, "-n", apart_n_text(), "--hold", "0", NULL};
+	const char *const serve_args[] = {"--listen",  ONE, "--engine", engine,
+	                                  "--workers", "2", NULL};
+	const char *const args[] = {
+		ONE, "-n", apart_n_text(), "--watch", "--hold", "1s", "--workers", "2", NULL};
+	const char *const after[] = {ONE, "-n", apart_n_text(), "--hold", "0", NULL};
 	struct trial serve, connect;
 
 	apart_serve(&serve, NULL, serve_args);
@@ -256,8 +255,8 @@ static void server_worker_killed(void **state)
 
 static void two_ordinary_users(void **state)
 {
-	const char *const serve_args[] = {"--listen", "127.0.0.1:" ONE, NULL};
-	const char *const args[] = {"127.0.0.1:" ONE, "-n", apart_n_text(), "--hold", "0", NULL};
+	const char *const serve_args[] = {"--listen", ONE, NULL};
+	const char *const args[] = {ONE, "-n", apart_n_text(), "--hold", "0", NULL};
 	struct trial serve, connect;
 
 	(void)state;
@@ -299,9 +298,8 @@ static void two_networks(void **state)
 		apart_skip("no private network is allowed here");
 	if (!wire_make())
 		apart_skip("no pair of veth devices can be made here");
-	over_a_wire("198.18.1.2:" ONE, "198.18.1.2:" ONE, "198.18.1.10-198.18.1.29");
-	over_a_wire("[2001:2:0:1::2]:" ONE, "[2001:2:0:1::2]:" ONE,
-	            "2001:2:0:1::10-2001:2:0:1::23");
+	over_a_wire(FAR4, FAR4, "198.18.1.10-198.18.1.29");
+	over_a_wire(FAR6, FAR6, "2001:2:0:1::10-2001:2:0:1::23");
 	wire_drop();
 }
 

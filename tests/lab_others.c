@@ -132,11 +132,11 @@ static pid_t start_redis(const char *timeout)
 
 	if (!path)
 		apart_skip("redis-server is not installed (scripts/deps.sh servers)");
-	snprintf(
-		text, sizeof(text),
-		"bind 127.0.0.1\nport %d\ndir %s\nsave \"\"\nappendonly no\ndaemonize no\n"
-		"protected-mode no\nmaxclients 19000\ntcp-backlog 4096\ntimeout %s\ntcp-keepalive 0\nhz 100\n",
-		REDIS_PORT, dir, timeout);
+	snprintf(text, sizeof(text),
+	         "bind 127.0.0.1\nport %d\ndir %s\ntimeout %s\nsave \"\"\nappendonly no\n"
+	         "daemonize no\nprotected-mode no\nmaxclients 19000\ntcp-backlog 4096\n"
+	         "tcp-keepalive 0\nhz 100\n",
+	         REDIS_PORT, dir, timeout);
 	write_config(text);
 	return start_program(path, NULL, REDIS_PORT);
 }
@@ -180,7 +180,7 @@ static void closed_by_us(int port, int engine)
 {
 	struct trial connect;
 
-	hold(&connect, port, apart_engine(engine), "1s");
+	hold(&connect, port, apart_engine(engine), "500ms");
 	assert_held(&connect, 0);
 	assert_string_equal(trial_word(&connect, "verdict"), "pass");
 	assert_int_equal(trial_number(&connect, "established.client"), many());
