@@ -19,7 +19,7 @@ int apart_tear_down(void **state);
 void apart_keep(pid_t pid);
 
 /* Skips a test (by longjmp) that needs something which is not here, and says what. */
-void apart_skip(const char *why);
+void apart_skip(const char *why) __attribute__((noreturn));
 
 /* "uring" where the kernel has it, else "epoll": for tests that say an engine. */
 #define APART_ENGINES 2
