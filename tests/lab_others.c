@@ -113,7 +113,8 @@ static pid_t start_nginx(const char *header_timeout)
 	if (!path)
 		apart_skip("nginx is not installed (scripts/deps.sh servers)");
 	snprintf(text, sizeof(text),
-	         "daemon off; master_process off; pid %s/pid; error_log %s/error.log crit;\n"
+	         "daemon off; master_process off; user root root;\n"
+	         "pid %s/pid; error_log %s/error.log crit;\n"
 	         "worker_rlimit_nofile 20000;\n"
 	         "events { worker_connections 19000; multi_accept on; }\n"
 	         "http { access_log off; client_body_temp_path %s/body; proxy_temp_path %s/proxy;\n"
