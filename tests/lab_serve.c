@@ -248,6 +248,7 @@ static void ended_with_connections(void **state)
 	assert_echoes(fds[99]);
 	apart_settle(&serve);
 	kill(serve.pid, SIGTERM);
+	apart_sleep(5); /* or they would be one */
 	kill(-serve.pid, SIGTERM);
 	trial_wait(&serve, 30);
 	trial_assert_code(&serve, 0);
