@@ -6,7 +6,7 @@
 #define NS_PER_S 1000000000ll
 
 struct memory {
-	int64_t kernel_bytes; /* slabs, stacks, page tables, vmalloc, percpu */
+	int64_t kernel_bytes; /* slabs but proc's inodes, stacks, page tables, vmalloc, percpu */
 	int64_t free_bytes;   /* MemFree, and what is free in the lists of the CPUs */
 	int64_t sockets;
 };
