@@ -206,7 +206,8 @@ end_server()
 	return "$served"
 }
 
-# apart SOLUTION N NAME. The server has room for some more: one that is full says that it failed.
+# apart SOLUTION N NAME. The server has room for some more: the connection that asks whether it
+# echoes may still be there when the others come.
 apart()
 {
 	from=$apart_sources
