@@ -57,6 +57,7 @@ struct client {
 	bool has_due;                     /* a flight may be due */
 	uint32_t unanswered;              /* proofs in a row that timed out */
 	uint32_t unconnected;             /* connects in a row that failed for good */
+	bool gave_up;                     /* too many of them */
 	struct pace pace;
 	uint64_t now_ns;
 	struct flights flights;
@@ -105,7 +106,7 @@ static void start_connect(struct client *c, struct flight *f)
 /* Nothing new is begun: the director says so, or nobody answers. */
 static bool is_stopped(const struct client *c)
 {
-	return shm_get(c->shm->stop) != STOP_NONE || c->me->gave_up;
+	return shm_get(c->shm->stop) != STOP_NONE || c->gave_up;
 }
 
 static bool is_tried_again(const struct client *c, const struct flight *f)
@@ -124,7 +125,7 @@ static void count_failure(struct client *c)
 {
 	c->unconnected++;
 	if (c->x->kind == RUN_CONNECT && c->unconnected >= c->flights.count)
-		shm_set(c->me->gave_up, true);
+		c->gave_up = true;
 }
 
 static void fail_connect(struct client *c, struct flight *f, enum cause cause)

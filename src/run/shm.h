@@ -51,12 +51,12 @@ struct shm_worker {
 
 	/* written by the worker */
 	alignas(64) enum phase done; /* the last phase it has finished */
+	uint32_t measured;           /* how often its memory was asked for */
 	uint64_t opened;             /* clients: connected; servers: accepted */
 	uint64_t open;               /* of them now */
 	uint64_t last_open_ns;       /* when the last one was opened */
 	uint64_t not_tried;          /* clients: the ramp ended before their turn */
 	uint64_t reconnected;        /* clients: opened again after they were lost */
-	bool gave_up;                /* clients: too many connects in a row failed */
 	uint64_t closed;             /* servers: by the peer, in order */
 	uint64_t received_bytes;     /* servers: all; clients: what no proof asked for */
 	uint64_t failed[CAUSE_COUNT];
@@ -67,7 +67,6 @@ struct shm_worker {
 		uint64_t sent, echoed, mismatched, end_ns;
 	} proof[TOKEN_ROUNDS];
 	uint64_t user_bytes; /* private memory, when it was asked for last */
-	uint32_t measured;   /* how often it was */
 	uint64_t cpu_ns;     /* used until the end of the ramp */
 	struct err error;    /* why it could not start */
 	struct hist connect; /* clients: time from connect to connected */
