@@ -30,7 +30,7 @@ runs=$out/runs
 megaconn=$build/megaconn
 
 large=500000  # from here on, the idle hold is measured, and a round has one turn
-small_turns=3
+small_turns=${BENCH_SMALL_TURNS:-3}
 hold_s=10
 settle_s=2      # of the hold, before the workers' CPU use is measured
 idle_s=6        # measured

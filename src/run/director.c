@@ -214,6 +214,8 @@ static void guard_accepting(struct director *d)
 	bool is_full = open >= (was_off ? x->n - x->n / 10 : x->n);
 
 	note_peak(d, open);
+	d->shm->was_short |= is_short;
+	d->shm->was_full |= is_full;
 	if (is_short)
 		say_once(d, &d->said_memory, "stopped accepting",
 		         "memory is down to the reserve (--reserve)");
@@ -223,7 +225,6 @@ static void guard_accepting(struct director *d)
 	if ((is_short || is_full) == was_off)
 		return;
 	shm_set(d->shm->accept_off, !was_off);
-	d->shm->has_stopped_accepting = true;
 	crew_ring(&d->crew);
 }
 

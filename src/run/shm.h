@@ -85,13 +85,13 @@ struct shm {
 	enum stop stop;
 	uint64_t ramp_start_ns;
 	uint64_t hold_start_ns;
-	uint64_t end_ns;    /* when the phase we are in should end, where that is known */
-	uint32_t measure;   /* how often workers were asked for their memory */
-	uint64_t peak_open; /* servers' connections at once, as sampled */
-	uint32_t turns;     /* clients whose number is below it may ramp, or prove */
-	bool accept_off;    /* servers shall take no more */
-	bool has_stopped_accepting;
-	uint32_t notices; /* how many there were; the last of them stand in notice[] */
+	uint64_t end_ns;          /* when the phase we are in should end, where that is known */
+	uint32_t measure;         /* how often workers were asked for their memory */
+	uint64_t peak_open;       /* servers' connections at once, as sampled */
+	uint32_t turns;           /* clients whose number is below it may ramp, or prove */
+	bool accept_off;          /* servers shall take no more */
+	bool was_short, was_full; /* why they were told to: memory, or room */
+	uint32_t notices;         /* how many there were; the last of them stand in notice[] */
 	char notice[SHM_NOTICES][320];
 	struct shm_live live;
 	struct result result;

@@ -39,8 +39,8 @@ static const char *phase_name(enum run_kind kind, enum phase phase)
 	case PHASE_PROVE:
 	case PHASE_PROVE_AGAIN:
 		return "proof";
-	case PHASE_HOLD:
-		return "hold";
+	case PHASE_HOLD: /* a server alone is counted then, and closes */
+		return kind == RUN_SERVE ? "close" : "hold";
 	case PHASE_CLOSE:
 	case PHASE_END:
 		return "close";
@@ -96,10 +96,11 @@ static uint64_t eta_ns(const struct supervisor *s, const struct live *live, enum
 	uint64_t hold_ns = s->experiment->hold_ns;
 	uint64_t end_ns = shm_get(s->shm->hold_start_ns) + hold_ns;
 
+	if (live->target == 0)
+		return UINT64_MAX;
 	if (phase == PHASE_HOLD && hold_ns != UINT64_MAX)
 		return end_ns > now_ns ? end_ns - now_ns : 0;
-	if (phase == PHASE_HOLD || live->target == 0 || s->rate_per_s == 0 ||
-	    live->opened >= live->target)
+	if (phase == PHASE_HOLD || s->rate_per_s == 0 || live->opened >= live->target)
 		return UINT64_MAX;
 	return (live->target - live->opened) * NS_PER_S / s->rate_per_s;
 }

@@ -322,7 +322,6 @@ static void judge_clients(struct result *r, const struct experiment *x, const st
 /* A server does its part when it is there until it is told to end. */
 static void judge_server(struct result *r, const struct experiment *x, const struct shm *shm)
 {
-	bool is_full = r->served.peak_open >= x->n;
 	char reason[sizeof(r->reason)];
 	struct text t;
 
@@ -338,11 +337,11 @@ static void judge_server(struct result *r, const struct experiment *x, const str
 	text_count(&t, r->served.peak_open);
 	text_add(&t, " at once");
 	/* To be as full as it was asked to be is no failure. */
-	if (!shm->has_stopped_accepting || (is_full && x->n == x->asked)) {
+	if (!shm->was_short && (!shm->was_full || x->n == x->asked)) {
 		verdict_set(r, VERDICT_PASS, EXIT_PASS, t.at);
 		return;
 	}
-	text_add(&t, "; it had to stop accepting: %s", is_full ? x->wall : "memory");
+	text_add(&t, "; it had to stop accepting: %s", shm->was_short ? "memory" : x->wall);
 	verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t.at);
 }
 
