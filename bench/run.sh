@@ -8,7 +8,8 @@
 #   apart     megaconn serve and megaconn connect, two programs on the host's 127.0.0.1, by io_uring
 #
 # each in both solutions, with each number of connections in BENCH_SIZES ("10k 100k 1M"), in
-# BENCH_ROUNDS (2) rounds. A round has three turns of a small size: they are short, and vary more.
+# BENCH_ROUNDS (2) rounds. A round has three turns of a small size (BENCH_SMALL_TURNS): they are
+# short, and vary more.
 # Before each run it waits until sockets and memory are quiet.
 #
 #   run.sh             build/bench/bench.md (printed, too) and build/bench/bench.json
