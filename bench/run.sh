@@ -399,6 +399,13 @@ esac
 	say "BENCH_ROUNDS=${BENCH_ROUNDS-}: 1 to 33"
 	exit 2
 }
+case $small_turns in
+[1-3]) ;;
+*)
+	say "BENCH_SMALL_TURNS=$small_turns: 1 to 3"
+	exit 2
+	;;
+esac
 count=0
 for size in $sizes; do
 	count=$((count + 1))
