@@ -206,9 +206,10 @@ static void mark_port(const struct inet_diag_msg *msg, void *context)
 /* Marks may be made twice, so an interrupted dump is simply asked again. */
 int diag_mark_ports(const struct diag_query *query, uint8_t ports[8192])
 {
-	struct counting counting = {.query = query, .ports = ports};
+	struct counting counting = {.query = query};
 	int tries, result = -EINTR;
 
+	counting.ports = ports;
 	for (tries = 0; tries < INTERRUPTED_TRIES && result == -EINTR; tries++)
 		result = dump_sockets(query, mark_port, &counting);
 	return result;

@@ -109,6 +109,7 @@ static void name(struct text *t, const struct capacity_limits *l, enum wall wall
 
 void capacity_describe(const struct capacity_limits *l, enum wall wall, struct text *out)
 {
+	assert(wall < WALL_COUNT);
 	name(out, l, wall);
 	text_add(out, ": %s", advice[wall]);
 }
