@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
+#include "cmd/doctor.h"
 #include "cmd/lab.h"
 #include "cmd/serve.h"
 
@@ -18,6 +19,7 @@ static const struct {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
+	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -40,7 +40,6 @@ struct wall_report {
 	uint64_t n;       /* that was asked about                                          */
 	uint64_t largest; /* N that fits                                                   */
 	bool fits;        /* n <= largest                                                  */
-	uint32_t wall;    /* row of the smallest `allows`: it stands first                 */
 	char words[384];  /* "this machine stops at 28,232: ..."                           */
 	uint32_t row_count, ask_count;
 	struct wall_row rows[WALL_ROWS_MOST]; /* the wall first, then by what they allow */

@@ -1,6 +1,7 @@
 /* choices: tables, in step with each other. */
 #include "cmd/choices.h"
 
+#include "base/wall.h"
 #include "engine/engine.h"
 
 #include <stddef.h>
@@ -10,6 +11,13 @@ const char *const choices_engine[] = {
 	[ENGINE_URING] = "uring",
 	[ENGINE_EPOLL] = "epoll",
 	[ENGINE_KIND_COUNT] = NULL,
+};
+
+const char *const choices_role[] = {
+	[WALL_ROLE_BOTH] = "both",
+	[WALL_ROLE_SERVER] = "server",
+	[WALL_ROLE_CLIENT] = "client",
+	[WALL_ROLE_COUNT] = NULL,
 };
 
 const char *const choices_without[] = {"none", "bind", "defer", "bind+defer", NULL};

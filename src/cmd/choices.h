@@ -11,5 +11,9 @@ extern const char *const choices_engine[];
 extern const char *const choices_without[];
 #define CHOICES_WITHOUT_HELP "do without a kernel feature: bind, defer, bind+defer"
 
+/* --role: enum wall_role. */
+extern const char *const choices_role[];
+#define CHOICES_ROLE_HELP "server, client, or both on this machine (default)"
+
 /* The chosen one's bits of ENGINE_WITHOUT_... */
 uint32_t choices_without_mask(int choice);

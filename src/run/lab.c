@@ -11,7 +11,9 @@
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
 #include "plan/capacity.h"
+#include "plan/walls.h"
 #include "run/flights.h"
+#include "run/gauge.h"
 #include "run/listen.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -100,23 +102,24 @@ static int choose_tuples(const struct lab_options *options, struct experiment *x
 	return failed;
 }
 
-static int check(const struct experiment *x, const struct supervisor *s, uint64_t holds,
-                 struct err *err)
+static int check(const struct lab_options *options, struct supervisor *s, struct err *err)
 {
-	bool is_ipv6 = x->tuples.target.family == AF_INET6;
-	const struct capacity_limits walls = {
-		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
-		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
-		.reserve_bytes = x->reserve_bytes,
+	struct experiment *x = s->experiment;
+	struct gauge gauge = {
+		.role = WALL_ROLE_BOTH,
+		.is_private = x->has_netns,
 		.ends = 2,
-		.connection_bytes = capacity_connection_bytes(2, is_ipv6),
-		.files_left = s->limits.files_left,
-		.tuples = tuple_room(&x->tuples),
-		.process_most = holds / x->server_workers,
-		.workers_most = x->server_workers,
+		.workers = options->workers,
+		.is_assumed = options->is_measurement,
 	};
+	struct wall_report report;
+	int failed = gauge_run(&gauge, s, &report, err);
 
-	return capacity_check(&walls, x->n, err);
+	if (failed == 0 && !report.fits)
+		failed = walls_refuse(&report, err);
+	if (failed == 0)
+		(void)workers_choose(x, &s->limits, options->workers);
+	return failed;
 }
 
 static void listen_on_targets(struct experiment *x)
@@ -139,7 +142,7 @@ static void set_options(const struct lab_options *options, const struct supervis
 	x->asked = x->n = options->n;
 	x->solution = options->solution;
 	x->has_netns = s->kind != NETNS_HOST;
-	x->nofile = s->limits.nofile_hard;
+	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
 	x->echo = x->knows_tokens = x->proof = true;
@@ -163,15 +166,12 @@ static int decide(const struct lab_options *options, struct supervisor *s, struc
 
 	set_options(options, s, x);
 	failed = supervisor_choose_engine(s, options->engine, err);
-	if (failed == 0 && x->n > CAPACITY_INDEX_MOST)
-		failed = err_set(err, -E2BIG, "more than %llu connections cannot be numbered",
-		                 (unsigned long long)CAPACITY_INDEX_MOST);
 	if (failed == 0)
 		failed = choose_tuples(options, x, err);
 	if (failed != 0)
 		return failed;
 	listen_on_targets(x);
-	return check(x, s, workers_choose(x, &s->limits, options->workers), err);
+	return check(options, s, err);
 }
 
 static int add_addresses(const struct tuple_plan *plan, struct err *err)

@@ -24,6 +24,7 @@ struct lab_options {
 	uint64_t backlog;             /* 0: as large as the kernel lets it be */
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
 	uint32_t without;             /* ENGINE_WITHOUT_... */
+	bool is_measurement; /* by run/cost: judged by known figures, since it is to find them */
 };
 
 /* Runs it. `result` is filled in any case: where the run was refused or could not start, its

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "plan/capacity.h"
+#include "plan/walls.h"
+#include "run/gauge.h"
 #include "run/listen.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -20,7 +22,7 @@ static void set_options(const struct serve_options *options, const struct superv
 {
 	x->kind = RUN_SERVE;
 	x->asked = x->n = options->n < CAPACITY_INDEX_MOST ? options->n : CAPACITY_INDEX_MOST;
-	x->nofile = s->limits.nofile_hard;
+	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
 	x->echo = !options->hold;
@@ -38,37 +40,29 @@ static void set_options(const struct serve_options *options, const struct superv
 }
 
 /* Cuts n to what fits, and keeps the wall that it will meet. */
-static int fit(const struct supervisor *s, struct experiment *x, uint64_t workers, struct err *err)
+static int fit(struct supervisor *s, struct experiment *x, uint64_t workers, struct err *err)
 {
-	struct capacity_limits walls = {
-		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
-		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
-		.reserve_bytes = x->reserve_bytes,
+	struct gauge gauge = {
+		.role = WALL_ROLE_SERVER,
 		.ends = 1,
-		.connection_bytes = capacity_connection_bytes(1, x->listens[0].address.family ==
-	                                                                 AF_INET6),
-		.files_left = s->limits.files_left,
-		.tuples = CAPACITY_NO_LIMIT,
+		.workers = workers,
 	};
-	enum wall wall = WALL_INDEX;
+	struct wall_report report;
 	struct text t;
+	int failed = gauge_run(&gauge, s, &report, err);
 
-	uint64_t held = workers_choose(x, &s->limits, workers); /* and sets server_workers */
-
-	walls.process_most = held / x->server_workers;
-	walls.workers_most = x->server_workers;
-	uint64_t largest = capacity_largest(&walls, &wall);
-
-	if (largest == 0)
-		return capacity_check(&walls, 1, err);
+	if (failed != 0)
+		return failed;
+	if (report.largest == 0)
+		return walls_refuse(&report, err);
 	text_init(&t, x->wall, sizeof(x->wall));
-	if (largest >= x->n) {
+	if (report.fits) {
 		text_add(&t, "as many as were asked for (-n)");
-		return 0;
+	} else {
+		walls_describe(&report, x->wall, sizeof(x->wall));
+		x->n = report.largest;
 	}
-	capacity_describe(&walls, wall, &t);
-	x->n = largest;
-	workers_choose(x, &s->limits, workers);
+	(void)workers_choose(x, &s->limits, workers);
 	return 0;
 }
 

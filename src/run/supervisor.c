@@ -291,7 +291,9 @@ static int conclude(struct supervisor *s, int status)
 
 int supervisor_refuse(struct supervisor *s, int failed, const struct err *err)
 {
-	int code = failed == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+	int code = failed == -EINVAL  ? EXIT_USAGE
+	           : failed == -EINTR ? EXIT_INTERRUPTED
+	                              : EXIT_REFUSED;
 
 	verdict_set(s->result, VERDICT_REFUSED, code, err->text);
 	return code;
@@ -368,6 +370,13 @@ int supervisor_run(struct supervisor *s)
 	return spawn_and_supervise(s);
 }
 
+void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns)
+{
+	sample_wait_quiet(quiet_ns);
+	limits_read(&s->limits);
+	sample_take(s->baseline);
+}
+
 int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_view *view,
                     struct result *result, struct err *err)
 {
@@ -380,9 +389,7 @@ int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_vi
 	s->baseline = map_private(sizeof(*s->baseline));
 	if (!s->experiment || !s->baseline)
 		return err_set(err, -ENOMEM, "no memory to plan the run");
-	limits_read(&s->limits);
-	sample_wait_quiet(quiet_ns);
-	sample_take(s->baseline);
+	supervisor_take_baseline(s, quiet_ns);
 	describe_host(result, &s->limits, &s->baseline->memory);
 	return 0;
 }

@@ -51,6 +51,9 @@ struct supervisor {
 int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_view *view,
                     struct result *result, struct err *err);
 
+/* Waits as init does, reads the limits and takes the baseline again: memory has been used since. */
+void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns);
+
 /* Chooses the engine of the experiment and says why where it is not the best. 0, or a negative
  * errno with `err`. */
 int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, struct err *err);
@@ -61,7 +64,8 @@ void supervisor_say(const struct supervisor *s, const char *line);
  * first ends the run with a summary, the second at once. Returns the exit code of the program. */
 int supervisor_run(struct supervisor *s);
 
-/* Fills the result of a run that cannot be. Returns the exit code: EXIT_USAGE for -EINVAL. */
+/* Fills the result of a run that cannot be. Returns the exit code: EXIT_USAGE for -EINVAL,
+ * EXIT_INTERRUPTED for -EINTR. */
 int supervisor_refuse(struct supervisor *s, int failed, const struct err *err);
 
 /* Gives back what init took. */

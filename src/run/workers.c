@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #define CONNECTIONS_PER_WORKER 2000 /* fewer are not worth another pair of workers */
+#define LEADERS                3    /* supervisor, holder, director                */
 
 static uint32_t sides(const struct experiment *x)
 {
@@ -92,11 +93,28 @@ static void choose_turns(struct experiment *x, const struct limits *limits, uint
 	x->clients_at_once = (uint32_t)least(x->client_workers, wanted > 0 ? wanted : limits->cpus);
 }
 
+/* How many processes can be started beside those that lead the run. */
+static uint64_t tasks_left(const struct limits *l)
+{
+	uint64_t left = least(least(l->pids_left, l->threads_left),
+	                      least(l->nproc_left, l->cgroup_pids_left));
+
+	return left > LEADERS ? left - LEADERS : 0;
+}
+
+/* The most workers of a side. */
+static uint32_t workers_most(const struct experiment *x, const struct limits *limits)
+{
+	uint64_t most = least(SHM_WORKERS_MAX, tasks_left(limits)) / sides(x);
+
+	return most > 0 ? (uint32_t)most : 1;
+}
+
 static uint64_t choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
 {
 	uint64_t worth = (x->n + CONNECTIONS_PER_WORKER - 1) / CONNECTIONS_PER_WORKER;
-	uint32_t workers = (uint32_t)least(worth > 0 ? worth : 1, limits->cpus);
-	uint32_t most = SHM_WORKERS_MAX / sides(x), best = 1;
+	uint32_t most = workers_most(x, limits), best = 1;
+	uint32_t workers = (uint32_t)least(least(worth > 0 ? worth : 1, limits->cpus), most);
 	uint64_t best_holds = 0;
 
 	if (wanted > 0) {

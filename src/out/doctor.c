@@ -1,0 +1,90 @@
+/* doctor: what bounds first, the smallest on top; then what slows, and what is good to know. */
+#include "out/doctor.h"
+
+#include "base/text.h"
+#include "base/version.h"
+#include "out/json.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+
+static const char *const states[] = {
+	[WALL_OK] = "ok",
+	[WALL_STOPS] = "wall",
+	[WALL_UNKNOWN] = "unknown",
+};
+
+static const char *const marks[] = {
+	[WALL_OK] = "  ",
+	[WALL_STOPS] = "! ",
+	[WALL_UNKNOWN] = "? ",
+};
+
+static void print_row(FILE *to, const struct wall_row *row)
+{
+	char allows[32] = "";
+	struct text t;
+
+	text_init(&t, allows, sizeof(allows));
+	if (row->state == WALL_UNKNOWN)
+		text_add(&t, "unknown");
+	else if (row->allows != WALL_NO_BOUND)
+		text_count(&t, row->allows);
+	else
+		text_add(&t, "-");
+	fprintf(to, "%s%-20s %15s  %s: %s\n", marks[row->state], row->id, allows, row->what,
+	        row->shown);
+	if (row->fix[0] != '\0')
+		fprintf(to, "  %-20s %15s  -> %s\n", "", "", row->fix);
+}
+
+void doctor_print(FILE *to, const struct wall_report *report)
+{
+	fprintf(to, "%s\n\n", report->words);
+	fprintf(to, "  %-20s %15s  what it is now, and what to do\n", "limit", "allows");
+	for (uint32_t i = 0; i < report->row_count; i++)
+		print_row(to, &report->rows[i]);
+	fprintf(to, "\n! stops fewer than %" PRIu64
+	            "   ? cannot be read   - bounds no connections, or slows them only\n",
+	        report->n);
+}
+
+static json_t *number(uint64_t value)
+{
+	return value == WALL_NO_NUMBER ? json_null() : json_integer((json_int_t)value);
+}
+
+static json_t *row_document(const struct wall_row *row)
+{
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s, s:o}", "id", row->id, "what",
+	                 row->what, "value", number(row->value), "shown", row->shown, "allows",
+	                 number(row->allows), "needed", number(row->needed), "state",
+	                 states[row->state], "fix",
+	                 row->fix[0] ? json_string(row->fix) : json_null());
+}
+
+static json_t *document(const struct wall_report *report)
+{
+	json_t *rows = json_array(), *asks = json_array();
+
+	for (uint32_t i = 0; i < report->row_count; i++)
+		json_array_append_new(rows, row_document(&report->rows[i]));
+	for (uint32_t i = 0; i < report->ask_count; i++)
+		json_array_append_new(asks, json_pack("{s:s, s:s, s:s}", "row", report->asks[i].row,
+		                                      "setting", report->asks[i].name, "value",
+		                                      report->asks[i].value));
+	return json_pack("{s:s, s:s, s:I, s:b, s:I, s:s, s:s, s:o, s:o}", "schema",
+	                 "megaconn.doctor/1", "version", MEGACONN_VERSION, "n",
+	                 (json_int_t)report->n, "fits", report->fits, "largest",
+	                 (json_int_t)report->largest, "wall", report->rows[0].id, "words",
+	                 report->words, "rows", rows, "asks", asks);
+}
+
+int doctor_write_json(const char *path, const struct wall_report *report, struct err *err)
+{
+	json_t *o = document(report);
+	int failed = json_write_document(path, o, err);
+
+	json_decref(o);
+	return failed;
+}

@@ -1,0 +1,200 @@
+/* wall_files: what processes may have.
+ *
+ * An ordinary descriptor for each connection is bounded thrice: RLIMIT_NOFILE for a process,
+ * fs.nr_open for any process's limit, fs.file-max for all files of the machine (fs/file_table.c;
+ * not for CAP_SYS_ADMIN). io_uring's direct descriptors are no entries of the process's table, but
+ * each is a file still. What each row of processes allows is what so many workers would hold. */
+#include "plan/wall_files.h"
+
+#define OTHER_FILES 1024 /* of a server of somebody's, beside its connections */
+#define OWN_TASKS   3    /* supervisor, holder, director                      */
+#define OWN_FILES   64   /* of one of our processes, beside its connections   */
+
+static uint64_t tasks_needed(const struct walls_case *c)
+{
+	return (uint64_t)c->workers * c->sides + OWN_TASKS;
+}
+
+static void judge_nofile_soft(const struct walls_case *c, struct wall_row *row,
+                              struct wall_report *out)
+{
+	struct text t;
+
+	(void)out;
+	wall_value(row, c->limits->nofile_soft);
+	t = wall_shown(row);
+	text_add(&t, ": raised to the hard limit by megaconn; other programs stop here");
+}
+
+static void judge_nofile_hard(const struct walls_case *c, struct wall_row *row,
+                              struct wall_report *out)
+{
+	uint64_t ceiling = c->limits->nr_open;
+	struct text t;
+
+	(void)out;
+	if (!wall_value(row, c->limits->nofile_hard))
+		return;
+	t = wall_shown(row);
+	text_add(&t, c->takes_descriptors
+	                     ? " a process, one a connection (no io_uring)"
+	                     : " a process; io_uring's direct descriptors need one in thousands");
+	if (ceiling < c->limits->nofile_hard)
+		return; /* then it is the other row's */
+	wall_bounds(row, c->held_by_files, WALL_NO_NUMBER);
+	if (row->allows < c->n) {
+		t = wall_fix(row);
+		text_add(&t, "ulimit -n, or megaconn tune persist, and more --workers");
+	}
+}
+
+static void judge_nr_open(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	uint64_t nr_open = c->limits->nr_open, one_process = c->n + OTHER_FILES;
+	struct text t;
+
+	if (!wall_value(row, nr_open))
+		return;
+	t = wall_shown(row);
+	text_add(&t, ": the highest that RLIMIT_NOFILE of any process can be");
+	row->needed = one_process;
+	if (nr_open < c->limits->nofile_hard)
+		row->allows = c->held_by_files;
+	if (nr_open < one_process)
+		wall_ask(out, row, "fs.nr_open", "%llu", (unsigned long long)one_process);
+}
+
+static void judge_file_max(const struct walls_case *c, struct wall_row *row,
+                           struct wall_report *out)
+{
+	uint64_t own = tasks_needed(c) * OWN_FILES, left = c->limits->files_left;
+	uint64_t needed = c->n * c->ends + own;
+	struct text t;
+
+	if (!wall_value(row, c->limits->file_max))
+		return;
+	t = wall_shown(row);
+	if (left == LIMITS_NONE) {
+		text_add(&t, ": not for CAP_SYS_ADMIN, which this process has");
+		return;
+	}
+	if (left == LIMITS_UNKNOWN) {
+		row->state = WALL_UNKNOWN;
+		return;
+	}
+	text_add(&t, ", of which ");
+	text_count(&t, left);
+	text_add(&t, " are left; a file for each end");
+	wall_bounds(row, left > own ? (left - own) / c->ends : 0, needed);
+	if (left < needed)
+		wall_ask(out, row, "fs.file-max", "%llu",
+		         (unsigned long long)(c->limits->file_max - left + needed + needed / 8));
+}
+
+static void judge_memlock(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	struct text t;
+
+	(void)out;
+	if (c->limits->memlock_bytes == LIMITS_NONE) {
+		t = wall_shown(row);
+		text_add(&t, "unlimited");
+		return;
+	}
+	row->value = c->limits->memlock_bytes;
+	t = wall_shown(row);
+	text_bytes(&t, row->value);
+	text_add(&t, " for all rings of this user");
+	if (c->takes_descriptors || c->held >= c->held_by_files)
+		return;
+	row->allows = c->held;
+	if (row->allows < c->n) {
+		t = wall_fix(row);
+		text_add(&t, "ulimit -l, or --engine epoll");
+	}
+}
+
+/* A limit of tasks, of which `left` may still be started. */
+static bool judge_tasks(const struct walls_case *c, struct wall_row *row, uint64_t value,
+                        uint64_t left)
+{
+	uint64_t needed = tasks_needed(c);
+	struct text t;
+
+	if (!wall_value(row, value))
+		return true;
+	t = wall_shown(row);
+	if (left == LIMITS_NONE) {
+		text_add(&t, ": not for this process's rights");
+		return true;
+	}
+	if (left == LIMITS_UNKNOWN) {
+		row->state = WALL_UNKNOWN;
+		return true;
+	}
+	text_add(&t, ", of which ");
+	text_count(&t, left);
+	text_add(&t, " are left");
+	row->needed = needed;
+	if (left >= needed)
+		return true;
+	row->allows = left > OWN_TASKS ? (left - OWN_TASKS) / c->sides * c->worker_most : 0;
+	return false;
+}
+
+/* Asks for what is missing, and as much again for others. */
+static void ask_tasks(const struct walls_case *c, struct wall_row *row, struct wall_report *out,
+                      const char *name)
+{
+	wall_ask(out, row, name, "%llu", (unsigned long long)(row->value + 2 * tasks_needed(c)));
+}
+
+static void judge_pid_max(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	if (!judge_tasks(c, row, c->limits->pid_max, c->limits->pids_left))
+		ask_tasks(c, row, out, "kernel.pid_max");
+}
+
+static void judge_threads_max(const struct walls_case *c, struct wall_row *row,
+                              struct wall_report *out)
+{
+	if (!judge_tasks(c, row, c->limits->threads_max, c->limits->threads_left))
+		ask_tasks(c, row, out, "kernel.threads-max");
+}
+
+static void judge_nproc(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	struct text t;
+
+	(void)out;
+	if (judge_tasks(c, row, c->limits->nproc, c->limits->nproc_left))
+		return;
+	t = wall_fix(row);
+	text_add(&t, "ulimit -u, or end other processes of this user");
+}
+
+static void judge_cgroup_pids(const struct walls_case *c, struct wall_row *row,
+                              struct wall_report *out)
+{
+	uint64_t left = c->limits->cgroup_pids_left;
+	struct text t;
+
+	(void)out;
+	if (judge_tasks(c, row, left, left))
+		return;
+	t = wall_fix(row);
+	text_add(&t, "raise pids.max of the cgroup");
+}
+
+const struct wall_kind wall_files[] = {
+	{"nofile_soft", "RLIMIT_NOFILE, soft", NULL, judge_nofile_soft},
+	{"nofile_hard", "RLIMIT_NOFILE, hard", NULL, judge_nofile_hard},
+	{"nr_open", "fs.nr_open", NULL, judge_nr_open},
+	{"file_max", "fs.file-max", NULL, judge_file_max},
+	{"memlock", "RLIMIT_MEMLOCK", NULL, judge_memlock},
+	{"pid_max", "kernel.pid_max", NULL, judge_pid_max},
+	{"threads_max", "kernel.threads-max", NULL, judge_threads_max},
+	{"nproc", "RLIMIT_NPROC", NULL, judge_nproc},
+	{"cgroup_pids", "pids.max of the cgroup", NULL, judge_cgroup_pids},
+	{0},
+};

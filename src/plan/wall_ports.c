@@ -1,0 +1,186 @@
+/* wall_ports: a connection is a 4-tuple: source IPs x source ports x targets are how many there can
+ * be.
+ *
+ * megaconn binds the source port of each connection itself, so every free port of the range counts.
+ * Programs that leave the choice to the kernel get less: connect(2) looks at the ports of one
+ * parity first (Linux 4.2, net/ipv4/inet_hashtables.c, __inet_hash_connect) and crawls once these
+ * are used up; bind(2) to a source IP without IP_BIND_ADDRESS_NO_PORT takes a port for all
+ * destinations at once (net/ipv4/inet_connection_sock.c). */
+#include "plan/wall_ports.h"
+
+#include "plan/capacity.h"
+
+#include <inttypes.h>
+
+#define WIDE_LOW 10240
+
+static void put_number(struct text *t, uint64_t n, const char *one, const char *many)
+{
+	if (n == 1)
+		text_add(t, "one");
+	else
+		text_count(t, n);
+	text_add(t, " %s", n == 1 ? one : many);
+}
+
+static void put_range(const struct walls_case *c, struct text *t)
+{
+	text_add(t, c->ports.are_given ? "source ports %u-%u" : "ip_local_port_range %u-%u",
+	         c->ports.low, c->ports.high);
+}
+
+/* How many more sources or server ports it takes, at so many tuples for each. */
+static void advise(const struct walls_case *c, struct wall_row *row)
+{
+	const struct tuple_plan *plan = c->tuples;
+	uint64_t sources = plan->source_count, targets = plan->target_port_count;
+	struct text t = wall_fix(row);
+
+	if (plan->port_count == 0) {
+		text_add(&t, "choose --ports where ports are free");
+		return;
+	}
+	uint64_t by_source = targets * plan->port_count, by_target = sources * plan->port_count;
+
+	text_add(&t, "add ");
+	put_number(&t, (c->n + by_source - 1) / by_source - sources, "source IP", "source IPs");
+	text_add(&t, " (--source%s) or ", c->is_loopback ? "" : ", megaconn addr up");
+	put_number(&t, (c->n + by_target - 1) / by_target - targets, "server port", "server ports");
+}
+
+/* Ports below are for servers. */
+static void widen(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	unsigned int low = c->ports.low < WIDE_LOW ? c->ports.low : WIDE_LOW;
+
+	if (!c->ports.are_given && c->ports.low > 0 &&
+	    (low < c->ports.low || c->ports.high < UINT16_MAX))
+		wall_ask(out, row, "net.ipv4.ip_local_port_range", "%u %u", low, UINT16_MAX);
+}
+
+static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
+                               struct wall_report *out)
+{
+	const struct tuple_plan *plan = c->tuples;
+	struct text t = wall_shown(row);
+
+	if (!plan) {
+		text_add(&t, "a server port takes 2^32 source IPs x 2^16 ports: no limit here");
+		return;
+	}
+	row->value = tuple_room(plan);
+	put_number(&t, plan->source_count, "source IP", "source IPs");
+	text_add(&t, " to ");
+	put_number(&t, plan->target_port_count, "server port", "server ports");
+	text_add(&t, ", ");
+	put_range(c, &t);
+	if (plan->port_count <= (uint32_t)(c->ports.high - c->ports.low)) {
+		text_add(&t, ", ");
+		text_count(&t, plan->port_count);
+		text_add(&t, " of it free");
+	}
+	wall_bounds(row, row->value, c->n);
+	if (row->allows >= c->n)
+		return;
+	advise(c, row);
+	widen(c, row, out);
+}
+
+static void judge_source_addresses(const struct walls_case *c, struct wall_row *row,
+                                   struct wall_report *out)
+{
+	uint32_t count = c->tuples ? c->tuples->source_count : 0;
+	struct text t;
+
+	(void)out;
+	if (count == 0) {
+		t = wall_shown(row);
+		text_add(&t, "whatever clients come from");
+		return;
+	}
+	wall_value(row, count - c->sources_missing);
+	t = wall_shown(row);
+	text_add(&t, " of %" PRIu32 " source IPs are this host's", count);
+	row->needed = count;
+	if (c->sources_missing == 0)
+		return;
+	row->allows = tuple_room(c->tuples) / count * (count - c->sources_missing);
+	t = wall_fix(row);
+	text_add(&t, "megaconn addr up POOL --dev DEV");
+}
+
+static void judge_port_search(const struct walls_case *c, struct wall_row *row,
+                              struct wall_report *out)
+{
+	uint64_t ports = (uint64_t)(c->ports.high - c->ports.low) + 1;
+	struct text t = wall_shown(row);
+
+	(void)out;
+	if (c->ports.low == 0) {
+		wall_value(row, LIMITS_UNKNOWN);
+		return;
+	}
+	row->value = ports / 2;
+	text_add(&t, "left to the kernel, a port is found slowly beyond ");
+	text_count(&t, ports / 2);
+	text_add(&t, " a target, and bound early, ");
+	text_count(&t, ports);
+	text_add(&t, " are all of a source IP; megaconn chooses itself");
+}
+
+static void judge_reserved(const struct walls_case *c, struct wall_row *row,
+                           struct wall_report *out)
+{
+	struct text t;
+
+	(void)out;
+	wall_value(row, c->ports.reserved);
+	t = wall_shown(row);
+	text_add(&t, " of %u-%u are never source ports", c->ports.low, c->ports.high);
+}
+
+/* A server that starts again later may find its port taken by a client. */
+static void judge_listening(const struct walls_case *c, struct wall_row *row,
+                            struct wall_report *out)
+{
+	const struct tuple_plan *plan = c->tuples;
+	uint32_t within = c->ports.targets_within;
+	struct text t;
+
+	wall_value(row, c->ports.listening);
+	t = wall_shown(row);
+	text_add(&t, " of %u-%u are listened on", c->ports.low, c->ports.high);
+	if (c->ports.listening > 0)
+		text_add(&t, ", as %u: not used as source ports", c->ports.first_listening);
+	if (within == 0 || !plan)
+		return;
+	text_add(&t, "; %" PRIu32 " of them the server's", within);
+	if (plan->target_port_count == 1)
+		wall_ask(out, row, "net.ipv4.ip_local_reserved_ports", "%u", plan->target_port_low);
+	else
+		wall_ask(out, row, "net.ipv4.ip_local_reserved_ports", "%u-%u",
+		         plan->target_port_low,
+		         plan->target_port_low + plan->target_port_count - 1);
+}
+
+static void judge_index(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
+{
+	struct text t;
+
+	(void)c;
+	(void)out;
+	wall_value(row, CAPACITY_INDEX_MOST);
+	t = wall_shown(row);
+	text_add(&t, ": no more can be numbered by one run");
+	wall_bounds(row, CAPACITY_INDEX_MOST, c->n);
+}
+
+const struct wall_kind wall_ports[] = {
+	{"source_ports", "4-tuples", NULL, judge_source_ports},
+	{"source_addresses", "source IPs", wall_for_clients, judge_source_addresses},
+	{"port_search", "ports by the kernel's choice", wall_for_clients, judge_port_search},
+	{"reserved_ports", "ip_local_reserved_ports", wall_for_clients, judge_reserved},
+	{"listening_ports", "listening ports in the range", wall_for_clients, judge_listening},
+	{"index", "index of a connection", NULL, judge_index},
+	{0},
+};

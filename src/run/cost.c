@@ -1,0 +1,111 @@
+/* cost: two labs of different size, and the line through them. */
+#include "run/cost.h"
+
+#include "base/clock.h"
+#include "plan/capacity.h"
+#include "run/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COST_WORKERS 1 /* of each side: the fewer, the less their own memory matters */
+#define LARGE_MOST  16000
+#define LARGE_LEAST 2000
+#define SMALL_PART  8 /* the small lab has an eighth of the large one's connections */
+#define SHARE       4 /* of what is left of memory, the large lab may take a quarter */
+
+/* What a lab took away. */
+struct taken {
+	uint64_t n;
+	int64_t machine_bytes, cgroup_bytes;
+};
+
+void cost_assume(bool ipv6, struct cost *out)
+{
+	const struct walls_cost known = {.each_bytes = capacity_connection_bytes(2, ipv6)};
+
+	*out = (struct cost){.ipv6 = ipv6, .machine = known, .cgroup = known};
+}
+
+static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken *out,
+                   struct err *err)
+{
+	static struct result result;
+	const struct lab_options options = {
+		.n = n,
+		.engine = engine,
+		.ipv6 = ipv6,
+		.timeout_ns = 5 * NS_PER_S,
+		.retries = 3,
+		.reserve_bytes = 1,
+		.workers = COST_WORKERS,
+		.is_measurement = true,
+	};
+	int code = lab_run(&options, NULL, &result);
+
+	if (code == EXIT_INTERRUPTED)
+		return err_set(err, -EINTR, "interrupted");
+	if (code != EXIT_PASS)
+		return err_set(err, -EIO, "a small lab did not pass: %s", result.reason);
+	if (result_bytes(&result.memory) == RESULT_UNKNOWN_BYTES)
+		return err_set(err, -ENODATA, "the kernel's memory cannot be read");
+	out->n = n;
+	out->machine_bytes = result_bytes(&result.memory) + result.memory.residual_bytes;
+	out->cgroup_bytes = result.memory.cgroup_bytes;
+	return 0;
+}
+
+/* The line through two points; false where others' doings made it one that cannot be. */
+static bool draw_line(int64_t small_bytes, uint64_t small, int64_t large_bytes, uint64_t large,
+                      struct walls_cost *out)
+{
+	int64_t each = (large_bytes - small_bytes) / (int64_t)(large - small);
+	int64_t fixed = small_bytes - each * (int64_t)small;
+
+	if (each < CAPACITY_PAIR_BYTES_IPV4 / 4 || each > CAPACITY_PAIR_BYTES_IPV4 * 4)
+		return false;
+	out->each_bytes = (uint64_t)each;
+	out->fixed_bytes = fixed > 0 ? (uint64_t)fixed : 0;
+	return true;
+}
+
+int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
+                 struct err *err)
+{
+	uint64_t n = left_bytes / SHARE / capacity_connection_bytes(2, ipv6);
+	struct taken small, large;
+	int failed;
+
+	cost_assume(ipv6, out);
+	if (n < LARGE_LEAST)
+		return err_set(err, -ENOMEM, "too little memory is left to measure with");
+	n = n < LARGE_MOST ? n : LARGE_MOST;
+	failed = run_lab(engine, ipv6, n / SMALL_PART, &small, err);
+	if (failed == 0)
+		failed = run_lab(engine, ipv6, n, &large, err);
+	if (failed != 0)
+		return failed;
+	if (!draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n, &out->machine))
+		return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
+	out->is_measured = true;
+	/* Where no cgroup bounds memory its cost is never asked for. */
+	if (small.cgroup_bytes == RESULT_UNKNOWN_BYTES ||
+	    large.cgroup_bytes == RESULT_UNKNOWN_BYTES ||
+	    !draw_line(small.cgroup_bytes, small.n, large.cgroup_bytes, large.n, &out->cgroup))
+		out->cgroup = out->machine;
+	return 0;
+}
+
+struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair, uint32_t ends)
+{
+	uint64_t one = capacity_connection_bytes(1, cost->ipv6);
+	uint64_t two = capacity_connection_bytes(2, cost->ipv6);
+
+	if (ends == 2)
+		return *pair;
+	return (struct walls_cost){
+		.fixed_bytes = pair->fixed_bytes / 2,
+		.each_bytes = pair->each_bytes * one / two,
+	};
+}

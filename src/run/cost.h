@@ -1,0 +1,30 @@
+/* cost: what a connection costs in memory: by the figures of make bench, or measured on this kernel
+ * just now, by two small labs: the difference between them is what connections cost, the rest what
+ * a run costs before its first one. */
+#pragma once
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "plan/walls.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of a connection with both its ends. */
+struct cost {
+	bool ipv6, is_measured;
+	struct walls_cost machine, cgroup; /* what the machine's memory, and the cgroup's limit, lose */
+};
+
+/* By the figures of make bench. */
+void cost_assume(bool ipv6, struct cost *out);
+
+/* Measures, with as many connections as `left_bytes` of memory take without harm; takes about two
+ * seconds. 0; or a negative errno with the reason in `err`, and *out is as cost_assume has it:
+ * -EINTR where the user interrupted it. */
+int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
+                 struct err *err);
+
+/* With so many ends of each connection (1 or 2) on this host. */
+struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair,
+                               uint32_t ends);

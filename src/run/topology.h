@@ -1,0 +1,34 @@
+/* topology: where clients connect from and where to, made a tuple plan of this host's: its
+ * addresses, its port range, the ports that others have. */
+#pragma once
+
+#include "base/err.h"
+#include "plan/tuple.h"
+#include "plan/walls.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct topology_options {
+	const char *target; /* HOST:PORT[-PORT]                                          */
+	const char *source; /* LIST|RANGE|CIDR; NULL: what the kernel chooses for the target */
+	int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: either              */
+	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range          */
+	bool allow_public;
+	bool allow_missing; /* source IPs that this host has not (yet) are counted, not refused */
+};
+
+/* What was found on the way to the plan. */
+struct topology {
+	struct walls_ports ports;
+	uint32_t sources_missing; /* source IPs that are not this host's            */
+	uint32_t neighbours;      /* of these, how many are on a link of this host  */
+	bool is_own_target;       /* both ends are on this host                     */
+	bool is_loopback;
+};
+
+/* Chooses the plan. 0, or a negative errno with one line that says what to give instead: -EINVAL
+ * (options that cannot be), -EPERM (a public target), -EADDRNOTAVAIL (a source IP that is not this
+ * host's), -EADDRINUSE (no port is left), and those of name resolution. */
+int topology_choose(const struct topology_options *options, struct tuple_plan *plan,
+                    struct topology *out, struct err *err);
