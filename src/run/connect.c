@@ -212,12 +212,12 @@ static void describe_walls(const struct supervisor *s, const struct experiment *
 
 	*walls = (struct capacity_limits){
 		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
-		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
+		.cgroup_left_bytes = limits_known(s->limits.cgroup_left_bytes),
 		.reserve_bytes = x->reserve_bytes,
 		.ends = ends,
 		.connection_bytes = capacity_connection_bytes(ends,
 	                                                      x->tuples.target.family == AF_INET6),
-		.files_left = s->limits.files_left,
+		.files_left = limits_known(s->limits.files_left),
 		.tuples = tuple_room(&x->tuples),
 		.process_most = CAPACITY_INDEX_MOST,
 		.workers_most = 1,

@@ -106,11 +106,11 @@ static int check(const struct experiment *x, const struct supervisor *s, uint64_
 	bool is_ipv6 = x->tuples.target.family == AF_INET6;
 	const struct capacity_limits walls = {
 		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
-		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
+		.cgroup_left_bytes = limits_known(s->limits.cgroup_left_bytes),
 		.reserve_bytes = x->reserve_bytes,
 		.ends = 2,
 		.connection_bytes = capacity_connection_bytes(2, is_ipv6),
-		.files_left = s->limits.files_left,
+		.files_left = limits_known(s->limits.files_left),
 		.tuples = tuple_room(&x->tuples),
 		.process_most = holds / x->server_workers,
 		.workers_most = x->server_workers,

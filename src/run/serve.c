@@ -42,12 +42,12 @@ static int fit(const struct supervisor *s, struct experiment *x, uint64_t worker
 {
 	struct capacity_limits walls = {
 		.memory_left_bytes = probe_memory_left_bytes(&s->baseline->memory),
-		.cgroup_left_bytes = s->limits.cgroup_left_bytes,
+		.cgroup_left_bytes = limits_known(s->limits.cgroup_left_bytes),
 		.reserve_bytes = x->reserve_bytes,
 		.ends = 1,
 		.connection_bytes = capacity_connection_bytes(1, x->listens[0].address.family ==
 	                                                                 AF_INET6),
-		.files_left = s->limits.files_left,
+		.files_left = limits_known(s->limits.files_left),
 		.tuples = CAPACITY_NO_LIMIT,
 	};
 	enum wall wall = WALL_INDEX;
