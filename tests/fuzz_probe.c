@@ -1,7 +1,7 @@
 /* fuzz_probe: any bytes into any parser of kernel/; the first byte selects it. The probe parsers
  * get the fuzzer's bytes as they are, with no NUL behind them, so that the sanitizer sees a read
  * too far; the others take strings and get a copy. */
-#include "kernel/limits.h"
+#include "kernel/cgroup.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
 
@@ -30,7 +30,7 @@ static void fuzz_meminfo(const char *text, size_t len)
 static void fuzz_cgroup(const char *string)
 {
 	static char path[64];
-	int version = limits_parse_cgroup(string, path, sizeof(path));
+	int version = cgroup_parse(string, "memory", path, sizeof(path));
 
 	if (version && (path[0] != '/' || strlen(path) >= sizeof(path) || strchr(path, '\n')))
 		abort();

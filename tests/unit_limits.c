@@ -1,13 +1,15 @@
-/* unit_limits: /proc/self/cgroup texts, limits of this machine, and the memory that cgroups leave
- * in made-up trees: a child process changes its root directory to one with a proc and a cgroup
- * file system of plain files, and asks there. */
+/* unit_limits: the facts of this machine, held against the files and calls they come from; and the
+ * tasks of a user, made until the kernel refuses one. */
 #include "kernel/limits.h"
 
-#include "kernel/probe.h"
+#include "forks.h"
+#include "kernel/sysctl.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,96 +17,114 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define V2_MOUNT "36 1 0:29 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"
-#define V1_MOUNT "35 31 0:32 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
-#define OTHER_MOUNTS                                        \
-	"22 27 0:21 / /proc rw - proc proc rw\n"            \
-	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n" \
-	"32 31 0:29 / /sys/fs/cgroup/cpu rw shared:3 - cgroup cgroup rw,cpu\n"
+#define NPROC   20
+#define NOBODYS 54321 /* a user id that nobody here has */
 
-static int parse(const char *text, char *path, unsigned long size)
+static struct limits facts;
+
+static bool is_number(uint64_t value)
 {
-	memset(path, 'x', size);
-	return limits_parse_cgroup(text, path, size);
+	return value < LIMITS_UNKNOWN;
 }
 
-static void parse_fixtures(void **state)
+/* What has a file is its number; what has none is unknown, not fine. */
+static void assert_setting(const char *name, uint64_t value)
 {
-	static const struct {
-		const char *file;
-		int version;
-		const char *path;
-	} cases[] = {
-		{"cgroup_v1", 1, "/process_api/8bae45a5a1b18d885f8d6f0e610a25b8"},
-		{"cgroup_v2", 2, "/user.slice/user-1000.slice/session-4.scope"},
-		{"cgroup_hybrid", 1, "/system.slice/a:b.service"},
-		{"cgroup_none", 0, NULL},
-	};
-	const char *directory = getenv("MEGACONN_FIXTURES");
-	char name[512], text[4096], path[256];
-	size_t i;
+	uint64_t expected;
 
-	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(name, sizeof(name), "%s/%s", directory ? directory : "tests/fixtures",
-		         cases[i].file);
-		if (probe_read_file(name, text, sizeof(text)) <= 0)
-			fail_msg("cannot read %s", name);
-		assert_int_equal(parse(text, path, sizeof(path)), cases[i].version);
-		if (cases[i].path)
-			assert_string_equal(path, cases[i].path);
-	}
+	if (sysctl_get_magnitude(name, &expected) != 0)
+		expected = LIMITS_UNKNOWN;
+	if (value != expected)
+		fail_msg("%s is %llu, not %llu", name, (unsigned long long)expected,
+		         (unsigned long long)value);
 }
 
-static void parse_texts(void **state)
+static void assert_triple(const char *name, const struct limits_triple *triple)
 {
-	char path[8];
+	uint64_t three[3] = {LIMITS_UNKNOWN, LIMITS_UNKNOWN, LIMITS_UNKNOWN};
 
-	(void)state;
-	assert_int_equal(parse("", path, sizeof(path)), 0);
-	assert_int_equal(parse("\n\n", path, sizeof(path)), 0);
-	assert_int_equal(parse("0::", path, sizeof(path)), 0);
-	assert_int_equal(parse("0:/a", path, sizeof(path)), 0);
-	assert_int_equal(parse("1::/a", path, sizeof(path)), 0);
-	assert_int_equal(parse("0::/a", path, sizeof(path)), 2);
-	assert_string_equal(path, "/a");
-	assert_int_equal(parse("0::/\n4:memory:/b\n", path, sizeof(path)), 1);
-	assert_string_equal(path, "/b");
-	assert_int_equal(parse("4:memory:/b\n0::/\n", path, sizeof(path)), 1);
-	assert_string_equal(path, "/b");
-	assert_int_equal(parse("4:cpu,memory,x:/", path, sizeof(path)), 1);
-	assert_string_equal(path, "/");
-	assert_int_equal(parse("4:memory2:/b\n", path, sizeof(path)), 0);
-	assert_int_equal(parse("0::/234567", path, sizeof(path)), 2);
-	assert_int_equal(parse("0::/2345678", path, sizeof(path)), 0);
+	(void)sysctl_get_numbers(name, three, 3);
+	assert_true(triple->least == three[0]);
+	assert_true(triple->usual == three[1]);
+	assert_true(triple->most == three[2]);
+}
+
+static void assert_settings(void)
+{
+	assert_setting("fs.nr_open", facts.nr_open);
+	assert_setting("fs.file-max", facts.file_max);
+	assert_setting("kernel.pid_max", facts.pid_max);
+	assert_setting("kernel.threads-max", facts.threads_max);
+	assert_setting("vm.overcommit_memory", facts.overcommit);
+	assert_setting("net.core.somaxconn", facts.somaxconn);
+	assert_setting("net.core.netdev_max_backlog", facts.netdev_max_backlog);
+	assert_setting("net.ipv4.tcp_max_syn_backlog", facts.syn_backlog);
+	assert_setting("net.ipv4.tcp_syncookies", facts.syncookies);
+	assert_setting("net.ipv4.tcp_max_orphans", facts.max_orphans);
+	assert_setting("net.ipv4.tcp_max_tw_buckets", facts.max_tw_buckets);
+	assert_setting("net.ipv4.tcp_tw_reuse", facts.tw_reuse);
+	assert_setting("net.ipv4.tcp_ehash_entries", facts.ehash_entries);
+	assert_setting("net.ipv4.neigh.default.gc_thresh3", facts.neigh4_max);
+	assert_setting("net.ipv6.neigh.default.gc_thresh3", facts.neigh6_max);
+	assert_triple("net.ipv4.tcp_mem", &facts.tcp_mem_pages);
+	assert_triple("net.ipv4.tcp_rmem", &facts.tcp_rmem);
+	assert_triple("net.ipv4.tcp_wmem", &facts.tcp_wmem);
 }
 
 static void read_here(void **state)
 {
-	struct limits limits;
 	struct rlimit nofile;
+
+	(void)state;
+	memset(&facts, 0xa5, sizeof(facts));
+	limits_read(&facts);
+	assert_settings();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &nofile), 0);
+	assert_true(facts.nofile_soft == nofile.rlim_cur);
+	assert_true(facts.nofile_hard == nofile.rlim_max);
+	assert_true(facts.memlock_bytes > 0 && facts.memlock_bytes != LIMITS_UNKNOWN);
+	assert_true(facts.files_left > 0);
+	assert_true(is_number(facts.pid_max) && facts.pids_left < facts.pid_max);
+	assert_true(is_number(facts.threads_max) && facts.threads_left < facts.threads_max);
+	assert_true(facts.nproc_left > 0 && facts.cgroup_pids_left > 0);
+	assert_true(is_number(facts.memory_total_bytes));
+	assert_in_range(facts.memory_left_bytes, 4096, facts.memory_total_bytes);
+	assert_true(facts.cgroup_left_bytes > 4096);
+	assert_in_range(facts.swap_free_bytes, 0, facts.swap_total_bytes);
+	assert_true(is_number(facts.swap_total_bytes));
+	assert_int_equal(facts.page_bytes, sysconf(_SC_PAGESIZE));
+	assert_true(facts.port_low > 0 && facts.port_low <= facts.port_high);
+	assert_true(facts.conntrack != LIMITS_USE_YES || facts.conntrack_max != LIMITS_UNKNOWN);
+	assert_true((facts.tun_why[0] == '\0') == (facts.tun == LIMITS_USE_YES));
+	assert_true(facts.tun_why[0] == '\0' || !strncmp(facts.tun_why, "/dev/net/tun: ", 14));
+}
+
+static void read_cpus(void **state)
+{
 	uint32_t cpus[4096], count, i;
 
 	(void)state;
-	memset(&limits, 0, sizeof(limits));
-	limits_read(&limits);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &nofile), 0);
-	assert_int_equal(limits.nofile_hard, nofile.rlim_max);
-	assert_true(limits.memlock_bytes > 0);
-	assert_true(limits.files_left > 0);
-	assert_true(limits.cgroup_left_bytes > 4096);
-	assert_in_range(limits.cpus, 1, 4096);
+	limits_read(&facts);
+	assert_in_range(facts.cpus, 1, 4096);
 	count = limits_cpus(cpus, 4096);
-	assert_int_equal(count, limits.cpus);
+	assert_int_equal(count, facts.cpus);
 	for (i = 1; i < count; i++)
 		assert_true(cpus[i - 1] < cpus[i]);
 	assert_int_equal(limits_cpus(NULL, 0), count);
+}
+
+static void known(void **state)
+{
+	(void)state;
+	assert_true(limits_known(LIMITS_UNKNOWN) == LIMITS_NONE);
+	assert_true(limits_known(LIMITS_NONE) == LIMITS_NONE);
+	assert_true(limits_known(0) == 0);
+	assert_true(limits_known(LIMITS_UNKNOWN - 1) == LIMITS_UNKNOWN - 1);
 }
 
 static void cpus_of_mask(void **state)
@@ -138,260 +158,134 @@ static void raise_nofile(void **state)
 	assert_int_equal(limit.rlim_cur, limit.rlim_max);
 }
 
-/* One file of a made-up tree. */
-struct file {
-	const char *path, *text;
-};
-
-struct tree {
-	struct file files[16];
-	uint64_t left;
-};
-
-/* Makes the directories above the file, and the file. */
-static void make_file(const char *root, const struct file *file)
+/* A child for what cannot be undone; its result, which is 2 where it is not allowed. */
+static void assert_in_child(int (*inside)(void), const char *not_allowed)
 {
-	char path[512];
-	size_t at = strlen(root) + 1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s%s", root, file->path);
-	for (; path[at]; at++) {
-		if (path[at] != '/')
-			continue;
-		path[at] = '\0';
-		if (mkdir(path, 0755) && errno != EEXIST)
-			fail_msg("cannot make %s", path);
-		path[at] = '/';
-	}
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(file->text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static int run_in(const char *root, const struct tree *tree)
-{
-	if (chroot(root) || chdir("/"))
-		return 2;
-	if (limits_cgroup_left_bytes() != tree->left)
-		return 1;
-	return limits_cgroup_left_bytes() == tree->left ? 0 : 1;
-}
-
-static bool may_chroot(void)
-{
-	return !geteuid() || !unshare(CLONE_NEWUSER);
-}
-
-/* Removes the tree, deepest names first, by the paths that made it. */
-static void remove_tree(const char *root, const struct tree *tree)
-{
-	char path[512];
-	size_t i, pass;
-	char *slash;
-
-	for (pass = 0; pass < 8; pass++) {
-		for (i = 0; i < 16 && tree->files[i].path; i++) {
-			snprintf(path, sizeof(path), "%s%s", root, tree->files[i].path);
-			unlink(path);
-			while ((slash = strrchr(path, '/')) && strlen(path) > strlen(root)) {
-				*slash = '\0';
-				if (strlen(path) >= strlen(root))
-					rmdir(path);
-			}
-		}
-	}
-}
-
-static void check_tree(const struct tree *tree)
-{
-	char root[] = "/tmp/unit_limits.XXXXXX";
 	int status = 0;
-	size_t i;
-	pid_t pid;
+	pid_t pid = fork();
 
-	assert_non_null(mkdtemp(root));
-	for (i = 0; i < 16 && tree->files[i].path; i++)
-		make_file(root, &tree->files[i]);
-	pid = fork();
 	assert_true(pid >= 0);
-	if (!pid)
-		_exit(may_chroot() ? run_in(root, tree) : 3);
+	if (pid == 0)
+		_exit(inside());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	remove_tree(root, tree);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) >= 2) {
-		print_message("changing the root directory is not allowed here\n");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+		print_message("skipped: %s\n", not_allowed);
 		skip();
 	}
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(status, 0);
 }
 
-#define STAT_V2 \
-	"anon 5\nfile 900\nfile_mapped 3\nfile_dirty 40\ninactive_file 300\nactive_file 100\n"
-#define STAT_V1                                                              \
-	"cache 9\ndirty 1\ninactive_file 7\nactive_file 7\ntotal_dirty 40\n" \
-	"total_inactive_file 300\ntotal_active_file 100\n"
-
-/* The parent has less left than the cgroup itself, and the page cache counts. */
-static void tree_v2(void **state)
+/* In a namespace of its own what is the machine's has no file; the hash is the first one's. */
+static int read_in_namespace(void)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "0::/a/b\n"},
-				{"/proc/self/mountinfo", OTHER_MOUNTS V2_MOUNT},
-				{"/sys/fs/cgroup/cgroup.procs", "1\n"},
-				{"/sys/fs/cgroup/a/memory.max", "100000\n"},
-				{"/sys/fs/cgroup/a/memory.current", "99000\n"},
-				{"/sys/fs/cgroup/a/memory.stat", STAT_V2},
-				{"/sys/fs/cgroup/a/b/memory.max", "50000\n"},
-				{"/sys/fs/cgroup/a/b/memory.current", "1000\n"},
-				{"/sys/fs/cgroup/a/b/memory.stat", STAT_V2},
-			},
-		.left = 100000 - 99000 + 360,
-	};
+	char text[32];
+	long len;
 
-	(void)state;
-	check_tree(&tree);
+	if (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0)
+		return 2;
+	limits_read(&facts);
+	assert_settings();
+	len = sysctl_get("net.ipv4.tcp_ehash_entries", text, sizeof(text));
+	if (len > 0 && text[0] == '-' && facts.ehash_entries != strtoull(text + 1, NULL, 10))
+		return 1;
+	if (sysctl_get("net.ipv4.tcp_mem", text, sizeof(text)) == -ENOENT &&
+	    (facts.tcp_mem_pages.most != LIMITS_UNKNOWN || facts.neigh4_used != LIMITS_UNKNOWN))
+		return 1;
+	return is_number(facts.somaxconn) && is_number(facts.tcp_rmem.most) ? 0 : 1;
 }
 
-static void tree_v2_unlimited(void **state)
+static void read_apart(void **state)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "0::/a\n"},
-				{"/proc/self/mountinfo", V2_MOUNT},
-				{"/sys/fs/cgroup/a/memory.max", "max\n"},
-				{"/sys/fs/cgroup/a/memory.current", "99000\n"},
-				{"/sys/fs/cgroup/a/memory.stat", STAT_V2},
-			},
-		.left = LIMITS_NONE,
-	};
-
 	(void)state;
-	check_tree(&tree);
+	assert_in_child(read_in_namespace, "no network namespace can be made here");
 }
 
-/* A cgroup namespace shows a path from elsewhere: the mount's own top is taken. */
-static void tree_v2_namespace(void **state)
+/* With a task besides itself, so that counting only itself would be seen. */
+static int fork_as_somebody(void)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "0::/../other\n"},
-				{"/proc/self/mountinfo", V2_MOUNT},
-				{"/sys/fs/cgroup/memory.max", "5000\n"},
-				{"/sys/fs/cgroup/memory.current", "6000\n"},
-				{"/sys/fs/cgroup/memory.stat", "file_dirty 10\nactive_file 1\n"},
-			},
-		.left = 0,
-	};
+	const struct rlimit few = {.rlim_cur = NPROC, .rlim_max = NPROC};
+	pid_t other;
+	bool is_right;
 
-	(void)state;
-	check_tree(&tree);
+	if (geteuid() != 0 || setgroups(0, NULL) != 0 || setgid(NOBODYS) != 0 ||
+	    setuid(NOBODYS) != 0)
+		return 2;
+	other = fork();
+	if (other == 0) {
+		pause();
+		_exit(0);
+	}
+	if (other < 0 || setrlimit(RLIMIT_NPROC, &few) != 0)
+		return 3;
+	limits_read(&facts);
+	is_right = facts.nproc == NPROC && facts.nproc_left == NPROC - 2 &&
+	           forks_count() == facts.nproc_left;
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	return is_right ? 0 : 1;
 }
 
-static void tree_v1(void **state)
+static void nproc_of_kernel(void **state)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "4:memory:/p/q\n0::/\n"},
-				{"/proc/self/mountinfo", V2_MOUNT OTHER_MOUNTS V1_MOUNT},
-				{"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-	                         "9223372036854771712\n"},
-				{"/sys/fs/cgroup/memory/p/memory.limit_in_bytes", "70000\n"},
-				{"/sys/fs/cgroup/memory/p/memory.usage_in_bytes", "60000\n"},
-				{"/sys/fs/cgroup/memory/p/memory.stat", STAT_V1},
-				{"/sys/fs/cgroup/memory/p/q/memory.limit_in_bytes",
-	                         "9223372036854771712\n"},
-				{"/sys/fs/cgroup/memory/p/q/memory.usage_in_bytes", "50\n"},
-				{"/sys/fs/cgroup/memory.max", "1\n"},
-			},
-		.left = 70000 - 60000 + 360,
-	};
-
 	(void)state;
-	check_tree(&tree);
+	assert_in_child(fork_as_somebody, "only root can become another user");
 }
 
-/* A container of v1: the mount shows the hierarchy from the container's cgroup on. */
-static void tree_v1_container(void **state)
+/* For root the limit is one that does not bound. */
+static int fork_as_root(void)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "4:memory:/docker/id\n"},
-				{"/proc/self/mountinfo",
-	                         "35 31 0:32 /docker/id /sys/fs/a\\040b ro master:9 - cgroup c "
-	                         "memory\n"},
-				{"/sys/fs/a b/memory.limit_in_bytes", "8000\n"},
-				{"/sys/fs/a b/memory.usage_in_bytes", "1000\n"},
-			},
-		.left = 7000,
-	};
+	const struct rlimit one = {.rlim_cur = 1, .rlim_max = 1};
 
-	(void)state;
-	check_tree(&tree);
+	if (geteuid() != 0 || setrlimit(RLIMIT_NPROC, &one) != 0)
+		return 2;
+	limits_read(&facts);
+	if (facts.nproc_left == LIMITS_NONE)
+		return forks_count() == FORKS_MOST ? 0 : 1;
+	/* Root of a user namespace only. */
+	return facts.nproc_left == 0 && forks_count() == 0 ? 0 : 1;
 }
 
-/* A bind mount of somebody else's cgroup comes first; ours is under the second. */
-static void tree_two_mounts(void **state)
+static void nproc_of_root(void **state)
 {
-	static const struct tree tree = {
-		.files =
-			{
-				{"/proc/self/cgroup", "0::/a\n"},
-				{"/proc/self/mountinfo",
-	                         "35 31 0:32 /z /mnt/z rw - cgroup2 c rw\n" V2_MOUNT},
-				{"/mnt/z/memory.max", "1\n"},
-				{"/mnt/z/memory.current", "0\n"},
-				{"/sys/fs/cgroup/a/memory.max", "300\n"},
-				{"/sys/fs/cgroup/a/memory.current", "100\n"},
-			},
-		.left = 200,
-	};
-
 	(void)state;
-	check_tree(&tree);
+	assert_in_child(fork_as_root, "not root");
 }
 
-static void tree_nothing(void **state)
+/* The device that a child without descriptors cannot open is not said to be missing. */
+static int read_without_descriptors(void)
 {
-	static const struct tree no_mount = {
-		.files =
-			{
-				{"/proc/self/cgroup", "0::/a\n"},
-				{"/proc/self/mountinfo", "garbage\n\n1 2 3\n - \n" OTHER_MOUNTS},
-			},
-		.left = LIMITS_NONE,
-	};
-	static const struct tree no_files = {.files = {{"/x", ""}}, .left = LIMITS_NONE};
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
 
+	if (setrlimit(RLIMIT_NOFILE, &none) != 0)
+		return 2;
+	limits_read(&facts);
+	return facts.tun == LIMITS_USE_UNKNOWN && facts.conntrack == LIMITS_USE_UNKNOWN &&
+	                       facts.pid_max == LIMITS_UNKNOWN &&
+	                       facts.pids_left == LIMITS_UNKNOWN &&
+	                       facts.memory_left_bytes == LIMITS_UNKNOWN &&
+	                       facts.cgroup_left_bytes == LIMITS_UNKNOWN &&
+	                       facts.cgroup_pids_left == LIMITS_UNKNOWN &&
+	                       facts.tcp_rmem.least == LIMITS_UNKNOWN && facts.port_low == 0 &&
+	                       facts.nofile_hard == 0
+	               ? 0
+	               : 1;
+}
+
+static void read_nothing(void **state)
+{
 	(void)state;
-	check_tree(&no_mount);
-	check_tree(&no_files);
+	assert_in_child(read_without_descriptors, "a descriptor limit cannot be set");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parse_fixtures),
-		cmocka_unit_test(parse_texts),
-		cmocka_unit_test(cpus_of_mask),
-		cmocka_unit_test(raise_nofile),
-		cmocka_unit_test(tree_v2),
-		cmocka_unit_test(tree_v2_unlimited),
-		cmocka_unit_test(tree_v2_namespace),
-		cmocka_unit_test(tree_v1),
-		cmocka_unit_test(tree_v1_container),
-		cmocka_unit_test(tree_two_mounts),
-		cmocka_unit_test(tree_nothing),
-		/* Last: it fills the table of paths that the children above inherit. */
-		cmocka_unit_test(read_here),
+		/* First: the tables of cgroups that are found once are inherited. */
+		cmocka_unit_test(read_nothing),  cmocka_unit_test(read_here),
+		cmocka_unit_test(read_cpus),     cmocka_unit_test(known),
+		cmocka_unit_test(cpus_of_mask),  cmocka_unit_test(raise_nofile),
+		cmocka_unit_test(read_apart),    cmocka_unit_test(nproc_of_kernel),
+		cmocka_unit_test(nproc_of_root),
 	};
 
 	return cmocka_run_group_tests_name("unit_limits", tests, NULL, NULL);

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#define LIMITS_NONE    UINT64_MAX       /* nothing bounds us there                            */
-#define LIMITS_UNKNOWN (UINT64_MAX - 1) /* it cannot be read: not fine, but not known to stop us */
+#define LIMITS_NONE    UINT64_MAX       /* nothing bounds us there                             */
+#define LIMITS_UNKNOWN (UINT64_MAX - 1) /* cannot be read: not fine, but not known to stop us */
 
 enum limits_use { LIMITS_USE_UNKNOWN, LIMITS_USE_NO, LIMITS_USE_YES };
 
@@ -14,7 +14,8 @@ struct limits_triple {
 	uint64_t least, usual, most;
 };
 
-/* Each is a number, LIMITS_NONE or LIMITS_UNKNOWN. "Left" is what may still be added now. */
+/* Each is a number, LIMITS_NONE or LIMITS_UNKNOWN. "Left" is what may still be added now. UNKNOWN
+ * is above every number and below NONE, so that the least of several may simply be taken. */
 struct limits {
 	uint32_t cpus; /* in this process's affinity mask */
 
@@ -25,12 +26,13 @@ struct limits {
 
 	/* Files and processes of the machine. */
 	uint64_t file_max, files_left; /* fs.file-max, less fs.file-nr; left is NONE with
-	                                * CAP_SYS_ADMIN in the first user namespace              */
-	uint64_t pid_max, pids_left;   /* kernel.pid_max, less all tasks                          */
-	uint64_t threads_max, threads_left; /* kernel.threads-max, likewise                       */
-	uint64_t nproc, nproc_left;    /* RLIMIT_NPROC, less this user's tasks; left is NONE for
-	                                * root and with CAP_SYS_RESOURCE or CAP_SYS_ADMIN         */
-	uint64_t cgroup_pids_left;     /* least (pids.max - pids.current) of the cgroup's ancestors */
+	                                * CAP_SYS_ADMIN in the first user namespace           */
+	uint64_t pid_max, pids_left;   /* kernel.pid_max, less all tasks                      */
+	uint64_t threads_max, threads_left; /* kernel.threads-max, likewise                   */
+	uint64_t nproc, nproc_left; /* RLIMIT_NPROC (soft), less this user's tasks; left is NONE
+	                             * for root and with CAP_SYS_RESOURCE or CAP_SYS_ADMIN */
+	uint64_t cgroup_pids_left;  /* least (pids.max - pids.current) of the cgroup and its
+	                             * ancestors                                           */
 
 	/* Memory. */
 	uint64_t memory_total_bytes;
@@ -48,10 +50,12 @@ struct limits {
 	uint64_t ehash_entries; /* net.ipv4.tcp_ehash_entries without its sign (negative where it is
 	                         * the first namespace's)                                      */
 	uint64_t netdev_max_backlog;
-	uint64_t neigh4_max, neigh4_used, neigh6_max, neigh6_used; /* neigh.default.gc_thresh3 */
+	/* neigh.default.gc_thresh3, and the entries of the tables; of the machine, and shown in its
+	 * first network namespace only. */
+	uint64_t neigh4_max, neigh4_used, neigh6_max, neigh6_used;
 	uint16_t port_low, port_high; /* net.ipv4.ip_local_port_range; 0, 0 where unreadable   */
 
-	/* Connection tracking. */
+	/* Connection tracking. NONE where the kernel has none; max also where it is 0. */
 	enum limits_use conntrack; /* whether this namespace's rules make the kernel track */
 	uint64_t conntrack_max, conntrack_count, conntrack_buckets;
 

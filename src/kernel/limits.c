@@ -1,389 +1,69 @@
-/* limits: rlimits, file-max, affinity, and the memory that the process's cgroups leave.
+/* limits: one reader for each fact, and a table for those that are one setting.
  *
- * The cgroup part finds the directory of the process's memory cgroup once: the path from
- * /proc/self/cgroup, below the mount of the hierarchy from /proc/self/mountinfo. A mount may show
- * only a part of the hierarchy (its "root" field, as bind mounts into containers do), and in a
- * cgroup namespace the path may lie outside of what the mount shows; then the mount's own top is
- * the best that is known. From there up to the mount every directory with a limit file goes into a
- * static table, so that the question of every tenth of a second opens only one file for each level
- * without a limit and three for each with one. Not for two threads at once.
+ * Where a bound does not hold for us (root, a capability) the kernel decides by capable(), which
+ * asks for the capability in the first user namespace: root of a namespace of its own is an
+ * ordinary user here.
  *
- * Files: mm/memcontrol.c, mm/memcontrol-v1.c, kernel/cgroup/cgroup.c, fs/proc_namespace.c. */
+ * Files: kernel/fork.c (RLIMIT_NPROC, threads-max), kernel/pid.c (pid_max), fs/file_table.c
+ * (file-max), fs/file.c (RLIMIT_NOFILE, nr_open), io_uring/rsrc.c (RLIMIT_MEMLOCK). */
 #include "kernel/limits.h"
 
+#include "base/text.h"
+#include "kernel/cgroup.h"
+#include "kernel/conntrack.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
+#include "kernel/tasks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PATH_BYTES        1024
-#define LEVELS_MAX        32
-#define CPUS_MAX          8192
-#define V1_NO_LIMIT       (UINT64_C(1) << 62) /* v1 says LONG_MAX, rounded down to pages */
-#define CAP_IPC_LOCK_BIT  14                  /* linux/capability.h */
-#define CAP_SYS_ADMIN_BIT 21
+#define CPUS_MAX             8192
+#define CAP_IPC_LOCK_BIT     14 /* linux/capability.h */
+#define CAP_SYS_ADMIN_BIT    21
+#define CAP_SYS_RESOURCE_BIT 24
+#define TUN_PATH             "/dev/net/tun"
 
-struct level {
-	char limit[PATH_BYTES], usage[PATH_BYTES], stat[PATH_BYTES];
+static char small_text[16 * 1024]; /* /proc/self/status, /proc/self/uid_map */
+
+static const struct {
+	const char *name;
+	size_t offset;
+} settings[] = {
+	{"fs.nr_open", offsetof(struct limits, nr_open)},
+	{"fs.file-max", offsetof(struct limits, file_max)},
+	{"kernel.pid_max", offsetof(struct limits, pid_max)},
+	{"kernel.threads-max", offsetof(struct limits, threads_max)},
+	{"vm.overcommit_memory", offsetof(struct limits, overcommit)},
+	{"net.core.somaxconn", offsetof(struct limits, somaxconn)},
+	{"net.core.netdev_max_backlog", offsetof(struct limits, netdev_max_backlog)},
+	{"net.ipv4.tcp_max_syn_backlog", offsetof(struct limits, syn_backlog)},
+	{"net.ipv4.tcp_syncookies", offsetof(struct limits, syncookies)},
+	{"net.ipv4.tcp_max_orphans", offsetof(struct limits, max_orphans)},
+	{"net.ipv4.tcp_max_tw_buckets", offsetof(struct limits, max_tw_buckets)},
+	{"net.ipv4.tcp_tw_reuse", offsetof(struct limits, tw_reuse)},
+	{"net.ipv4.tcp_ehash_entries", offsetof(struct limits, ehash_entries)},
+	{"net.ipv4.neigh.default.gc_thresh3", offsetof(struct limits, neigh4_max)},
+	{"net.ipv6.neigh.default.gc_thresh3", offsetof(struct limits, neigh6_max)},
 };
 
-static struct {
-	bool found; /* the table is made, be it empty */
-	int version;
-	uint32_t count;
-	struct level levels[LEVELS_MAX];
-} cgroup;
-
-/* What one line of mountinfo says of a mount. */
-struct mount {
-	char root[PATH_BYTES], point[PATH_BYTES];
+static const struct {
+	const char *name;
+	size_t offset;
+} triples[] = {
+	{"net.ipv4.tcp_mem", offsetof(struct limits, tcp_mem_pages)},
+	{"net.ipv4.tcp_rmem", offsetof(struct limits, tcp_rmem)},
+	{"net.ipv4.tcp_wmem", offsetof(struct limits, tcp_wmem)},
 };
 
-/* File names by version, from 1. */
-static const char *const limit_names[] = {NULL, "memory.limit_in_bytes", "memory.max"};
-static const char *const usage_names[] = {NULL, "memory.usage_in_bytes", "memory.current"};
-
-static char mounts_text[256 * 1024];
-static char small_text[16 * 1024]; /* memory.stat, /proc/self/cgroup, /proc/self/status */
-
-/* Appends `part` to `path`; false where it does not fit. */
-static bool path_add(char *path, size_t size, const char *part)
-{
-	size_t at = strlen(path), len = strlen(part);
-
-	if (len >= size - at)
-		return false;
-	memcpy(path + at, part, len + 1);
-	return true;
-}
-
-/* Whether the comma list of `len` bytes has the word. */
-static bool list_has(const char *list, size_t len, const char *word)
-{
-	const char *end = list + len, *comma;
-	size_t word_len = strlen(word);
-
-	for (;;) {
-		comma = memchr(list, ',', (size_t)(end - list));
-		if ((size_t)((comma ? comma : end) - list) == word_len &&
-		    !memcmp(list, word, word_len))
-			return true;
-		if (!comma)
-			return false;
-		list = comma + 1;
-	}
-}
-
-/* Which version's memory controller the line "id:controllers:path" is of, or 0. */
-static int cgroup_line(const char *line, const char *end, const char **path)
-{
-	const char *first = memchr(line, ':', (size_t)(end - line)), *second;
-
-	if (!first)
-		return 0;
-	second = memchr(first + 1, ':', (size_t)(end - first - 1));
-	if (!second || second + 1 == end || second[1] != '/')
-		return 0;
-	*path = second + 1;
-	if (list_has(first + 1, (size_t)(second - first - 1), "memory"))
-		return 1;
-	return first == line + 1 && *line == '0' && second == first + 1 ? 2 : 0;
-}
-
-int limits_parse_cgroup(const char *text, char *path, unsigned long size)
-{
-	const char *line = text, *end, *at = NULL, *best = NULL;
-	size_t best_len = 0;
-	int version, best_version = 0;
-
-	for (; *line; line = *end ? end + 1 : end) {
-		end = line + strcspn(line, "\n");
-		version = cgroup_line(line, end, &at);
-		if (!version || (best_version && version >= best_version))
-			continue;
-		best_version = version;
-		best = at;
-		best_len = (size_t)(end - at);
-	}
-	if (!best_version || best_len >= size)
-		return 0;
-	memcpy(path, best, best_len);
-	path[best_len] = '\0';
-	return best_version;
-}
-
-/* The next word of the line, made a string in place; NULL at its end. */
-static char *take_word(char **line)
-{
-	char *word = *line;
-
-	if (!*word)
-		return NULL;
-	*line += strcspn(word, " ");
-	if (**line)
-		*(*line)++ = '\0';
-	return word;
-}
-
-static bool is_octal(char c)
-{
-	return c >= '0' && c <= '7';
-}
-
-/* Copies a path of mountinfo, where blanks and backslashes are written as "\040". */
-static bool copy_unescaped(const char *from, char *to, size_t size)
-{
-	size_t at = 0;
-
-	while (*from) {
-		if (at >= size - 1)
-			return false;
-		if (from[0] == '\\' && is_octal(from[1]) && is_octal(from[2]) &&
-		    is_octal(from[3])) {
-			to[at++] = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
-			                  (from[3] - '0'));
-			from += 4;
-		} else {
-			to[at++] = *from++;
-		}
-	}
-	to[at] = '\0';
-	return true;
-}
-
-/* "36 31 0:33 <root> <mount point> <options> <optional>... - <type> <source> <super options>":
- * whether it is a mount of the hierarchy with this version's memory controller. Cuts the line. */
-static bool parse_mount(char *line, int version, struct mount *out)
-{
-	char *root = NULL, *point = NULL, *type, *options, *word;
-	int i;
-
-	for (i = 0; i < 6; i++) {
-		word = take_word(&line);
-		if (i == 3)
-			root = word;
-		else if (i == 4)
-			point = word;
-	}
-	do {
-		word = take_word(&line);
-	} while (word && strcmp(word, "-") != 0);
-	type = take_word(&line);
-	word = take_word(&line);
-	options = take_word(&line);
-	if (!root || !point || !type || !word || !options)
-		return false;
-	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0)
-		return false;
-	if (version == 1 && !list_has(options, strlen(options), "memory"))
-		return false;
-	return copy_unescaped(root, out->root, sizeof(out->root)) &&
-	       copy_unescaped(point, out->point, sizeof(out->point));
-}
-
-/* The part of the cgroup's path that is below the mount's root; NULL where it is not below. */
-static const char *below_root(const struct mount *m, const char *path)
-{
-	size_t len = strlen(m->root);
-
-	if (!strncmp(path, "/..", 3))
-		return NULL; /* outside of our cgroup namespace */
-	if (!strcmp(m->root, "/"))
-		return strcmp(path, "/") != 0 ? path : "";
-	if (strncmp(path, m->root, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len;
-}
-
-/* Joins a directory and a file into `out`, which is left empty where it does not fit. */
-static bool join(char out[PATH_BYTES], const char *directory, const char *name)
-{
-	out[0] = '\0';
-	if (path_add(out, PATH_BYTES, directory) && path_add(out, PATH_BYTES, "/") &&
-	    path_add(out, PATH_BYTES, name))
-		return true;
-	out[0] = '\0';
-	return false;
-}
-
-static void add_level(const char *directory)
-{
-	struct level *level = &cgroup.levels[cgroup.count];
-
-	if (cgroup.count == LEVELS_MAX)
-		return;
-	if (join(level->limit, directory, limit_names[cgroup.version]) &&
-	    join(level->usage, directory, usage_names[cgroup.version]) &&
-	    join(level->stat, directory, "memory.stat") && !access(level->limit, R_OK))
-		cgroup.count++;
-}
-
-/* Adds every level from point/below up to the mount point. Cuts up `directory`. */
-static void add_levels(char directory[PATH_BYTES], size_t point_len)
-{
-	char *slash;
-
-	for (;;) {
-		add_level(directory);
-		slash = strrchr(directory, '/');
-		if (!slash || strlen(directory) <= point_len || cgroup.count == LEVELS_MAX)
-			return;
-		*slash = '\0';
-	}
-}
-
-/* Writes the cgroup's directory under this mount; false where it is not there. */
-static bool find_directory(struct mount *m, const char *path, char directory[PATH_BYTES])
-{
-	const char *below = below_root(m, path);
-
-	directory[0] = '\0';
-	return below && path_add(directory, PATH_BYTES, m->point) &&
-	       path_add(directory, PATH_BYTES, below) && !access(directory, F_OK);
-}
-
-/* Looks for the mount under which the cgroup's directory is; else takes the first one's top. */
-static void find_levels(const char *path)
-{
-	static struct mount m;
-	static char directory[PATH_BYTES], top[PATH_BYTES];
-	char *line = mounts_text, *end;
-	bool there = false;
-
-	if (probe_read_file("/proc/self/mountinfo", mounts_text, sizeof(mounts_text)) < 0)
-		return;
-	top[0] = '\0';
-	for (; *line && !there; line = end) {
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = '\0';
-		if (!parse_mount(line, cgroup.version, &m))
-			continue;
-		there = find_directory(&m, path, directory);
-		if (!there && !top[0])
-			memcpy(top, m.point, sizeof(top));
-	}
-	if (there)
-		add_levels(directory, strlen(m.point));
-	else if (top[0])
-		add_level(top);
-}
-
-static void find_cgroup(void)
-{
-	static char path[PATH_BYTES];
-	long len = probe_read_file("/proc/self/cgroup", small_text, sizeof(small_text));
-
-	if (len == -EMFILE || len == -ENFILE)
-		return; /* no descriptor is free now: look again at the next call */
-	cgroup.found = true;
-	if (len < 0)
-		return;
-	cgroup.version = limits_parse_cgroup(small_text, path, sizeof(path));
-	if (cgroup.version)
-		find_levels(path);
-}
-
-/* Parses digits; LIMITS_NONE for anything else ("max"). */
-static uint64_t parse_number(const char *text)
-{
-	unsigned long long n;
-
-	if (*text < '0' || *text > '9')
-		return LIMITS_NONE;
-	errno = 0;
-	n = strtoull(text, NULL, 10);
-	return errno ? LIMITS_NONE : n;
-}
-
-static uint64_t read_number(const char *path)
-{
-	char text[64];
-
-	if (probe_read_file(path, text, sizeof(text)) < 0)
-		return LIMITS_NONE;
-	return parse_number(text);
-}
-
-/* The number of the line "name 123", or LIMITS_NONE. */
-static uint64_t stat_value(const char *text, const char *name)
-{
-	size_t len = strlen(name);
-	const char *line = text;
-
-	while (line && *line) {
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			return parse_number(line + len + 1);
-		line = strchr(line, '\n');
-		if (line)
-			line++;
-	}
-	return LIMITS_NONE;
-}
-
-static uint64_t stat_or_0(const char *text, const char *name)
-{
-	uint64_t value = stat_value(text, name);
-
-	return value == LIMITS_NONE ? 0 : value;
-}
-
-/* The page cache that could be dropped. v1's plain lines are of the cgroup alone, its "total_"
- * lines are with its children, as its usage is. */
-static uint64_t droppable_bytes(const char *stat_path)
-{
-	uint64_t active, inactive, dirty, sum;
-
-	if (probe_read_file(stat_path, small_text, sizeof(small_text)) < 0)
-		return 0;
-	if (cgroup.version == 2) {
-		active = stat_or_0(small_text, "active_file");
-		inactive = stat_or_0(small_text, "inactive_file");
-		dirty = stat_or_0(small_text, "file_dirty");
-	} else {
-		active = stat_or_0(small_text, "total_active_file");
-		inactive = stat_or_0(small_text, "total_inactive_file");
-		dirty = stat_or_0(small_text, "total_dirty");
-	}
-	if (__builtin_add_overflow(active, inactive, &sum))
-		return 0;
-	return sum > dirty ? sum - dirty : 0;
-}
-
-static uint64_t level_left_bytes(const struct level *level)
-{
-	uint64_t limit = read_number(level->limit), usage, room;
-
-	if (limit >= V1_NO_LIMIT)
-		return LIMITS_NONE;
-	usage = read_number(level->usage);
-	if (usage == LIMITS_NONE)
-		return LIMITS_NONE;
-	if (__builtin_add_overflow(limit, droppable_bytes(level->stat), &room))
-		return LIMITS_NONE;
-	return room > usage ? room - usage : 0;
-}
-
-uint64_t limits_cgroup_left_bytes(void)
-{
-	uint64_t least = LIMITS_NONE, left;
-	uint32_t i;
-
-	if (!cgroup.found)
-		find_cgroup();
-	for (i = 0; i < cgroup.count; i++) {
-		left = level_left_bytes(&cgroup.levels[i]);
-		if (left < least)
-			least = left;
-	}
-	return least;
-}
+/* ---- who we are ----------------------------------------------------------------------------- */
 
 /* Capabilities that the kernel asks of with capable() count only in the first user namespace. That
  * we are in it is seen by the map of all ids to themselves. */
@@ -419,42 +99,175 @@ static bool is_capable(unsigned int bit)
 	return (effective_capabilities() >> bit & 1) && in_first_user_namespace();
 }
 
-static uint64_t hard_limit(__rlimit_resource_t resource)
+/* Whether user id 0 of this process is the machine's. */
+static bool is_machine_root(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit) < 0 || limit.rlim_max == RLIM_INFINITY)
-		return LIMITS_NONE;
-	return limit.rlim_max;
+	return getuid() == 0 && in_first_user_namespace();
 }
 
-static uint64_t memlock_bytes(void)
-{
-	struct rlimit limit;
+/* ---- readers -------------------------------------------------------------------------------- */
 
-	if (is_capable(CAP_IPC_LOCK_BIT) || getrlimit(RLIMIT_MEMLOCK, &limit) < 0 ||
-	    limit.rlim_cur == RLIM_INFINITY)
-		return LIMITS_NONE;
-	return limit.rlim_cur;
+/* What is unknown to kernel/probe. */
+static uint64_t from_probe(uint64_t value)
+{
+	return value == PROBE_UNKNOWN ? LIMITS_UNKNOWN : value;
 }
 
-static uint64_t files_left(void)
+static uint64_t from_rlimit(rlim_t value)
 {
-	uint64_t max, used;
+	return value == RLIM_INFINITY ? LIMITS_NONE : value;
+}
 
-	if (is_capable(CAP_SYS_ADMIN_BIT) || sysctl_get_u64("fs.file-max", &max) ||
-	    sysctl_get_u64("fs.file-nr", &used))
+/* What `max` leaves beside `used`. */
+static uint64_t left_of(uint64_t max, uint64_t used)
+{
+	if (max == LIMITS_NONE)
 		return LIMITS_NONE;
+	if (max == LIMITS_UNKNOWN || used >= LIMITS_UNKNOWN)
+		return LIMITS_UNKNOWN;
 	return max > used ? max - used : 0;
+}
+
+static void read_settings(struct limits *out)
+{
+	uint64_t value, three[3];
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (sysctl_get_magnitude(settings[i].name, &value) != 0)
+			value = LIMITS_UNKNOWN;
+		memcpy((char *)out + settings[i].offset, &value, sizeof(value));
+	}
+	for (size_t i = 0; i < sizeof(triples) / sizeof(triples[0]); i++) {
+		struct limits_triple triple = {LIMITS_UNKNOWN, LIMITS_UNKNOWN, LIMITS_UNKNOWN};
+
+		if (sysctl_get_numbers(triples[i].name, three, 3) == 0)
+			triple = (struct limits_triple){three[0], three[1], three[2]};
+		memcpy((char *)out + triples[i].offset, &triple, sizeof(triple));
+	}
+	if (sysctl_port_range(&out->port_low, &out->port_high) != 0)
+		out->port_low = out->port_high = 0;
+}
+
+static void read_process(struct limits *out)
+{
+	struct rlimit limit;
+
+	out->nofile_soft = out->nofile_hard = out->memlock_bytes = LIMITS_NONE;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		out->nofile_soft = from_rlimit(limit.rlim_cur);
+		out->nofile_hard = from_rlimit(limit.rlim_max);
+	}
+	if (!is_capable(CAP_IPC_LOCK_BIT) && getrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		out->memlock_bytes = from_rlimit(limit.rlim_cur);
+	out->cpus = limits_cpus(NULL, 0);
+}
+
+static uint64_t files_left(uint64_t file_max)
+{
+	uint64_t used;
+
+	if (is_capable(CAP_SYS_ADMIN_BIT))
+		return LIMITS_NONE;
+	return sysctl_get_u64("fs.file-nr", &used) == 0 ? left_of(file_max, used) : LIMITS_UNKNOWN;
+}
+
+/* Counting reads /proc through, so it is done only where the limit holds. */
+static uint64_t nproc_left(uint64_t nproc)
+{
+	uint64_t used;
+
+	if (nproc >= LIMITS_UNKNOWN)
+		return nproc;
+	if (is_machine_root() || is_capable(CAP_SYS_RESOURCE_BIT) || is_capable(CAP_SYS_ADMIN_BIT))
+		return LIMITS_NONE;
+	return tasks_of_user(&used) == 0 ? left_of(nproc, used) : LIMITS_UNKNOWN;
+}
+
+static void read_tasks(struct limits *out)
+{
+	struct rlimit limit;
+	uint64_t all;
+
+	if (tasks_of_machine(&all) != 0)
+		all = LIMITS_UNKNOWN;
+	out->pids_left = left_of(out->pid_max, all);
+	out->threads_left = left_of(out->threads_max, all);
+	out->nproc = LIMITS_UNKNOWN;
+	if (getrlimit(RLIMIT_NPROC, &limit) == 0)
+		out->nproc = from_rlimit(limit.rlim_cur);
+	out->nproc_left = nproc_left(out->nproc);
+	out->cgroup_pids_left = cgroup_pids_left();
+}
+
+static void read_memory(struct limits *out)
+{
+	struct probe_meminfo memory;
+
+	/* Where it fails, all of it is unknown. */
+	(void)probe_read_meminfo(&memory);
+	out->memory_total_bytes = from_probe(memory.total_bytes);
+	out->memory_left_bytes = from_probe(probe_memory_left_bytes(&memory));
+	out->swap_total_bytes = from_probe(memory.swap_total_bytes);
+	out->swap_free_bytes = from_probe(memory.swap_free_bytes);
+	out->cgroup_left_bytes = cgroup_memory_left_bytes();
+	out->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t neighbours(const char *path)
+{
+	uint64_t entries;
+
+	(void)probe_read_neighbours(path, &entries); /* unknown where it fails */
+	return from_probe(entries);
+}
+
+static void read_network(struct limits *out)
+{
+	struct conntrack conntrack;
+
+	out->neigh4_used = neighbours("/proc/self/net/stat/arp_cache");
+	out->neigh6_used = neighbours("/proc/self/net/stat/ndisc_cache");
+	conntrack_read(&conntrack);
+	out->conntrack = conntrack.use;
+	out->conntrack_max = conntrack.max;
+	out->conntrack_count = conntrack.count;
+	out->conntrack_buckets = conntrack.buckets;
+}
+
+/* Opening alone makes no device: TUNSETIFF would. */
+static void read_tun(struct limits *out)
+{
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int failed = errno;
+	struct text why;
+
+	text_init(&why, out->tun_why, sizeof(out->tun_why));
+	if (fd >= 0) {
+		close(fd);
+		out->tun = LIMITS_USE_YES;
+		return;
+	}
+	text_add(&why, "%s: %s", TUN_PATH, strerror(failed));
+	/* A lack of descriptors or memory here says nothing of the device. */
+	out->tun = failed == EMFILE || failed == ENFILE || failed == ENOMEM ? LIMITS_USE_UNKNOWN
+	                                                                    : LIMITS_USE_NO;
 }
 
 void limits_read(struct limits *out)
 {
-	out->nofile_hard = hard_limit(RLIMIT_NOFILE);
-	out->memlock_bytes = memlock_bytes();
-	out->files_left = files_left();
-	out->cgroup_left_bytes = limits_cgroup_left_bytes();
-	out->cpus = limits_cpus(NULL, 0);
+	memset(out, 0, sizeof(*out));
+	read_settings(out);
+	read_process(out);
+	out->files_left = files_left(out->file_max);
+	read_tasks(out);
+	read_memory(out);
+	read_network(out);
+	read_tun(out);
+}
+
+uint64_t limits_known(uint64_t value)
+{
+	return value == LIMITS_UNKNOWN ? LIMITS_NONE : value;
 }
 
 uint32_t limits_cpus(uint32_t *cpus, uint32_t max)

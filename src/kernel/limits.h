@@ -1,33 +1,19 @@
-/* limits: what bounds this process on this machine: rlimits, file-max, the cgroup's memory, CPUs.
- */
+/* limits: what bounds this process on this machine, read from the kernel: rlimits, settings,
+ * memory, cgroups, connection tracking, CPUs. */
 #pragma once
 
-#include <stdint.h>
+#include "base/limits.h"
 
-#define LIMITS_NONE \
-	UINT64_MAX /* no such limit, or it cannot be read: nothing is known to stop us */
-
-struct limits {
-	uint64_t nofile_hard;   /* RLIMIT_NOFILE */
-	uint64_t memlock_bytes; /* RLIMIT_MEMLOCK; LIMITS_NONE with CAP_IPC_LOCK */
-	uint64_t files_left; /* fs.file-max less fs.file-nr; LIMITS_NONE with CAP_SYS_ADMIN in the
-	                        first user namespace */
-	uint64_t cgroup_left_bytes; /* smallest (limit - usage + its droppable page cache) over the
-	                               cgroup's ancestors, v1 and v2 */
-	uint32_t cpus;              /* in this process's affinity mask */
-};
-
-/* Fills all of it; what cannot be read is LIMITS_NONE. */
+/* Fills all of it, and changes nothing. What cannot be read is LIMITS_UNKNOWN; but RLIMIT_NOFILE
+ * and RLIMIT_MEMLOCK, which can always be read, are a number or LIMITS_NONE. A network namespace
+ * other than the first does not show what is the machine's (tcp_mem, max_orphans,
+ * netdev_max_backlog, the neighbour tables): there these are unknown.
+ *
+ * Takes some milliseconds, and with a bounded RLIMIT_NPROC a file for each process. */
 void limits_read(struct limits *out);
 
-/* Only cgroup_left_bytes, cheap enough for every tenth of a second (paths are found once, at the
- * first call). */
-uint64_t limits_cgroup_left_bytes(void);
-
-/* Pure: the path of the memory controller in the text of /proc/self/cgroup: v2 ("0::/a/b") or v1
- * ("4:memory:/a/b"). Returns the cgroup version (1 or 2) whose memory controller applies and writes
- * the path, or 0 where none. v1's memory line wins over "0::". */
-int limits_parse_cgroup(const char *text, char *path, unsigned long size);
+/* For those who only ask whether something is known to stop them: unknown is LIMITS_NONE. */
+uint64_t limits_known(uint64_t value);
 
 /* The CPU numbers of the affinity mask in order: fills up to `max`, returns how many there are. */
 uint32_t limits_cpus(uint32_t *cpus, uint32_t max);

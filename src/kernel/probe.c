@@ -5,8 +5,8 @@
  * used, for the half of a number is a wrong number. What a parser says of a cut file is thus what
  * the whole file says, or PROBE_UNKNOWN.
  *
- * Files: fs/proc/meminfo.c, fs/proc/task_mmu.c, mm/slab_common.c, net/ipv4/proc.c,
- * net/ipv6/proc.c. */
+ * Files: fs/proc/meminfo.c, fs/proc/task_mmu.c, mm/slab_common.c, net/core/neighbour.c,
+ * net/ipv4/proc.c, net/ipv6/proc.c. */
 #include "kernel/probe.h"
 
 #include <errno.h>
@@ -158,6 +158,8 @@ static const struct field meminfo_fields[] = {
 	{"PageTables:", F(probe_meminfo, page_tables_bytes)},
 	{"VmallocUsed:", F(probe_meminfo, vmalloc_used_bytes)},
 	{"Percpu:", F(probe_meminfo, percpu_bytes)},
+	{"SwapTotal:", F(probe_meminfo, swap_total_bytes)},
+	{"SwapFree:", F(probe_meminfo, swap_free_bytes)},
 };
 
 int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out)
@@ -425,6 +427,37 @@ int probe_parse_smaps(const char *text, size_t len, struct probe_smaps *out)
 	return 0;
 }
 
+/* A word that is all lower-case hexadecimal digits and fits. */
+static bool word_hex(const struct span *word, uint64_t *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t n = 0;
+
+	for (const char *c = word->at; c < word->end; c++) {
+		const char *digit = memchr(digits, *c, 16);
+
+		if (!digit || n >> 60)
+			return false;
+		n = n << 4 | (uint64_t)(digit - digits);
+	}
+	*out = n;
+	return word->at < word->end;
+}
+
+int probe_parse_neighbours(const char *text, size_t len, uint64_t *entries)
+{
+	struct span rest = span_of(text, len), names, values, name, value = {text, text};
+
+	*entries = PROBE_UNKNOWN;
+	if (!next_line(&rest, &names) || !next_line(&rest, &values))
+		return -EINVAL;
+	while (next_word(&names, &name) && next_word(&values, &value)) {
+		if (span_is(&name, "entries"))
+			return word_hex(&value, entries) ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
 static long read_all(int fd, char *buffer, size_t size)
 {
 	size_t len = 0;
@@ -533,4 +566,12 @@ int probe_read_smaps(struct probe_smaps *out)
 
 	memset(out, 0xff, sizeof(*out));
 	return len < 0 ? (int)len : probe_parse_smaps(file_text, (size_t)len, out);
+}
+
+int probe_read_neighbours(const char *path, uint64_t *entries)
+{
+	long len = probe_read_file(path, file_text, sizeof(file_text));
+
+	*entries = PROBE_UNKNOWN;
+	return len < 0 ? (int)len : probe_parse_neighbours(file_text, (size_t)len, entries);
 }

@@ -20,6 +20,7 @@ struct probe_meminfo {
 	uint64_t slab_bytes, slab_reclaimable_bytes, slab_unreclaim_bytes;
 	uint64_t cpu_lists_bytes; /* free pages in per-CPU lists, which MemFree leaves out */
 	uint64_t kernel_stack_bytes, page_tables_bytes, vmalloc_used_bytes, percpu_bytes;
+	uint64_t swap_total_bytes, swap_free_bytes;
 };
 int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out);
 int probe_read_meminfo(struct probe_meminfo *out); /* and cpu_lists_bytes from /proc/zoneinfo */
@@ -79,6 +80,12 @@ struct probe_smaps {
 };
 int probe_parse_smaps(const char *text, size_t len, struct probe_smaps *out);
 int probe_read_smaps(struct probe_smaps *out);
+
+/* /proc/net/stat/arp_cache and ndisc_cache (net/core/neighbour.c): the neighbours in the table, in
+ * hexadecimal in the column "entries" of each line after the header's; the table is the machine's,
+ * and so is the number in all lines. -ENOENT in a network namespace other than the first. */
+int probe_parse_neighbours(const char *text, size_t len, uint64_t *entries);
+int probe_read_neighbours(const char *path, uint64_t *entries);
 
 /* Reads a small file whole into `buffer` (NUL-terminated, cut at size - 1). Returns its length or a
  * negative errno. */

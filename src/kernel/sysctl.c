@@ -89,7 +89,23 @@ static void skip_blanks(const char **at)
 		(*at)++;
 }
 
+/* Takes a number and the blanks before it. */
+static int take_next(const char **at, uint64_t *out)
+{
+	skip_blanks(at);
+	return take_number(at, out);
+}
+
 int sysctl_get_u64(const char *name, uint64_t *value)
+{
+	char text[NUMBER_BYTES];
+	const char *at = text;
+	long len = sysctl_get(name, text, sizeof(text));
+
+	return len < 0 ? (int)len : take_next(&at, value);
+}
+
+int sysctl_get_magnitude(const char *name, uint64_t *value)
 {
 	char text[NUMBER_BYTES];
 	const char *at = text;
@@ -98,7 +114,40 @@ int sysctl_get_u64(const char *name, uint64_t *value)
 	if (len < 0)
 		return (int)len;
 	skip_blanks(&at);
+	if (*at == '-')
+		at++;
 	return take_number(&at, value);
+}
+
+/* Stores where `values` is not NULL. */
+static int walk_numbers(const char *at, uint64_t *values, size_t count)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int failed = take_next(&at, &value);
+
+		if (failed != 0)
+			return failed;
+		if (values)
+			values[i] = value;
+	}
+	return 0;
+}
+
+int sysctl_parse_numbers(const char *text, uint64_t *values, size_t count)
+{
+	int failed = walk_numbers(text, NULL, count);
+
+	return failed != 0 ? failed : walk_numbers(text, values, count);
+}
+
+int sysctl_get_numbers(const char *name, uint64_t *values, size_t count)
+{
+	char text[NUMBER_BYTES];
+	long len = sysctl_get(name, text, sizeof(text));
+
+	return len < 0 ? (int)len : sysctl_parse_numbers(text, values, count);
 }
 
 int sysctl_set(const char *name, const char *value)

@@ -12,6 +12,15 @@ long sysctl_get(const char *name, char *value, size_t size);
 /* Reads a setting's first number. */
 int sysctl_get_u64(const char *name, uint64_t *value);
 
+/* Reads a setting's first number, which may be below 0, without its sign
+ * (net.ipv4.tcp_ehash_entries is negative where the hash is the first namespace's). */
+int sysctl_get_magnitude(const char *name, uint64_t *value);
+
+/* Reads the first `count` numbers of a setting ("4096\t131072\t6291456"); none is written where it
+ * has fewer. The parser is pure: -EINVAL, or -ERANGE for a number beyond 64 bits. */
+int sysctl_parse_numbers(const char *text, uint64_t *values, size_t count);
+int sysctl_get_numbers(const char *name, uint64_t *values, size_t count);
+
 /* Writes a setting in one write. */
 int sysctl_set(const char *name, const char *value);
 

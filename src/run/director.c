@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "kernel/limits.h"
+#include "kernel/cgroup.h"
 #include "run/census.h"
 #include "run/crew.h"
 #include "run/verdict.h"
@@ -68,7 +68,7 @@ static bool is_interrupted(const struct director *d)
 static uint64_t memory_left_bytes(struct director *d)
 {
 	uint64_t left = probe_memory_left_bytes(&d->now.memory);
-	uint64_t cgroup = limits_cgroup_left_bytes();
+	uint64_t cgroup = cgroup_memory_left_bytes();
 
 	return cgroup < left ? cgroup : left;
 }
