@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WALL_NO_BOUND  UINT64_MAX       /* of allows: this limit stops no connection   */
-#define WALL_NO_NUMBER UINT64_MAX       /* of value and needed                         */
+#define WALL_NO_BOUND  UINT64_MAX /* of allows: this limit stops no connection   */
+#define WALL_NO_NUMBER UINT64_MAX /* of value and needed                         */
 #define WALL_ROWS_MOST 48
 #define WALL_ASKS_MOST 24
 
@@ -19,19 +19,19 @@ enum wall_state {
 };
 
 struct wall_row {
-	const char *id;     /* stable: "source_ports", "nofile_hard", ...                     */
-	const char *what;   /* "source ports", "open files of a process"                      */
-	uint64_t value;     /* the limit now, or WALL_NO_NUMBER where it is not one number    */
-	char shown[112];    /* the same for people: "32768-60999: 28,232 free"                */
-	uint64_t allows;    /* connections in this topology, or WALL_NO_BOUND                 */
-	uint64_t needed;    /* of the value's unit for n, or WALL_NO_NUMBER                   */
+	const char *id;   /* stable: "source_ports", "nofile_hard", ...                     */
+	const char *what; /* "source ports", "open files of a process"                      */
+	uint64_t value;   /* the limit now, or WALL_NO_NUMBER where it is not one number    */
+	char shown[160];  /* the same for people: "128.0 KiB, grown to 32.0 MiB at most: ..."  */
+	uint64_t allows;  /* connections in this topology, or WALL_NO_BOUND                 */
+	uint64_t needed;  /* of the value's unit for n, or WALL_NO_NUMBER                   */
 	enum wall_state state;
-	char fix[224];      /* what to do, a command where there is one; "" where nothing     */
+	char fix[224]; /* what to do, a command where there is one; "" where nothing     */
 };
 
 /* A kernel setting that a row asks to be raised. */
 struct wall_ask {
-	const char *row; /* id */
+	const char *row;  /* id */
 	const char *name; /* "net.core.somaxconn" */
 	char value[96];   /* as it is written */
 };

@@ -28,8 +28,8 @@ struct journal_dir {
 struct journal {
 	char name[64]; /* of the file, for error texts */
 	uint64_t number;
-	char boot_id[40]; /* /proc/sys/kernel/random/boot_id when it was written */
-	uint64_t netns;   /* inode of /proc/self/ns/net then                     */
+	char boot_id[40];  /* /proc/sys/kernel/random/boot_id when it was written */
+	uint64_t netns;    /* inode of /proc/self/ns/net then                     */
 	const char *lines; /* each ends with \n; NUL-terminated                  */
 	size_t len;
 	void *map; /* what holds them */

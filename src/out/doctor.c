@@ -5,7 +5,6 @@
 #include "base/version.h"
 #include "out/json.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 
 static const char *const states[] = {
@@ -20,33 +19,39 @@ static const char *const marks[] = {
 	[WALL_UNKNOWN] = "? ",
 };
 
-static void print_row(FILE *to, const struct wall_row *row)
+/* A number of a column, or a dash. */
+static void put_cell(char *cell, size_t size, uint64_t number)
 {
-	char allows[32] = "";
 	struct text t;
 
-	text_init(&t, allows, sizeof(allows));
-	if (row->state == WALL_UNKNOWN)
-		text_add(&t, "unknown");
-	else if (row->allows != WALL_NO_BOUND)
-		text_count(&t, row->allows);
-	else
+	text_init(&t, cell, size);
+	if (number == WALL_NO_NUMBER)
 		text_add(&t, "-");
-	fprintf(to, "%s%-20s %15s  %s: %s\n", marks[row->state], row->id, allows, row->what,
+	else
+		text_count(&t, number);
+}
+
+static void print_row(FILE *to, const struct wall_row *row)
+{
+	char allows[32], needed[32];
+
+	put_cell(allows, sizeof(allows), row->allows);
+	put_cell(needed, sizeof(needed), row->needed);
+	fprintf(to, "%s%-19s %13s %15s  %s\n", marks[row->state], row->id, allows, needed,
 	        row->shown);
 	if (row->fix[0] != '\0')
-		fprintf(to, "  %-20s %15s  -> %s\n", "", "", row->fix);
+		fprintf(to, "  %-19s %13s %15s  -> %s\n", "", "", "", row->fix);
 }
 
 void doctor_print(FILE *to, const struct wall_report *report)
 {
 	fprintf(to, "%s\n\n", report->words);
-	fprintf(to, "  %-20s %15s  what it is now, and what to do\n", "limit", "allows");
+	fprintf(to, "  %-19s %13s %15s  %s\n", "limit", "allows", "N needs",
+	        "what it is now, and what to do");
 	for (uint32_t i = 0; i < report->row_count; i++)
 		print_row(to, &report->rows[i]);
-	fprintf(to, "\n! stops fewer than %" PRIu64
-	            "   ? cannot be read   - bounds no connections, or slows them only\n",
-	        report->n);
+	fprintf(to, "\nallows: so many connections; -: it bounds none (but may slow them, or cut "
+	            "bursts)\nmarks: ! fewer than N, ? cannot be read\n");
 }
 
 static json_t *number(uint64_t value)

@@ -38,7 +38,7 @@ static void judge_nofile_hard(const struct walls_case *c, struct wall_row *row,
 	t = wall_shown(row);
 	text_add(&t, c->takes_descriptors
 	                     ? " a process, one a connection (no io_uring)"
-	                     : " a process; io_uring's direct descriptors need one in thousands");
+	                     : " a process; io_uring's direct descriptors need far fewer");
 	if (ceiling < c->limits->nofile_hard)
 		return; /* then it is the other row's */
 	wall_bounds(row, c->held_by_files, WALL_NO_NUMBER);

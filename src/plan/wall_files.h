@@ -1,4 +1,5 @@
-/* wall_files: rows of the table of limits: descriptors, files, processes and locked memory. Pure. */
+/* wall_files: rows of the table of limits: descriptors, files, processes and locked memory. Pure.
+ */
 #pragma once
 
 #include "plan/wall_kind.h"

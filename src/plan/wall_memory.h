@@ -1,4 +1,5 @@
-/* wall_memory: rows of the table of limits: memory, and what socket buffers may take of it. Pure. */
+/* wall_memory: rows of the table of limits: memory, and what socket buffers may take of it. Pure.
+ */
 #pragma once
 
 #include "plan/wall_kind.h"

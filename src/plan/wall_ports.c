@@ -100,7 +100,8 @@ static void judge_source_addresses(const struct walls_case *c, struct wall_row *
 	}
 	wall_value(row, count - c->sources_missing);
 	t = wall_shown(row);
-	text_add(&t, " of %" PRIu32 " source IPs are this host's", count);
+	text_add(&t, " of %" PRIu32 " source IP%s this host's", count,
+	         count == 1 ? " is" : "s are");
 	row->needed = count;
 	if (c->sources_missing == 0)
 		return;

@@ -1,4 +1,5 @@
-/* wall_ports: rows of the table of limits: 4-tuples: source ports, source addresses, and what takes ports away. Pure. */
+/* wall_ports: rows of the table of limits: 4-tuples: source ports, source addresses, and what takes
+ * ports away. Pure. */
 #pragma once
 
 #include "plan/wall_kind.h"

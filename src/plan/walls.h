@@ -47,17 +47,17 @@ struct walls_case {
 	uint32_t neighbours;      /* source IPs on this host's links, each an entry there */
 
 	/* Memory. */
-	uint32_t ends;         /* of a connection on this host: 1 or 2               */
-	uint32_t cgroup_ends;  /* of a connection in this cgroup                     */
+	uint32_t ends;        /* of a connection on this host: 1 or 2               */
+	uint32_t cgroup_ends; /* of a connection in this cgroup                     */
 	struct walls_cost machine, cgroup;
-	bool is_measured;      /* on this kernel, just now; else by earlier figures  */
+	bool is_measured; /* on this kernel, just now; else by earlier figures  */
 	uint64_t reserve_bytes;
 
 	/* Processes: what all that can be started would hold together ... */
-	bool takes_descriptors; /* one each; not so with io_uring's direct ones        */
-	uint64_t held_by_files; /* ... as RLIMIT_NOFILE has it                         */
-	uint64_t held;          /* ... and RLIMIT_MEMLOCK                              */
-	uint64_t worker_most;   /* one worker (of each side)                           */
+	bool takes_descriptors;  /* one each; not so with io_uring's direct ones        */
+	uint64_t held_by_files;  /* ... as RLIMIT_NOFILE has it                         */
+	uint64_t held;           /* ... and RLIMIT_MEMLOCK                              */
+	uint64_t worker_most;    /* one worker (of each side)                           */
 	uint32_t workers, sides; /* that n takes                                       */
 
 	struct walls_feature uring, namespaces;

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #define COST_WORKERS 1 /* of each side: the fewer, the less their own memory matters */
-#define LARGE_MOST  16000
-#define LARGE_LEAST 2000
-#define SMALL_PART  8 /* the small lab has an eighth of the large one's connections */
-#define SHARE       4 /* of what is left of memory, the large lab may take a quarter */
+#define LARGE_MOST   16000
+#define LARGE_LEAST  2000
+#define SMALL_PART   8 /* the small lab has an eighth of the large one's connections */
+#define SHARE        4 /* of what is left of memory, the large lab may take a quarter */
 
 /* What a lab took away. */
 struct taken {
@@ -51,7 +51,7 @@ static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken 
 	if (result_bytes(&result.memory) == RESULT_UNKNOWN_BYTES)
 		return err_set(err, -ENODATA, "the kernel's memory cannot be read");
 	out->n = n;
-	out->machine_bytes = result_bytes(&result.memory) + result.memory.residual_bytes;
+	out->machine_bytes = result_bytes(&result.memory);
 	out->cgroup_bytes = result.memory.cgroup_bytes;
 	return 0;
 }
@@ -97,7 +97,8 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 	return 0;
 }
 
-struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair, uint32_t ends)
+struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair,
+                               uint32_t ends)
 {
 	uint64_t one = capacity_connection_bytes(1, cost->ipv6);
 	uint64_t two = capacity_connection_bytes(2, cost->ipv6);

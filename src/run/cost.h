@@ -13,7 +13,8 @@
 /* Of a connection with both its ends. */
 struct cost {
 	bool ipv6, is_measured;
-	struct walls_cost machine, cgroup; /* what the machine's memory, and the cgroup's limit, lose */
+	struct walls_cost machine,
+		cgroup; /* what the machine's memory, and the cgroup's limit, lose */
 };
 
 /* By the figures of make bench. */

@@ -119,8 +119,8 @@ static int find_cost(struct examination *e, void (*say)(const char *line), struc
 	return 0;
 }
 
-static int examine(struct examination *e, void (*say)(const char *line),
-                   struct wall_report *report, struct err *err)
+static int examine(struct examination *e, void (*say)(const char *line), struct wall_report *report,
+                   struct err *err)
 {
 	const struct doctor_options *o = e->options;
 	int failed;
@@ -145,7 +145,7 @@ static int examine(struct examination *e, void (*say)(const char *line),
 	e->gauge.role = o->role;
 	e->gauge.workers = o->workers;
 	e->gauge.topology = o->role == WALL_ROLE_SERVER && !o->source ? NULL : &e->topology;
-	e->gauge.ends = o->role == WALL_ROLE_BOTH                                 ? 2
+	e->gauge.ends = o->role == WALL_ROLE_BOTH                                  ? 2
 	                : o->role == WALL_ROLE_CLIENT && e->topology.is_own_target ? 2
 	                                                                           : 1;
 	if (!e->gauge.topology)

@@ -11,14 +11,14 @@
 struct doctor_options {
 	uint64_t n;
 	enum wall_role role;
-	const char *target;           /* HOST:PORT[-PORT]; NULL: 127.0.0.1:8090                    */
-	const char *source;           /* LIST|RANGE|CIDR; NULL: what the kernel chooses            */
-	int family;                   /* AF_INET, AF_INET6 or AF_UNSPEC                            */
-	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range                    */
+	const char *target; /* HOST:PORT[-PORT]; NULL: 127.0.0.1:8090                    */
+	const char *source; /* LIST|RANGE|CIDR; NULL: what the kernel chooses            */
+	int family;         /* AF_INET, AF_INET6 or AF_UNSPEC                            */
+	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
 	enum engine_kind engine;
-	uint64_t workers;       /* of each side; 0: as many as it takes                            */
-	uint64_t reserve_bytes; /* 0: the default                                                  */
-	bool is_assumed;        /* what a connection costs is not measured, which takes two seconds */
+	uint64_t workers; /* of each side; 0: as many as it takes                            */
+	uint64_t reserve_bytes; /* 0: the default */
+	bool is_assumed; /* what a connection costs is not measured, which takes two seconds */
 };
 
 /* Judges this machine. Nothing is sent to the target, nothing is changed. `say` (NULL: nobody) is

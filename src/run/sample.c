@@ -6,6 +6,7 @@
 #include "run/sample.h"
 
 #include "base/clock.h"
+#include "kernel/cgroup.h"
 #include "kernel/limits.h"
 
 #include <stdlib.h>
@@ -29,7 +30,7 @@ void sample_take(struct sample *out)
 		memset(&out->memory, 0xff, sizeof(out->memory));
 	if (probe_read_sockstat(&out->sockets) != 0)
 		memset(&out->sockets, 0xff, sizeof(out->sockets));
-	out->cgroup_left_bytes = limits_cgroup_left_bytes();
+	out->cgroup_left_bytes = cgroup_memory_left_bytes();
 	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
 }
 
@@ -143,7 +144,7 @@ void sample_bill(const struct sample *before, const struct sample *now, uint64_t
 	out->client_user_bytes = client_user_bytes;
 	out->residual_bytes = result_bytes(out) == RESULT_UNKNOWN_BYTES ? RESULT_UNKNOWN_BYTES
 	                                                                : gone - result_bytes(out);
-	out->cgroup_bytes = before->cgroup_left_bytes == LIMITS_NONE
+	out->cgroup_bytes = before->cgroup_left_bytes >= LIMITS_UNKNOWN
 	                            ? RESULT_UNKNOWN_BYTES
 	                            : grown(now->cgroup_left_bytes, before->cgroup_left_bytes);
 	out->has_slabs = before->has_slabs && now->has_slabs;

@@ -10,7 +10,7 @@
 
 struct sample {
 	struct probe_meminfo memory;
-	uint64_t cgroup_left_bytes; /* limits_cgroup_left_bytes */
+	uint64_t cgroup_left_bytes; /* cgroup_memory_left_bytes */
 	struct probe_sockstat sockets;
 	bool has_slabs;
 	struct probe_slabinfo slabs;
