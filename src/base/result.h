@@ -48,6 +48,7 @@ struct result_memory {
 	uint64_t connections; /* what the figures are divided by */
 	int64_t kernel_bytes, server_user_bytes, client_user_bytes, residual_bytes;
 	int64_t cgroup_bytes; /* that the cgroup's limit lost; unknown where none bounds us */
+	int64_t cgroup_client_bytes; /* of these, by the clients' ends; only of a measurement */
 	bool has_slabs;
 	uint32_t slab_count;
 	struct result_slab slabs[RESULT_SLABS_MAX]; /* largest first */

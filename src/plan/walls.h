@@ -48,7 +48,7 @@ struct walls_case {
 
 	/* Memory. */
 	uint32_t ends;        /* of a connection on this host: 1 or 2               */
-	uint32_t cgroup_ends; /* of a connection in this cgroup                     */
+	uint32_t cgroup_ends; /* in this cgroup: programs apart may be in others */
 	struct walls_cost machine, cgroup;
 	bool is_measured; /* on this kernel, just now; else by earlier figures  */
 	uint64_t reserve_bytes;

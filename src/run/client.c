@@ -574,6 +574,7 @@ int client_run_phase(struct client *c, enum phase phase)
 		return prove(c, phase);
 	case PHASE_HOLD:
 		return hold(c);
+	case PHASE_CLOSE_CLIENTS:
 	case PHASE_CLOSE:
 		engine_close_all(c->engine, c->x->close);
 		shm_set(c->me->open, 0);

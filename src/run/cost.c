@@ -13,19 +13,39 @@
 #define LARGE_MOST   16000
 #define LARGE_LEAST  2000
 #define SMALL_PART   8 /* the small lab has an eighth of the large one's connections */
+#define OFF          4 /* times what is assumed, or less than that part of it, cannot be */
 #define SHARE        4 /* of what is left of memory, the large lab may take a quarter */
 
 /* What a lab took away. */
 struct taken {
 	uint64_t n;
-	int64_t machine_bytes, cgroup_bytes;
+	int64_t machine_bytes;
+	bool has_cgroup; /* one that bounds memory */
+	int64_t cgroup_bytes[WALL_ROLE_COUNT];
 };
 
 void cost_assume(bool ipv6, struct cost *out)
 {
-	const struct walls_cost known = {.each_bytes = capacity_connection_bytes(2, ipv6)};
+	const struct walls_cost both = {.each_bytes = capacity_connection_bytes(2, ipv6)};
+	const struct walls_cost one = {.each_bytes = capacity_connection_bytes(1, ipv6)};
 
-	*out = (struct cost){.ipv6 = ipv6, .machine = known, .cgroup = known};
+	*out = (struct cost){
+		.ipv6 = ipv6,
+		.machine = both,
+		.cgroup = {[WALL_ROLE_BOTH] = both,
+	                   [WALL_ROLE_SERVER] = one,
+	                   [WALL_ROLE_CLIENT] = one},
+	};
+}
+
+static void take_cgroup(const struct result_memory *memory, struct taken *out)
+{
+	int64_t both = memory->cgroup_bytes, client = memory->cgroup_client_bytes;
+
+	out->has_cgroup = both != RESULT_UNKNOWN_BYTES && client != RESULT_UNKNOWN_BYTES;
+	out->cgroup_bytes[WALL_ROLE_BOTH] = both;
+	out->cgroup_bytes[WALL_ROLE_CLIENT] = client;
+	out->cgroup_bytes[WALL_ROLE_SERVER] = out->has_cgroup ? both - client : 0;
 }
 
 static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken *out,
@@ -52,22 +72,32 @@ static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken 
 		return err_set(err, -ENODATA, "the kernel's memory cannot be read");
 	out->n = n;
 	out->machine_bytes = result_bytes(&result.memory);
-	out->cgroup_bytes = result.memory.cgroup_bytes;
+	take_cgroup(&result.memory, out);
 	return 0;
 }
 
 /* The line through two points; false where others' doings made it one that cannot be. */
 static bool draw_line(int64_t small_bytes, uint64_t small, int64_t large_bytes, uint64_t large,
-                      struct walls_cost *out)
+                      uint64_t about_bytes, struct walls_cost *out)
 {
 	int64_t each = (large_bytes - small_bytes) / (int64_t)(large - small);
 	int64_t fixed = small_bytes - each * (int64_t)small;
 
-	if (each < CAPACITY_PAIR_BYTES_IPV4 / 4 || each > CAPACITY_PAIR_BYTES_IPV4 * 4)
+	if (each < (int64_t)about_bytes / OFF || each > (int64_t)about_bytes * OFF)
 		return false;
 	out->each_bytes = (uint64_t)each;
 	out->fixed_bytes = fixed > 0 ? (uint64_t)fixed : 0;
 	return true;
+}
+
+/* Where no cgroup bounds memory its cost is never asked for. */
+static void draw_cgroup(const struct taken *small, const struct taken *large, struct cost *out)
+{
+	if (!small->has_cgroup || !large->has_cgroup)
+		return;
+	for (int role = 0; role < WALL_ROLE_COUNT; role++)
+		(void)draw_line(small->cgroup_bytes[role], small->n, large->cgroup_bytes[role],
+		                large->n, out->cgroup[role].each_bytes, &out->cgroup[role]);
 }
 
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
@@ -86,27 +116,23 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 		failed = run_lab(engine, ipv6, n, &large, err);
 	if (failed != 0)
 		return failed;
-	if (!draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n, &out->machine))
+	if (!draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n,
+	               out->machine.each_bytes, &out->machine))
 		return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
+	draw_cgroup(&small, &large, out);
 	out->is_measured = true;
-	/* Where no cgroup bounds memory its cost is never asked for. */
-	if (small.cgroup_bytes == RESULT_UNKNOWN_BYTES ||
-	    large.cgroup_bytes == RESULT_UNKNOWN_BYTES ||
-	    !draw_line(small.cgroup_bytes, small.n, large.cgroup_bytes, large.n, &out->cgroup))
-		out->cgroup = out->machine;
 	return 0;
 }
 
-struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair,
-                               uint32_t ends)
+struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends)
 {
 	uint64_t one = capacity_connection_bytes(1, cost->ipv6);
 	uint64_t two = capacity_connection_bytes(2, cost->ipv6);
 
 	if (ends == 2)
-		return *pair;
+		return cost->machine;
 	return (struct walls_cost){
-		.fixed_bytes = pair->fixed_bytes / 2,
-		.each_bytes = pair->each_bytes * one / two,
+		.fixed_bytes = cost->machine.fixed_bytes / 2,
+		.each_bytes = cost->machine.each_bytes * one / two,
 	};
 }

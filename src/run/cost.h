@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of a connection with both its ends. */
 struct cost {
 	bool ipv6, is_measured;
-	struct walls_cost machine,
-		cgroup; /* what the machine's memory, and the cgroup's limit, lose */
+	struct walls_cost machine; /* of a connection with both its ends                       */
+	/* What the cgroup's limit loses: by both ends, the server's or the client's. Which end the
+	 * kernel charges for what depends on the kernel. */
+	struct walls_cost cgroup[WALL_ROLE_COUNT];
 };
 
 /* By the figures of make bench. */
@@ -26,6 +27,5 @@ void cost_assume(bool ipv6, struct cost *out);
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
                  struct err *err);
 
-/* With so many ends of each connection (1 or 2) on this host. */
-struct walls_cost cost_of_ends(const struct cost *cost, const struct walls_cost *pair,
-                               uint32_t ends);
+/* The machine's with so many ends of each connection (1 or 2) on this host. */
+struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends);

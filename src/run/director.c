@@ -16,6 +16,7 @@
 #include "run/director.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "kernel/cgroup.h"
 #include "run/census.h"
@@ -33,6 +34,7 @@
 
 #define TICK_NS         (100 * NS_PER_MS)
 #define ACCEPT_QUIET_NS (500 * NS_PER_MS)
+#define RETURN_NS       (100 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
 #define STILL_NS        NS_PER_S
 
@@ -447,9 +449,28 @@ static void wait_gone(struct director *d)
 	d->shm->result.timing.teardown_ns = clock_now_ns() - d->close_start_ns;
 }
 
+/* What the cgroup gets back when clients alone are gone. Some of it comes late, by RCU. */
+static void measure_clients(struct director *d)
+{
+	uint64_t before = d->now.cgroup_left_bytes, left = before, last, start_ns = clock_now_ns();
+
+	enter(d, PHASE_CLOSE_CLIENTS);
+	wait_done(d, ROLE_CLIENT, PHASE_CLOSE_CLIENTS);
+	if (before >= LIMITS_UNKNOWN)
+		return;
+	do {
+		last = left;
+		watch(d, clock_now_ns() + RETURN_NS);
+		left = cgroup_memory_left_bytes();
+	} while (left != last && clock_now_ns() - start_ns < GONE_NS);
+	d->shm->result.memory.cgroup_client_bytes = (int64_t)(left - before);
+}
+
 static void close_all(struct director *d)
 {
 	d->close_start_ns = clock_now_ns();
+	if (d->x->is_measurement && !d->is_orphan)
+		measure_clients(d);
 	enter(d, PHASE_CLOSE);
 	wait_done(d, ROLE_CLIENT, PHASE_CLOSE);
 	wait_done(d, ROLE_SERVER, PHASE_CLOSE);

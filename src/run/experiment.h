@@ -56,4 +56,5 @@ struct experiment {
 	enum engine_close close; /* how it ends */
 	uint64_t reserve_bytes;  /* of memory: below it the guard ends the ramp            */
 	bool has_netns;
+	bool is_measurement; /* clients close before servers, so that each end's cost is seen */
 };

@@ -83,17 +83,15 @@ static void put_topology(const struct gauge *g, struct walls_case *c)
 
 void gauge_judge(const struct gauge *g, struct wall_report *out)
 {
-	/* Programs apart may be in cgroups apart: only what a run starts itself is in ours. */
-	uint32_t cgroup_ends = g->role == WALL_ROLE_BOTH ? 2 : 1;
 	struct walls_case c = {
 		.n = g->x->n,
 		.role = g->role,
 		.limits = g->limits,
 		.is_private = g->is_private,
 		.ends = g->ends,
-		.cgroup_ends = cgroup_ends,
-		.machine = cost_of_ends(g->cost, &g->cost->machine, g->ends),
-		.cgroup = cost_of_ends(g->cost, &g->cost->cgroup, cgroup_ends),
+		.cgroup_ends = g->role == WALL_ROLE_BOTH ? 2 : 1,
+		.machine = cost_of_ends(g->cost, g->ends),
+		.cgroup = g->cost->cgroup[g->role],
 		.is_measured = g->cost->is_measured,
 		.reserve_bytes = g->x->reserve_bytes,
 		.takes_descriptors = g->x->engine == ENGINE_EPOLL,

@@ -142,6 +142,7 @@ static void set_options(const struct lab_options *options, const struct supervis
 	x->asked = x->n = options->n;
 	x->solution = options->solution;
 	x->has_netns = s->kind != NETNS_HOST;
+	x->is_measurement = options->is_measurement;
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;

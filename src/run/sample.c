@@ -147,6 +147,7 @@ void sample_bill(const struct sample *before, const struct sample *now, uint64_t
 	out->cgroup_bytes = before->cgroup_left_bytes >= LIMITS_UNKNOWN
 	                            ? RESULT_UNKNOWN_BYTES
 	                            : grown(now->cgroup_left_bytes, before->cgroup_left_bytes);
+	out->cgroup_client_bytes = RESULT_UNKNOWN_BYTES;
 	out->has_slabs = before->has_slabs && now->has_slabs;
 	if (out->has_slabs)
 		bill_slabs(before, now, out);

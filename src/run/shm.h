@@ -28,6 +28,7 @@ enum phase {
 	PHASE_PROVE,
 	PHASE_HOLD,
 	PHASE_PROVE_AGAIN,
+	PHASE_CLOSE_CLIENTS, /* of a measurement: servers keep their ends */
 	PHASE_CLOSE,
 	PHASE_END,
 	PHASE_COUNT

@@ -41,6 +41,7 @@ static const char *phase_name(enum run_kind kind, enum phase phase)
 		return "proof";
 	case PHASE_HOLD: /* a server alone is counted then, and closes */
 		return kind == RUN_SERVE ? "close" : "hold";
+	case PHASE_CLOSE_CLIENTS:
 	case PHASE_CLOSE:
 	case PHASE_END:
 		return "close";
