@@ -95,7 +95,7 @@ deps: ## install what the build needs, if something is missing
 deps-test: deps ## install what the tests need
 	@CC='$(CC)' scripts/deps.sh test
 
-deps-servers: deps-test ## install nginx and redis, for tests that skip without them
+deps-servers: deps-test ## install nginx, redis and nftables, for tests that skip without them
 	@scripts/deps.sh servers
 
 # One group after the other: two apt-get at a time would fight for the lock.

@@ -100,9 +100,10 @@ library()
 	esac
 }
 
-# Other people's servers: tests that want them say so and skip where they are missing.
+# Other people's servers and firewalls: tests that want them say so and skip where they are missing.
 check_servers()
 {
+	have nft || [ -x /usr/sbin/nft ] || need nftables "rules that make the kernel track connections"
 	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
 	have redis-server || need redis-server "a server to test connect against"
 }

@@ -4,6 +4,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
+#include "kernel/tasks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ static void fuzz_cgroup(const char *string)
 	static char path[64];
 	int version = cgroup_parse(string, "memory", path, sizeof(path));
 
+	if (!version)
+		version = cgroup_parse(string, "pids", path, sizeof(path));
 	if (version && (path[0] != '/' || strlen(path) >= sizeof(path) || strchr(path, '\n')))
 		abort();
 }
@@ -46,18 +49,45 @@ static void fuzz_ports(const char *string)
 		abort();
 }
 
+static void fuzz_numbers(const char *string)
+{
+	uint64_t three[3] = {7, 7, 7};
+
+	if (sysctl_parse_numbers(string, three, 3) &&
+	    (three[0] != 7 || three[1] != 7 || three[2] != 7))
+		abort();
+}
+
+/* The same bytes as both texts of /proc that count tasks. */
+static void fuzz_tasks(const char *string)
+{
+	uint64_t count = 7, uid = 7, threads = 7;
+
+	if (tasks_parse_loadavg(string, &count) && count != 7)
+		abort();
+	if (tasks_parse_status(string, &uid, &threads) && (uid != 7 || threads != 7))
+		abort();
+}
+
+static void fuzz_neighbours(const char *text, size_t len)
+{
+	uint64_t entries;
+
+	if (probe_parse_neighbours(text, len, &entries) && entries != PROBE_UNKNOWN)
+		abort();
+}
+
 static void fuzz_strings(uint8_t selector, const char *text, size_t len)
 {
+	static void (*const parsers[])(const char *string) = {fuzz_ports, fuzz_cgroup, fuzz_numbers,
+	                                                      fuzz_tasks};
 	char *string = malloc(len + 1);
 
 	if (!string)
 		return;
 	memcpy(string, text, len);
 	string[len] = '\0';
-	if (selector)
-		fuzz_cgroup(string);
-	else
-		fuzz_ports(string);
+	parsers[selector](string);
 	free(string);
 }
 
@@ -72,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = (const char *)data + 1;
 	size--;
-	switch (data[0] % 7) {
+	switch (data[0] % 10) {
 	case 0:
 		fuzz_meminfo(text, size);
 		break;
@@ -88,8 +118,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 4:
 		probe_parse_smaps(text, size, &smaps);
 		break;
+	case 5:
+		fuzz_neighbours(text, size);
+		break;
 	default:
-		fuzz_strings(data[0] % 7 == 5, text, size);
+		fuzz_strings((uint8_t)(data[0] % 10 - 6), text, size);
 		break;
 	}
 	return 0;

@@ -55,6 +55,8 @@ static void fixture_meminfo(void **state)
 	assert_int_equal(m.page_tables_bytes, KB(1124));
 	assert_int_equal(m.vmalloc_used_bytes, KB(14172));
 	assert_int_equal(m.percpu_bytes, KB(688));
+	assert_int_equal(m.swap_total_bytes, 0);
+	assert_int_equal(m.swap_free_bytes, 0);
 	assert_int_equal(probe_memory_left_bytes(&m), KB(24236312 + 151884 + 120684 - 660));
 }
 
@@ -254,6 +256,48 @@ static void fixture_smaps(void **state)
 	assert_int_equal(s.private_bytes, KB(5300 + 7520));
 }
 
+static void fixture_neighbours(void **state)
+{
+	uint64_t entries;
+	size_t len = load("arp_cache");
+
+	(void)state;
+	assert_int_equal(probe_parse_neighbours(fixture_text, len, &entries), 0);
+	assert_int_equal(entries, 2);
+	len = load("ndisc_cache");
+	assert_int_equal(probe_parse_neighbours(fixture_text, len, &entries), 0);
+	assert_int_equal(entries, 5);
+}
+
+static void neighbours_texts(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t entries; /* PROBE_UNKNOWN: refused */
+	} cases[] = {
+		{"entries  allocs\n000004d2 00000735\n", 0x4d2},
+		{"allocs entries\n1 ffffffff\n", 0xffffffff},
+		{"entries\nffffffffffffffff0\n", PROBE_UNKNOWN},
+		{"entries\n0x10\n", PROBE_UNKNOWN},
+		{"entries\n-1\n", PROBE_UNKNOWN},
+		{"entries\n\n", PROBE_UNKNOWN},
+		{"entries\n12", PROBE_UNKNOWN},
+		{"entries", PROBE_UNKNOWN},
+		{"allocs\n1\n", PROBE_UNKNOWN},
+		{"", PROBE_UNKNOWN},
+	};
+	uint64_t entries;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const char *text = cases[i].text;
+		int result = probe_parse_neighbours(text, strlen(text), &entries);
+
+		assert_int_equal(result, cases[i].entries == PROBE_UNKNOWN ? -EINVAL : 0);
+		assert_true(entries == cases[i].entries);
+	}
+}
+
 /* The parsers with one shape: structs of uint64_t alone, all unknown before. */
 static int run_meminfo(const char *text, size_t len, void *out)
 {
@@ -268,6 +312,11 @@ static int run_sockstat(const char *text, size_t len, void *out)
 static int run_tcp(const char *text, size_t len, void *out)
 {
 	return probe_parse_tcp(text, len, out);
+}
+
+static int run_neighbours(const char *text, size_t len, void *out)
+{
+	return probe_parse_neighbours(text, len, out);
 }
 
 static int run_smaps(const char *text, size_t len, void *out)
@@ -287,7 +336,7 @@ static const struct parser {
 	{"sockstat", run_sockstat},  {"sockstat6", run_sockstat},
 	{"snmp", run_tcp},           {"snmp_old", run_tcp},
 	{"netstat", run_tcp},        {"netstat_old", run_tcp},
-	{"smaps_rollup", run_smaps},
+	{"smaps_rollup", run_smaps}, {"arp_cache", run_neighbours},
 };
 
 /* An exact-size copy, with no NUL behind it. */
@@ -477,7 +526,8 @@ int main(void)
 		cmocka_unit_test(fixture_slabinfo),    cmocka_unit_test(fixture_slabinfo_5_10),
 		cmocka_unit_test(slabinfo_too_many),   cmocka_unit_test(fixture_sockstat),
 		cmocka_unit_test(fixture_tcp),         cmocka_unit_test(fixture_tcp_old),
-		cmocka_unit_test(fixture_smaps),       cmocka_unit_test(cut_everywhere),
+		cmocka_unit_test(fixture_smaps),       cmocka_unit_test(fixture_neighbours),
+		cmocka_unit_test(neighbours_texts),    cmocka_unit_test(cut_everywhere),
 		cmocka_unit_test(cut_slabinfo),        cmocka_unit_test(garbage),
 		cmocka_unit_test(random_bytes),        cmocka_unit_test(read_here),
 		cmocka_unit_test(read_file),

@@ -104,6 +104,45 @@ static void get_known(void **state)
 	assert_int_equal(sysctl_reserved_ports(ports), 0);
 }
 
+static void numbers_forms(void **state)
+{
+	uint64_t three[3] = {7, 7, 7};
+
+	(void)state;
+	assert_int_equal(sysctl_parse_numbers("287898\t383867\t575796", three, 3), 0);
+	assert_true(three[0] == 287898 && three[1] == 383867 && three[2] == 575796);
+	assert_int_equal(sysctl_parse_numbers(" 1  2 3", three, 3), 0);
+	assert_true(three[0] == 1 && three[1] == 2 && three[2] == 3);
+	assert_int_equal(sysctl_parse_numbers("9 8 7 6", three, 2), 0);
+	assert_true(three[0] == 9 && three[1] == 8 && three[2] == 3);
+	/* Nothing is written of what is refused. */
+	assert_int_equal(sysctl_parse_numbers("4 5", three, 3), -EINVAL);
+	assert_int_equal(sysctl_parse_numbers("4 5 -6", three, 3), -EINVAL);
+	assert_int_equal(sysctl_parse_numbers("4 5 18446744073709551616", three, 3), -ERANGE);
+	assert_int_equal(sysctl_parse_numbers("", three, 1), -EINVAL);
+	assert_true(three[0] == 9 && three[1] == 8 && three[2] == 3);
+}
+
+static void get_numbers(void **state)
+{
+	uint64_t three[3], range[2], magnitude, file_max;
+	uint16_t low, high;
+
+	(void)state;
+	assert_int_equal(sysctl_get_numbers("net.ipv4.tcp_rmem", three, 3), 0);
+	assert_true(three[0] > 0 && three[2] >= three[0]);
+	assert_int_equal(sysctl_get_numbers("net.ipv4.ip_local_port_range", range, 2), 0);
+	assert_int_equal(sysctl_port_range(&low, &high), 0);
+	assert_true(range[0] == low && range[1] == high);
+	assert_int_equal(sysctl_get_numbers("fs.file-max", three, 3), -EINVAL);
+	assert_int_equal(sysctl_get_numbers("no.such", three, 3), -ENOENT);
+	assert_int_equal(sysctl_get_u64("fs.file-max", &file_max), 0);
+	assert_int_equal(sysctl_get_magnitude("fs.file-max", &magnitude), 0);
+	assert_true(magnitude == file_max);
+	assert_int_equal(sysctl_get_magnitude("kernel.ostype", &magnitude), -EINVAL);
+	assert_int_equal(sysctl_get_magnitude("no.such", &magnitude), -ENOENT);
+}
+
 static void get_missing(void **state)
 {
 	char text[64];
@@ -131,6 +170,23 @@ static void bad_names(void **state)
 	}
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	assert_int_equal(sysctl_get(long_name, text, sizeof(text)), -EINVAL);
+}
+
+/* The hash of the first namespace, which others share: its size is negative there. */
+static void get_negative(void **state)
+{
+	uint64_t magnitude;
+	char text[32];
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNET) ||
+	    sysctl_get("net.ipv4.tcp_ehash_entries", text, sizeof(text)) <= 0 || text[0] != '-') {
+		print_message("needs root, and a kernel (6.1) that tells the size of its hash\n");
+		skip();
+	}
+	assert_int_equal(sysctl_get_u64("net.ipv4.tcp_ehash_entries", &magnitude), -EINVAL);
+	assert_int_equal(sysctl_get_magnitude("net.ipv4.tcp_ehash_entries", &magnitude), 0);
+	assert_int_equal(magnitude, strtoull(text + 1, NULL, 10));
 }
 
 /* As root, in a namespace of our own, where these settings are its own. */
@@ -189,8 +245,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_forms),     cmocka_unit_test(ports_errors),
 		cmocka_unit_test(ports_are_added), cmocka_unit_test(get_known),
-		cmocka_unit_test(get_missing),     cmocka_unit_test(bad_names),
-		cmocka_unit_test(set_and_raise),   cmocka_unit_test(reserved_long),
+		cmocka_unit_test(get_missing),     cmocka_unit_test(numbers_forms),
+		cmocka_unit_test(get_numbers),     cmocka_unit_test(bad_names),
+		cmocka_unit_test(get_negative),    cmocka_unit_test(set_and_raise),
+		cmocka_unit_test(reserved_long),
 	};
 
 	return cmocka_run_group_tests_name("unit_sysctl", tests, NULL, NULL);

@@ -430,15 +430,14 @@ int probe_parse_smaps(const char *text, size_t len, struct probe_smaps *out)
 /* A word that is all lower-case hexadecimal digits and fits. */
 static bool word_hex(const struct span *word, uint64_t *out)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint64_t n = 0;
 
 	for (const char *c = word->at; c < word->end; c++) {
-		const char *digit = memchr(digits, *c, 16);
+		bool is_letter = *c >= 'a' && *c <= 'f';
 
-		if (!digit || n >> 60)
+		if ((!is_letter && (*c < '0' || *c > '9')) || n >> 60)
 			return false;
-		n = n << 4 | (uint64_t)(digit - digits);
+		n = n << 4 | (uint64_t)(is_letter ? *c - 'a' + 10 : *c - '0');
 	}
 	*out = n;
 	return word->at < word->end;

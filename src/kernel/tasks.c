@@ -18,6 +18,9 @@
 
 #define LOADAVG_FIELD 3 /* from 0: "running/all" */
 
+/* The list of groups, which may be long, comes before the threads. */
+static char status_text[64 * 1024];
+
 /* Reads digits at `at`; returns what is behind them, or NULL where there are none or too many. */
 static const char *take_number(const char *at, uint64_t *out)
 {
@@ -90,12 +93,12 @@ int tasks_of_machine(uint64_t *count)
 /* The tasks of the process with this directory's name, where it is the user's. */
 static uint64_t tasks_of(const char *pid, uid_t uid)
 {
-	char path[sizeof("/proc//status") + 256], text[8192];
+	char path[sizeof("/proc//status") + 256];
 	uint64_t user, threads;
 
 	snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	if (probe_read_file(path, text, sizeof(text)) < 0 ||
-	    tasks_parse_status(text, &user, &threads) != 0)
+	if (probe_read_file(path, status_text, sizeof(status_text)) < 0 ||
+	    tasks_parse_status(status_text, &user, &threads) != 0)
 		return 0; /* it has gone */
 	return user == uid ? threads : 0;
 }
