@@ -5,6 +5,7 @@
 #include "cmd/classic.h"
 #include "cmd/connect.h"
 #include "cmd/lab.h"
+#include "cmd/plan.h"
 #include "cmd/serve.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@ static const struct {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
+	{"plan", cmd_plan,
+         "what N connections need, how many a memory holds, and the commands for it"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

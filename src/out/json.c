@@ -280,17 +280,22 @@ static int write_file(const char *path, const json_t *document, struct err *err)
 	return fail(path, failed, err);
 }
 
+int json_write_document(const char *path, const struct json_t *document, struct err *err)
+{
+	if (strcmp(path, "-") != 0)
+		return write_file(path, document, err);
+	if (json_dumpf(document, stdout, JSON_INDENT(2)) != 0 || printf("\n") < 0 ||
+	    fflush(stdout) != 0)
+		return fail("standard output", -EIO, err);
+	return 0;
+}
+
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,
                struct err *err)
 {
 	json_t *o = document(result, argc, argv);
-	int failed = 0;
+	int failed = json_write_document(path, o, err);
 
-	if (strcmp(path, "-") != 0)
-		failed = write_file(path, o, err);
-	else if (json_dumpf(o, stdout, JSON_INDENT(2)) != 0 || printf("\n") < 0 ||
-	         fflush(stdout) != 0)
-		failed = fail("standard output", -EIO, err);
 	json_decref(o);
 	return failed;
 }

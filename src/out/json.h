@@ -1,13 +1,19 @@
-/* json: a result as JSON, schema megaconn.result/1. */
+/* json: a result as JSON, schema megaconn.result/1; and how any JSON document is written. */
 #pragma once
 
 #include "base/err.h"
 #include "base/result.h"
 
-/* Writes it to `path` ("-": stdout), by way of a temporary file beside it, so that a reader never
- * sees half a result. argv is what was called. 0, or a negative errno with one line in `err`. */
+struct json_t; /* of jansson */
+
+/* Writes the result to `path` ("-": stdout), by way of a temporary file beside it, so that a reader
+ * never sees half a result. argv is what was called. 0, or a negative errno with one line in `err`.
+ */
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,
                struct err *err);
 
-/* 0 where json_write to that path can be expected to work: asked before a run, not after it. */
+/* The same for a document of any other schema, which stays the caller's. */
+int json_write_document(const char *path, const struct json_t *document, struct err *err);
+
+/* 0 where writing to that path can be expected to work: asked before a run, not after it. */
 int json_check(const char *path, struct err *err);
