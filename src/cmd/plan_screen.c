@@ -56,7 +56,7 @@ static void add_end(struct text *t, const struct plan_view *v)
 	case SIZING_END_SOURCES:
 		add_counted(t, v->ask.sources, "source IP");
 		text_add(t, " to ");
-		add_counted(t, v->ask.server_ports, "server port");
+		add_counted(t, v->ask.server_ports, "port");
 		break;
 	case SIZING_END_ADDRESSES:
 	case SIZING_END_COUNT:
