@@ -4,8 +4,10 @@
 #include "base/opt.h"
 #include "base/result.h"
 #include "base/text.h"
+#include "cmd/choices.h"
 #include "cmd/plan_json.h"
 #include "cmd/plan_screen.h"
+#include "cmd/tell.h"
 #include "out/json.h"
 #include "plan/sizing.h"
 
@@ -39,7 +41,7 @@ static const struct opt options[] = {
          "open files of a process, for programs without io_uring (default 1048576)"},
 	{"ipv6", '6', OPT_FLAG, AT(view.ask.is_ipv6), 0, 0, NULL, NULL, "IPv6 in place of IPv4"},
 	{"json", 'j', OPT_TEXT, AT(json), 0, 0, NULL, "FILE", "write the plan (- for stdout)"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -74,7 +76,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 }
 
 /* The plan on stdout, or on stderr where stdout has the JSON. */
-static int tell(const struct command *c)
+static int show(const struct command *c)
 {
 	bool has_stdout = c->json && strcmp(c->json, "-") == 0;
 	struct err err = {""};
@@ -96,17 +98,12 @@ int cmd_plan(int argc, char **argv)
 	};
 	struct plan_view *view = &c.view;
 	struct err err = {""};
+	int failed = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) != 0) {
-		err_print(&err);
-		return EXIT_USAGE;
-	}
-	if (c.help) {
-		print_help();
-		return EXIT_PASS;
-	}
+	if (failed != 0 || c.help)
+		return tell_usage(failed, &err, print_help);
 	sizing_work(&view->ask, &view->sizing);
 	view->command_count = plan_commands(&view->ask, &view->sizing, view->port_low,
 	                                    view->port_high, view->commands);
-	return tell(&c);
+	return show(&c);
 }
