@@ -1,6 +1,7 @@
 /* megaconn: opens, holds, proves and measures very many TCP connections. The command table. */
 #include "base/err.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
@@ -68,7 +69,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return told(commands[i].run(argc - 1, argv + 1));
 	}
-	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')", argv[1]);
+	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')",
+	        text_quote(argv[1], strlen(argv[1])).text);
 	err_print(&err);
 	return EXIT_USAGE;
 }

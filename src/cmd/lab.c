@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
+#include "base/text.h"
 #include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/json.h"
@@ -70,7 +71,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		return failed;
 	if (operands < argc)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
-		               argv[operands]);
+		               text_quote(argv[operands], strlen(argv[operands])).text);
 	c->lab.solution = (enum solution)c->solution;
 	c->lab.engine = (enum engine_kind)c->engine;
 	c->lab.port_low = c->ports.low;
