@@ -1,11 +1,13 @@
 /* megaconn: opens, holds, proves and measures very many TCP connections. The command table. */
 #include "base/err.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
 #include "cmd/doctor.h"
 #include "cmd/lab.h"
+#include "cmd/plan.h"
 #include "cmd/serve.h"
 
 #include <stdio.h>
@@ -20,6 +22,8 @@ static const struct {
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
 	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
+	{"plan", cmd_plan,
+         "what N connections need, how many a memory holds, and the commands for it"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -67,7 +71,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return told(commands[i].run(argc - 1, argv + 1));
 	}
-	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')", argv[1]);
+	err_set(&err, 0, "unknown command '%s' (see 'megaconn --help')",
+	        text_quote(argv[1], strlen(argv[1])).text);
 	err_print(&err);
 	return EXIT_USAGE;
 }

@@ -40,6 +40,7 @@ static const struct {
 	{{"--unknown"}, "--unknown"},
 	{{"-Z"}, "-Z"},
 	{{"operand"}, "operand"},
+	{{"oper\x1b[31m"}, "unexpected 'oper\\x1b[31m'"},
 	{{"--ipv6=yes"}, "--ipv6"},
 };
 

@@ -1,15 +1,17 @@
-/* choices: the values of options that several commands have, in the order of what they mean. */
+/* choices: options that several commands have: their rows of the table, and their values in the
+ * order of what they mean. */
 #pragma once
+
+#include "base/clock.h"
+#include "base/opt.h"
 
 #include <stdint.h>
 
 /* --engine: enum engine_kind. */
 extern const char *const choices_engine[];
-#define CHOICES_ENGINE_HELP "auto, uring (io_uring) or epoll"
 
 /* --without: features of the kernel to do without. */
 extern const char *const choices_without[];
-#define CHOICES_WITHOUT_HELP "do without a kernel feature: bind, defer, bind+defer"
 
 /* --role: enum wall_role. */
 extern const char *const choices_role[];
@@ -17,3 +19,59 @@ extern const char *const choices_role[];
 
 /* The chosen one's bits of ENGINE_WITHOUT_... */
 uint32_t choices_without_mask(int choice);
+
+/* Rows for a table of `struct opt`, where AT(field) is the offset in the command's structure. Those
+ * without a parameter mean its engine, without, tell and help. */
+#define CHOICES_ROW_ENGINE                                                      \
+	{                                                                       \
+		"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", \
+			"auto, uring (io_uring) or epoll"                       \
+	}
+#define CHOICES_ROW_WORKERS(field, most, what)                            \
+	{                                                                 \
+		"workers", 'w', OPT_COUNT, AT(field), 1, most, NULL, "N", \
+			what " (default: one a CPU, more where needed)"   \
+	}
+#define CHOICES_ROW_BACKLOG(field, more)                                      \
+	{                                                                     \
+		"backlog", 0, OPT_COUNT, AT(field), 1, 65535, NULL, "N",      \
+			"length of the listen queues (default 65535" more ")" \
+	}
+#define CHOICES_ROW_RESERVE(field, what)                               \
+	{                                                              \
+		"reserve", 0, OPT_SIZE, AT(field), 1, 0, NULL, "SIZE", \
+			what " (default: 5 % of it, at least 512MiB)"  \
+	}
+#define CHOICES_ROW_RATE(field, more)                                                \
+	{                                                                            \
+		"rate", 'r', OPT_RATE, AT(field), 1, 0, NULL, "R",                   \
+			"connections a second" more " (default: as fast as it goes)" \
+	}
+#define CHOICES_ROW_TIMEOUT(field)                                                            \
+	{                                                                                     \
+		"timeout", 0, OPT_DURATION, AT(field), NS_PER_MS, 3600 * NS_PER_S, NULL, "T", \
+			"of a connect and of an echo (default 5s)"                            \
+	}
+#define CHOICES_ROW_RETRIES(field)                                           \
+	{                                                                    \
+		"retries", 0, OPT_COUNT, AT(field), 0, 100, NULL, "N",       \
+			"further tries of a connect that failed (default 3)" \
+	}
+#define CHOICES_ROW_WITHOUT                                                        \
+	{                                                                          \
+		"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", \
+			"do without a kernel feature: bind, defer, bind+defer"     \
+	}
+#define CHOICES_ROW_JSON(what)                                                                   \
+	{                                                                                        \
+		"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE", what " (- for stdout)" \
+	}
+#define CHOICES_ROW_QUIET                                                 \
+	{                                                                 \
+		"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, \
+			"no live line, no summary"                        \
+	}
+#define CHOICES_ROW_HELP                                                       \
+	{                                                                      \
+		"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text" \
+	}

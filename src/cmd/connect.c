@@ -32,14 +32,11 @@ static const struct opt options[] = {
          "source addresses: 198.18.0.1-198.18.0.20, 198.18.0.0/24, or a list with commas"},
 	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI",
          "source ports of each source address (default: ip_local_port_range)"},
-	{"rate", 'r', OPT_RATE, AT(connect.rate_per_s), 1, 0, NULL, "R",
-         "connections a second (default: as fast as it goes)"},
+	CHOICES_ROW_RATE(connect.rate_per_s, ""),
 	{"in-flight", 0, OPT_COUNT, AT(connect.in_flight), 1, 1000000, NULL, "N",
          "connects under way at a time (default 256 a worker)"},
-	{"timeout", 0, OPT_DURATION, AT(connect.timeout_ns), NS_PER_MS, 3600 * NS_PER_S, NULL, "T",
-         "of a connect and of an echo (default 5s)"},
-	{"retries", 0, OPT_COUNT, AT(connect.retries), 0, 100, NULL, "N",
-         "further tries of a connect that failed (default 3)"},
+	CHOICES_ROW_TIMEOUT(connect.timeout_ns),
+	CHOICES_ROW_RETRIES(connect.retries),
 	{"hold", 0, OPT_DURATION, AT(connect.hold_ns), 0, UINT64_C(30) * 86400 * NS_PER_S, NULL,
          "T", "how long they are held (default 10s)"},
 	{"proof", 0, OPT_CHOICE, AT(proof), 0, 0, proofs, "P",
@@ -54,16 +51,13 @@ static const struct opt options[] = {
 	{"ipv6", '6', OPT_FLAG, AT(ipv6), 0, 0, NULL, NULL, "only an IPv6 address of the name"},
 	{"allow-public", 0, OPT_FLAG, AT(connect.allow_public), 0, 0, NULL, NULL,
          "a target beyond loopback, private, link-local and benchmark addresses"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
-	{"workers", 'w', OPT_COUNT, AT(connect.workers), 1, 1024, NULL, "N",
-         "processes (default: one a CPU, more where needed)"},
-	{"reserve", 0, OPT_SIZE, AT(connect.reserve_bytes), 1, 0, NULL, "SIZE",
-         "memory the ramp leaves free (default: 5 % of it, at least 512MiB)"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
-	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
-         "write the result (- for stdout)"},
-	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+	CHOICES_ROW_ENGINE,
+	CHOICES_ROW_WORKERS(connect.workers, 1024, "processes"),
+	CHOICES_ROW_RESERVE(connect.reserve_bytes, "memory the ramp leaves free"),
+	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_JSON("write the result"),
+	CHOICES_ROW_QUIET,
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -124,15 +118,10 @@ int cmd_connect(int argc, char **argv)
 	                    .retries = 3},
 	};
 	struct err err = {""};
+	int failed = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) != 0) {
-		err_print(&err);
-		return EXIT_USAGE;
-	}
-	if (c.help) {
-		print_help();
-		return EXIT_PASS;
-	}
+	if (failed != 0 || c.help)
+		return tell_usage(failed, &err, print_help);
 	tell_init(&c.tell);
 	connect_run(&c.connect, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);

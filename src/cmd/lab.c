@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/opt.h"
+#include "base/text.h"
 #include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/json.h"
@@ -29,32 +30,25 @@ static const struct opt options[] = {
          "how many connections (default 1M)"},
 	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
          "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
+	CHOICES_ROW_ENGINE,
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
          "who the clients are: auto or sockets (kernel sockets)"},
-	{"rate", 'r', OPT_RATE, AT(lab.rate_per_s), 1, 0, NULL, "R",
-         "connections a second, all workers together (default: as fast as it goes)"},
+	CHOICES_ROW_RATE(lab.rate_per_s, ", all workers together"),
 	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
          "how long they are held between the two proofs (default 10s)"},
-	{"timeout", 0, OPT_DURATION, AT(lab.timeout_ns), NS_PER_MS, 3600 * NS_PER_S, NULL, "T",
-         "of a connect and of an echo (default 5s)"},
-	{"retries", 0, OPT_COUNT, AT(lab.retries), 0, 100, NULL, "N",
-         "further tries of a connect that failed (default 3)"},
+	CHOICES_ROW_TIMEOUT(lab.timeout_ns),
+	CHOICES_ROW_RETRIES(lab.retries),
 	{"ipv6", '6', OPT_FLAG, AT(lab.ipv6), 0, 0, NULL, NULL, "IPv6 in place of IPv4"},
 	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI", "source ports of each source IP"},
-	{"workers", 'w', OPT_COUNT, AT(lab.workers), 1, 64, NULL, "N",
-         "processes of each side (default: one a CPU, more where needed)"},
-	{"backlog", 0, OPT_COUNT, AT(lab.backlog), 1, 65535, NULL, "N",
-         "length of the listen queues (default 65535)"},
-	{"reserve", 0, OPT_SIZE, AT(lab.reserve_bytes), 1, 0, NULL, "SIZE",
-         "memory the ramp leaves free (default: 5 % of it, at least 512MiB)"},
+	CHOICES_ROW_WORKERS(lab.workers, 64, "processes of each side"),
+	CHOICES_ROW_BACKLOG(lab.backlog, ""),
+	CHOICES_ROW_RESERVE(lab.reserve_bytes, "memory the ramp leaves free"),
 	{"no-netns", 0, OPT_FLAG, AT(lab.no_netns), 0, 0, NULL, NULL,
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
-	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
-         "write the result (- for stdout)"},
-	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_JSON("write the result"),
+	CHOICES_ROW_QUIET,
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -77,7 +71,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		return failed;
 	if (operands < argc)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
-		               argv[operands]);
+		               text_quote(argv[operands], strlen(argv[operands])).text);
 	c->lab.solution = (enum solution)c->solution;
 	c->lab.engine = (enum engine_kind)c->engine;
 	c->lab.port_low = c->ports.low;
@@ -96,15 +90,10 @@ int cmd_lab(int argc, char **argv)
 	                .retries = 3},
 	};
 	struct err err = {""};
+	int failed = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) != 0) {
-		err_print(&err);
-		return EXIT_USAGE;
-	}
-	if (c.help) {
-		print_help();
-		return EXIT_PASS;
-	}
+	if (failed != 0 || c.help)
+		return tell_usage(failed, &err, print_help);
 	tell_init(&c.tell);
 	lab_run(&c.lab, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);

@@ -34,20 +34,16 @@ static const struct opt options[] = {
          "most connections at once (default 1M, or as many as fit)"},
 	{"mode", 'm', OPT_CHOICE, AT(mode), 0, 0, modes, "M",
          "echo: send back what comes; hold: only be there"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
-	{"workers", 'w', OPT_COUNT, AT(serve.workers), 1, 1024, NULL, "N",
-         "processes (default: one a CPU, more where needed)"},
+	CHOICES_ROW_ENGINE,
+	CHOICES_ROW_WORKERS(serve.workers, 1024, "processes"),
 	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
          "how what is open at the end is closed: fin or rst"},
-	{"backlog", 0, OPT_COUNT, AT(serve.backlog), 1, 65535, NULL, "N",
-         "length of the listen queues (default 65535; net.core.somaxconn bounds it)"},
-	{"reserve", 0, OPT_SIZE, AT(serve.reserve_bytes), 1, 0, NULL, "SIZE",
-         "memory that stays free (default: 5 % of it, at least 512MiB)"},
-	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F", CHOICES_WITHOUT_HELP},
-	{"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE",
-         "write the result at the end (- for stdout)"},
-	{"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, "no live line, no summary"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+	CHOICES_ROW_BACKLOG(serve.backlog, "; net.core.somaxconn bounds it"),
+	CHOICES_ROW_RESERVE(serve.reserve_bytes, "memory that stays free"),
+	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_JSON("write the result at the end"),
+	CHOICES_ROW_QUIET,
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -118,15 +114,10 @@ int cmd_serve(int argc, char **argv)
 	static struct result result;
 	struct command c = {.serve = {.n = 1000000}};
 	struct err err = {""};
+	int failed = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) != 0) {
-		err_print(&err);
-		return EXIT_USAGE;
-	}
-	if (c.help) {
-		print_help();
-		return EXIT_PASS;
-	}
+	if (failed != 0 || c.help)
+		return tell_usage(failed, &err, print_help);
 	tell_init(&c.tell);
 	serve_run(&c.serve, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);

@@ -30,6 +30,16 @@ static void on_ready(void *context)
 		tell->ready(tell->context);
 }
 
+int tell_usage(int failed, const struct err *err, void (*print_help)(void))
+{
+	if (failed != 0) {
+		err_print(err);
+		return EXIT_USAGE;
+	}
+	print_help();
+	return EXIT_PASS;
+}
+
 void tell_init(struct tell *tell)
 {
 	progress_init(&tell->progress, tell->quiet);

@@ -18,6 +18,10 @@ struct tell {
 	struct run_view view; /* for the run; valid while the structure stays where it is */
 };
 
+/* Where nothing is run: prints the error of a command line that failed (!= 0), else the help.
+ * Returns the exit code. */
+int tell_usage(int failed, const struct err *err, void (*print_help)(void));
+
 /* Sets progress and view from what stands before them. */
 void tell_init(struct tell *tell);
 

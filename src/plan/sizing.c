@@ -1,0 +1,219 @@
+/* sizing: the arithmetic of N, both ways. */
+#include "plan/sizing.h"
+
+#include "base/text.h"
+#include "plan/capacity.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#define RESERVE_LEAST    (UINT64_C(512) << 20) /* see capacity_default_reserve */
+#define RESERVE_SHARE    20                    /* one part in so many          */
+#define FILES_OF_OTHERS  65536
+#define QUEUE_MOST       65535
+#define SYN_QUEUE        65536
+#define NEIGHBOURS_USUAL 1024   /* gc_thresh3 as the kernel has it                     */
+#define HASH_USUAL       524288 /* buckets that tcp_init takes at most by itself       */
+#define HASH_MOST        (UINT64_C(1) << 24) /* as tcp_child_ehash_entries: 128 MiB of buckets */
+
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t parts(uint64_t n, uint64_t size)
+{
+	return n / size + (n % size != 0);
+}
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+static uint64_t connection_bytes(enum sizing_role role, bool is_ipv6)
+{
+	return capacity_connection_bytes(role == SIZING_BOTH ? 2 : 1, is_ipv6);
+}
+
+/* The reserve is a twentieth of memory, rounded down, or RESERVE_LEAST. Of the first, the least
+ * memory that leaves `bytes` is bytes + (bytes - 1) / 19. */
+uint64_t sizing_memory_bytes(uint64_t n, enum sizing_role role, bool is_ipv6)
+{
+	uint64_t bytes = times(n, connection_bytes(role, is_ipv6));
+
+	if (bytes == 0)
+		return 0;
+	return most(plus(bytes, (bytes - 1) / (RESERVE_SHARE - 1)), plus(bytes, RESERVE_LEAST));
+}
+
+uint64_t sizing_held(uint64_t bytes, enum sizing_role role, bool is_ipv6)
+{
+	uint64_t reserve_bytes = capacity_default_reserve(bytes);
+
+	return bytes > reserve_bytes ? (bytes - reserve_bytes) / connection_bytes(role, is_ipv6)
+	                             : 0;
+}
+
+/* --- 4-tuples ------------------------------------------------------------------------------- */
+
+/* IPv6 is counted within a /64, which has 2^64: as many as can be counted. */
+static uint64_t addresses(const struct sizing_ask *ask)
+{
+	return ask->is_ipv6 ? UINT64_MAX : SIZING_IPV4_ADDRESSES;
+}
+
+static struct sizing_shape shape(const struct sizing_ask *ask, uint64_t sources,
+                                 uint64_t server_ports)
+{
+	return (struct sizing_shape){
+		.sources = sources,
+		.server_ports = server_ports,
+		.room = times(times(sources, server_ports), ask->source_ports),
+		.is_possible = sources <= addresses(ask) &&
+	                       server_ports <= SIZING_SERVER_PORTS_MOST,
+	};
+}
+
+static void set_shapes(const struct sizing_ask *ask, struct sizing *s)
+{
+	uint64_t of_source = (uint64_t)ask->source_ports * ask->server_ports;
+	uint64_t sources = ask->sources > 0 ? ask->sources : 1;
+	uint64_t of_port = times(sources, ask->source_ports);
+
+	s->by_sources = shape(ask, most(parts(s->n, of_source), 1), ask->server_ports);
+	s->by_ports = shape(ask, sources, most(parts(s->n, of_port), 1));
+	s->sources_wide = most(parts(s->n, (uint64_t)SIZING_PORTS_WIDE * ask->server_ports), 1);
+}
+
+/* --- what ends first ------------------------------------------------------------------------ */
+
+static void bound(struct sizing *s, enum sizing_end end, uint64_t allows)
+{
+	if (allows >= s->largest)
+		return;
+	s->largest = allows;
+	s->ends = end;
+}
+
+static void set_largest(const struct sizing_ask *ask, struct sizing *s)
+{
+	uint64_t of_source = (uint64_t)ask->source_ports * ask->server_ports;
+
+	s->ends = SIZING_END_ADDRESSES;
+	s->largest = times(addresses(ask), of_source);
+	if (ask->sources > 0)
+		bound(s, SIZING_END_SOURCES, times(ask->sources, of_source));
+	if (ask->memory_bytes > 0)
+		bound(s, SIZING_END_MEMORY, least(s->held[SIZING_SERVER], s->held[SIZING_CLIENT]));
+}
+
+/* --- how it is run -------------------------------------------------------------------------- */
+
+static void set_runs(const struct sizing_ask *ask, struct sizing *s)
+{
+	uint64_t of_source = (uint64_t)ask->source_ports * ask->server_ports;
+	uint64_t n = least(s->n, s->largest);
+
+	if (n == 0)
+		return;
+	s->servers = parts(n, CAPACITY_INDEX_MOST);
+	s->server_n = parts(n, s->servers);
+	s->clients = most(s->servers, parts(parts(n, of_source), SIZING_RUN_SOURCES));
+	s->client_n = parts(n, s->clients);
+	s->client_sources = parts(s->client_n, of_source);
+}
+
+void sizing_work(const struct sizing_ask *ask, struct sizing *out)
+{
+	assert(ask->server_ports > 0 && ask->source_ports > 0);
+	assert(ask->nofile > SIZING_SPARE_DESCRIPTORS);
+	*out = (struct sizing){.n = ask->n};
+	for (int role = 0; role < SIZING_ROLE_COUNT; role++)
+		out->held[role] = sizing_held(ask->memory_bytes, (enum sizing_role)role,
+		                              ask->is_ipv6);
+	set_largest(ask, out);
+	if (ask->n == 0)
+		out->n = most(out->largest, 1);
+	out->fits = out->n <= out->largest;
+	for (int role = 0; role < SIZING_ROLE_COUNT; role++)
+		out->memory_bytes[role] = sizing_memory_bytes(out->n, (enum sizing_role)role,
+		                                              ask->is_ipv6);
+	out->processes = parts(out->n, ask->nofile - SIZING_SPARE_DESCRIPTORS);
+	set_shapes(ask, out);
+	set_runs(ask, out);
+}
+
+/* --- settings ------------------------------------------------------------------------------- */
+
+static struct text add(struct sizing_setting *out, uint32_t *count, const char *where,
+                       const char *name, const char *why)
+{
+	struct sizing_setting *setting = &out[(*count)++];
+	struct text t;
+
+	assert(*count <= SIZING_SETTINGS_MOST);
+	*setting = (struct sizing_setting){.where = where, .name = name, .why = why};
+	text_init(&t, setting->value, sizeof(setting->value));
+	return t;
+}
+
+static void add_number(struct sizing_setting *out, uint32_t *count, const char *where,
+                       const char *name, const char *why, uint64_t value)
+{
+	struct text t = add(out, count, where, name, why);
+
+	text_add(&t, "%" PRIu64, value);
+}
+
+/* A power of two, a bucket a connection where there may be so many. */
+static uint64_t buckets(uint64_t n)
+{
+	uint64_t count = HASH_USUAL;
+
+	while (count < n && count < HASH_MOST)
+		count *= 2;
+	return count;
+}
+
+uint32_t sizing_settings(const struct sizing_ask *ask, const struct sizing *s,
+                         struct sizing_setting *out)
+{
+	uint32_t count = 0;
+
+	add_number(out, &count, "server", "net.core.somaxconn", "its listen queues", QUEUE_MOST);
+	add_number(out, &count, "server", "net.ipv4.tcp_max_syn_backlog", "a fast ramp", SYN_QUEUE);
+	if (s->by_sources.sources > NEIGHBOURS_USUAL)
+		add_number(out, &count, "server",
+		           ask->is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
+		                        : "net.ipv4.neigh.default.gc_thresh3",
+		           "source IPs on its link", plus(s->by_sources.sources, NEIGHBOURS_USUAL));
+	struct text t = add(out, &count, "client", "net.ipv4.ip_local_port_range",
+	                    "for programs that bind no port");
+
+	text_add(&t, "%d %d", SIZING_PORT_WIDE_LOW, SIZING_PORT_WIDE_HIGH);
+	add_number(out, &count, "each", "fs.file-max", "a file a connection, with io_uring too",
+	           plus(s->n, FILES_OF_OTHERS));
+	add_number(out, &count, "each", "net.netfilter.nf_conntrack_max", "only where rules track",
+	           plus(s->n, FILES_OF_OTHERS));
+	if (s->n > HASH_USUAL)
+		add_number(out, &count, "each", "thash_entries",
+		           "kernel command line: short searches", buckets(s->n));
+	return count;
+}
