@@ -87,7 +87,8 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 # ---- verbs ----------------------------------------------------------------------------------
 
 .PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
-	stop-srv test test-full bench lint format clean install help everything print-tidy-flags
+	stop-srv ping ifup ifdown test test-full bench lint format clean install help everything \
+	print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
 
@@ -121,6 +122,15 @@ stop-cli: $(B)/megaconn ## end the client that run-cli started
 
 stop-srv: $(B)/megaconn ## end the server that run-srv started
 	@$(B)/megaconn classic stop-srv
+
+ping: $(B)/megaconn ## which client-ips of megaconn.conf somebody has already
+	@$(B)/megaconn addr ping --config '$(CONFIG)'
+
+ifup: $(B)/megaconn ## add client-ips of megaconn.conf to its device (root)
+	@$(B)/megaconn addr up --config '$(CONFIG)'
+
+ifdown: $(B)/megaconn ## take away exactly what ifup added (root)
+	@$(B)/megaconn addr down
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.

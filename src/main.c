@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/result.h"
 #include "base/version.h"
+#include "cmd/addr.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
 #include "cmd/lab.h"
@@ -18,6 +19,7 @@ static const struct {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
+	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -26,6 +26,7 @@ enum key {
 	KEY_SERVER_PORTS,
 	KEY_CLIENT_IPS,
 	KEY_CLIENT_PORTS,
+	KEY_DEVICE,
 	KEY_COUNT
 };
 
@@ -50,6 +51,7 @@ static const struct conf_key keys[KEY_COUNT] = {
 	[KEY_CLIENT_IPS] = {"client", "client-ips", OPT_TEXT, AT(client_ips), SIZE(client_ips), 0,
                             0, NULL},
 	[KEY_CLIENT_PORTS] = {"client", "client-ports", OPT_PORTS, AT(client_ports), 0, 0, 0, NULL},
+	[KEY_DEVICE] = {"client", "device", OPT_TEXT, AT(device), SIZE(device), 0, 0, NULL},
 };
 
 static const struct classic_conf defaults = {
@@ -58,6 +60,7 @@ static const struct classic_conf defaults = {
 	.server_ports = {8090, 8119},
 	.client_ips = "127.0.0.2-127.0.0.21",
 	.client_ports = {10240, 65535},
+	.device = "lo",
 	.connections_per_ip = 50000,
 	.hold_ns = 300 * NS_PER_S,
 };

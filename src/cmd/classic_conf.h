@@ -17,6 +17,7 @@ struct classic_conf {
 	struct opt_ports server_ports; /* solution 1 uses the first of them alone             */
 	char client_ips[256]; /* LIST|RANGE|CIDR; solution 2 uses the first of them alone     */
 	struct opt_ports client_ports;
+	char device[16]; /* the link that addr up puts client_ips on; not looked for here     */
 	uint64_t connections_per_ip;
 	uint64_t connections; /* in all, as given; 0: client IPs x connections_per_ip         */
 	uint64_t hold_ns;
