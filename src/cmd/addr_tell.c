@@ -132,14 +132,20 @@ void addr_tell_marked(const struct address_list *list, const uint8_t *marks, uin
 
 static void tell_list(const struct address_list *list, const char *what, uint32_t count)
 {
-	const char *link = list->is_anyip ? "lo" : list->link_name;
+	char text[IP_TEXT_BYTES];
 
-	printf("%s: %s %u of %u: ", link, what, count, list->ranges.addresses);
+	if (list->is_anyip) {
+		printf("lo: %s %s/%u (local route)%s\n", what,
+		       ip_format(&list->ranges.at[0].first, text), list->prefix_len,
+		       count == 0 ? ", which is gone" : "");
+		return;
+	}
+	printf("%s: %s %u of %u: ", list->link_name, what, count, list->ranges.addresses);
 	for (uint32_t r = 0; r < list->ranges.count; r++) {
 		printf("%s", r > 0 ? ", " : "");
 		print_run(&list->ranges.at[r], 0, list->ranges.at[r].count);
 	}
-	printf(list->is_anyip ? "/%u (local route)\n" : " (/%u)\n", list->prefix_len);
+	printf(" (/%u)\n", list->prefix_len);
 }
 
 void addr_tell_event(void *context, enum addresses_event event, const struct address_list *list,
@@ -149,7 +155,7 @@ void addr_tell_event(void *context, enum addresses_event event, const struct add
 
 	switch (event) {
 	case ADDRESSES_PRESENT:
-		tell_list(list, "there are", count);
+		tell_list(list, list->is_anyip ? "added" : "there are", count);
 		break;
 	case ADDRESSES_REMOVED:
 		tell_list(list, *is_dry ? "would take away" : "took away", count);

@@ -53,6 +53,7 @@ static size_t put_address(struct channel *c, size_t at, uint16_t type, uint16_t 
 	body->ifa_index = address->link;
 	mnl_attr_put(msg, IFA_LOCAL, bytes, address->ip.bytes);
 	mnl_attr_put(msg, IFA_ADDRESS, bytes, address->ip.bytes);
+	mnl_attr_put_u32(msg, IFA_FLAGS, address->flags);
 	return msg->nlmsg_len;
 }
 

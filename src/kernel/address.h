@@ -12,7 +12,7 @@ struct address {
 	struct ip ip;
 	unsigned int link;  /* its index                                          */
 	uint8_t prefix_len; /* 1-32, 1-128                                        */
-	uint32_t flags;     /* IFA_F_...; to add: IFA_F_NODAD or 0                */
+	uint32_t flags;     /* IFA_F_...                                            */
 };
 
 /* Adds, or deletes, up to CHANNEL_BATCH addresses. results[i] is 0 or the kernel's negative errno
