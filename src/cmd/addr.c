@@ -313,12 +313,33 @@ static int ask_first(const struct command *c, const struct ranges *ranges)
 	return refuse(&err, EXIT_REFUSED);
 }
 
+/* A local route goes before all others: a prefix with a network of ours in it cuts that off. */
+static int check_cover(const struct command *c, struct err *err)
+{
+	char text[IP_TEXT_BYTES];
+	struct address own;
+	int found = c->force ? 0 : addresses_covers_network(&c->list, &own);
+
+	if (found < 0)
+		return err_set(err, found, "cannot ask the kernel for this host's addresses: %s",
+		               strerror(-found));
+	if (found == 0)
+		return 0;
+	return err_set(err, -EPERM,
+	               "%s has this host's %s/%u in it: the neighbours there would be out of "
+	               "reach (--force, if that is meant)",
+	               c->pool_text, ip_format(&own.ip, text), own.prefix_len);
+}
+
 /* A prefix is asked for address by address, where there are not too many of them. */
 static int ask_anyip_first(struct command *c)
 {
 	struct range ranges[POOL_RANGES_MAX];
 	struct err err = {""};
+	int failed = check_cover(c, &err);
 
+	if (failed < 0)
+		return refuse(&err, exit_of(failed));
 	if (!link_has_neighbours(&c->link))
 		return 0;
 	if (pool_parse(c->pool_text, &c->pool, &err) == 0 && c->pool.count <= ANYIP_ASKED_MOST) {

@@ -70,6 +70,31 @@ int addresses_look(const struct address_list *list, uint8_t *marks, struct err *
 	return 0;
 }
 
+struct cover {
+	const struct route_prefix prefix;
+	struct address *out;
+	bool is_found;
+};
+
+static void look_for_network(const struct address *address, void *context)
+{
+	struct cover *cover = context;
+
+	if (address->prefix_len == address_bits(address->ip.family) ||
+	    !route_prefix_has(&cover->prefix, &address->ip))
+		return;
+	*cover->out = *address;
+	cover->is_found = true;
+}
+
+int addresses_covers_network(const struct address_list *list, struct address *out)
+{
+	struct cover cover = {.prefix = prefix_of(list), .out = out};
+	int failed = address_dump(list->ranges.at[0].first.family, look_for_network, &cover);
+
+	return failed < 0 ? failed : cover.is_found;
+}
+
 /* ---- the journal ---------------------------------------------------------------------------- */
 
 int addresses_write(const struct journal_dir *dir, const struct address_list *list,
@@ -108,7 +133,7 @@ static int cannot(const struct address_list *list, const char *what, uint32_t nu
 }
 
 static int delete_batch(struct channel *c, const struct address_list *list, const uint32_t *numbers,
-                        uint32_t count, uint8_t *marks, struct err *err)
+                        uint32_t count, struct err *err)
 {
 	struct address batch[CHANNEL_BATCH] = {{.link = 0}};
 	int results[CHANNEL_BATCH] = {0}, failed;
@@ -119,16 +144,14 @@ static int delete_batch(struct channel *c, const struct address_list *list, cons
 	if (failed < 0)
 		return cannot(list, "delete", numbers[0], failed, err);
 	for (uint32_t i = 0; i < count; i++) {
-		if (results[i] == 0 || results[i] == -EADDRNOTAVAIL || results[i] == -ENODEV)
-			marks[numbers[i]] = ADDRESSES_NEW;
-		else
+		if (results[i] < 0 && results[i] != -EADDRNOTAVAIL && results[i] != -ENODEV)
 			failed = cannot(list, "delete", numbers[i], results[i], err);
 	}
 	return failed;
 }
 
-static int delete_addresses(struct channel *c, const struct address_list *list, uint8_t *marks,
-                            uint8_t mark, struct err *err)
+static int delete_addresses(struct channel *c, const struct address_list *list,
+                            const uint8_t *marks, uint8_t mark, struct err *err)
 {
 	uint32_t numbers[CHANNEL_BATCH], count = 0;
 	int failed = 0;
@@ -137,14 +160,14 @@ static int delete_addresses(struct channel *c, const struct address_list *list, 
 		if (marks[i - 1] == mark)
 			numbers[count++] = i - 1;
 		if (count == CHANNEL_BATCH || (i == 1 && count > 0)) {
-			failed = delete_batch(c, list, numbers, count, marks, err);
+			failed = delete_batch(c, list, numbers, count, err);
 			count = 0;
 		}
 	}
 	return failed;
 }
 
-static int delete_anyip(struct channel *c, const struct address_list *list, uint8_t *marks,
+static int delete_anyip(struct channel *c, const struct address_list *list, const uint8_t *marks,
                         uint8_t mark, struct err *err)
 {
 	const struct route_prefix prefix = prefix_of(list);
@@ -153,13 +176,13 @@ static int delete_anyip(struct channel *c, const struct address_list *list, uint
 		return 0;
 	int failed = route_delete_local(c, &prefix);
 
-	if (failed < 0 && failed != -ESRCH)
-		return cannot(list, "delete the local route to", 0, failed, err);
-	marks[0] = ADDRESSES_NEW;
-	return 0;
+	return failed < 0 && failed != -ESRCH
+	               ? cannot(list, "delete the local route to", 0, failed, err)
+	               : 0;
 }
 
-int addresses_delete(const struct address_list *list, uint8_t *marks, uint8_t mark, struct err *err)
+int addresses_delete(const struct address_list *list, const uint8_t *marks, uint8_t mark,
+                     struct err *err)
 {
 	struct channel c;
 	int failed = channel_open(&c);
@@ -324,16 +347,15 @@ static int add_all(struct channel *c, const struct address_list *list, bool has_
 
 /* ---- up ------------------------------------------------------------------------------------- */
 
-/* `err` has why; what fails while undoing is put behind it. The marks of failed ones are kept. */
-static void undo(const struct journal_dir *dir, const struct address_list *list, uint8_t *marks,
-                 uint64_t number, struct err *err)
+/* `err` has why; what fails while undoing is put behind it. */
+static void undo(const struct journal_dir *dir, const struct address_list *list,
+                 const uint8_t *marks, uint64_t number, struct err *err)
 {
 	struct err second = {""};
-	int failed = 0;
+	int failed = addresses_delete(list, marks, ADDRESSES_FAILED, &second);
 
-	for (uint32_t i = 0; i < list->ranges.addresses; i++)
-		marks[i] = marks[i] == ADDRESSES_FAILED ? ADDRESSES_ADDED : marks[i];
-	failed = addresses_delete(list, marks, ADDRESSES_ADDED, &second);
+	if (failed == 0)
+		failed = addresses_delete(list, marks, ADDRESSES_ADDED, &second);
 	if (failed == 0)
 		failed = journal_drop(dir, ADDRESSES_KIND, number, &second);
 	if (failed < 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "kernel/address.h"
 #include "kernel/address_list.h"
 #include "kernel/journal.h"
 
@@ -34,9 +35,14 @@ int addresses_look(const struct address_list *list, uint8_t *marks, struct err *
 int addresses_up(const struct address_list *list, bool has_neighbours, uint8_t *marks,
                  struct err *err);
 
-/* Deletes those of the list with this mark, the last first, and marks them ADDRESSES_NEW; one that
- * has gone meanwhile is no error. For who holds the lock of the journals. */
-int addresses_delete(const struct address_list *list, uint8_t *marks, uint8_t mark,
+/* Whether a local route for this prefix would make a network of this host's its own, so that the
+ * neighbours there are out of reach: 1 with an address in it that has a network, 0, or a negative
+ * errno. */
+int addresses_covers_network(const struct address_list *list, struct address *out);
+
+/* Deletes those of the list with this mark, the last first; one that has gone meanwhile is no
+ * error. For who holds the lock of the journals. */
+int addresses_delete(const struct address_list *list, const uint8_t *marks, uint8_t mark,
                      struct err *err);
 
 /* Writes those of the list with this mark to a new journal. */
