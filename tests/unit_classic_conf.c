@@ -48,6 +48,7 @@ static void check_defaults(void)
 	assert_string_equal(conf.client_ips, "127.0.0.2-127.0.0.21");
 	assert_int_equal(conf.client_ports.low, 10240);
 	assert_int_equal(conf.client_ports.high, 65535);
+	assert_string_equal(conf.device, "lo");
 	assert_int_equal(conf.connections_per_ip, 50000);
 	assert_int_equal(conf.connections, 0);
 	assert_int_equal(conf.hold_ns, 300 * NS_PER_S);
@@ -76,8 +77,10 @@ static void all_keys(void **state)
 	assert_int_equal(parse("[experiment]\nsolution = 2\nconnections-per-ip = 40k\n"
 	                       "connections = 300k\nhold = 1m\nrate = 20k/s\nengine = epoll\n"
 	                       "[server]\nserver-ip = 2001:db8::1\nserver-ports = 9000-9009\n"
-	                       "[client]\nclient-ips = 2001:db8::2\nclient-ports = 1024-50000\n"),
+	                       "[client]\nclient-ips = 2001:db8::2\nclient-ports = 1024-50000\n"
+	                       "device = eth0.100\n"),
 	                 0);
+	assert_string_equal(conf.device, "eth0.100");
 	assert_int_equal(conf.solution, 2);
 	assert_int_equal(conf.connections_per_ip, 40000);
 	assert_int_equal(conf.connections, 300000);
