@@ -173,7 +173,7 @@ static int parse_prefix(const char *text, struct route_prefix *out, struct err *
 
 static int take_anyip(struct command *c, struct err *err)
 {
-	struct route_prefix prefix;
+	struct route_prefix prefix = {.len = 0};
 	int failed = parse_prefix(c->pool_text, &prefix, err);
 
 	if (failed < 0)

@@ -274,10 +274,11 @@ static void look_at_flags(const struct address *address, void *context)
 
 static int await_detection(const struct address_list *list, uint8_t *marks, struct err *err)
 {
-	struct detection d = {.list = list, .marks = marks, .failed = -1};
+	struct detection d = {.list = list, .failed = -1};
 	uint64_t end = clock_now_ns() + DAD_NS;
 	char text[IP_TEXT_BYTES];
 
+	d.marks = marks;
 	for (;;) {
 		d.pending = 0;
 		int failed = address_dump(AF_INET6, look_at_flags, &d);
@@ -365,7 +366,7 @@ static void undo(const struct journal_dir *dir, const struct address_list *list,
 static int up_locked(const struct journal_dir *dir, const struct address_list *list,
                      bool has_neighbours, uint8_t *marks, struct err *err)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	struct channel c;
 	int failed = addresses_look(list, marks, err);
 

@@ -74,7 +74,7 @@ const uint8_t *icmp_of_ipv4(const uint8_t *packet, size_t len, size_t *message_l
 {
 	if (len < 20 || packet[0] >> 4 != 4 || packet[9] != PROTOCOL_ICMP)
 		return NULL;
-	size_t header = (packet[0] & 15u) * 4;
+	size_t header = (size_t)(packet[0] & 15) * 4;
 
 	if (header < 20 || header > len)
 		return NULL;

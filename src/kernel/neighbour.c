@@ -235,7 +235,7 @@ static void take_frame(const struct asking *a, const uint8_t *packet, size_t len
 static void receive_frames(const struct asking *a)
 {
 	uint8_t packet[2048];
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = {.sll_family = AF_UNSPEC};
 
 	for (;;) {
 		socklen_t from_len = sizeof(from);

@@ -174,9 +174,10 @@ static int take_way(const struct nlmsghdr *msg, uint32_t number, void *context)
 int route_ways(struct channel *c, const struct ip *first, uint32_t count, unsigned int link,
                uint8_t *ways)
 {
-	struct ways out = {.link = link, .of = ways};
+	struct ways out = {.link = link};
 	size_t at = 0, bytes = address_bits(first->family) / 8u;
 
+	out.of = ways;
 	for (uint32_t i = 0; i < count; i++) {
 		struct ip ip = ip_add(first, i);
 		struct nlmsghdr *msg = channel_request(c, at, RTM_GETROUTE, 0);
