@@ -1,7 +1,10 @@
 /* addr_tell: runs of equal addresses as "first-last". */
 #include "cmd/addr_tell.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
+#include <string.h>
 
 /* What addresses are marked with: bytes that are `stride` apart. */
 struct marked {
@@ -18,6 +21,12 @@ static struct marked by_state(const struct ranges *ranges, const struct neighbou
 	                       .marks = &neighbours[0].state,
 	                       .stride = sizeof(*neighbours),
 	                       .mark = state};
+}
+
+/* Names of links may have any byte but blanks and slashes. */
+static struct text_quoted quoted(const char *link_name)
+{
+	return text_quote(link_name, strlen(link_name));
 }
 
 static bool has_mark(const struct marked *m, uint32_t number)
@@ -105,7 +114,7 @@ void addr_tell_free(const struct ranges *ranges, const struct neighbour *neighbo
 	print_runs(&vacant, "free:", "");
 	print_runs(&unasked, "not this host's:", "");
 	if (counts.of[NEIGHBOUR_UNASKED] > 0)
-		printf("%s has no neighbours that could be asked\n", link_name);
+		printf("%s has no neighbours that could be asked\n", quoted(link_name).text);
 	printf("%u of %u are free", counts.of[NEIGHBOUR_FREE] + counts.of[NEIGHBOUR_UNASKED],
 	       ranges->addresses);
 	if (taken > 0)
@@ -122,9 +131,10 @@ void addr_tell_marked(const struct address_list *list, const uint8_t *marks, uin
 {
 	const struct marked m = {
 		.ranges = &list->ranges, .marks = marks, .stride = 1, .mark = mark};
-	char before[IF_NAMESIZE + 64], after[32];
+	char before[sizeof(struct text_quoted) + 64], after[32];
 
-	snprintf(before, sizeof(before), "%s: %s", list->is_anyip ? "lo" : list->link_name, what);
+	snprintf(before, sizeof(before), "%s: %s",
+	         list->is_anyip ? "lo" : quoted(list->link_name).text, what);
 	snprintf(after, sizeof(after), list->is_anyip ? "/%u (local route)" : " (/%u)",
 	         list->prefix_len);
 	print_runs(&m, before, after);
@@ -140,7 +150,8 @@ static void tell_list(const struct address_list *list, const char *what, uint32_
 		       count == 0 ? ", which is gone" : "");
 		return;
 	}
-	printf("%s: %s %u of %u: ", list->link_name, what, count, list->ranges.addresses);
+	printf("%s: %s %u of %u: ", quoted(list->link_name).text, what, count,
+	       list->ranges.addresses);
 	for (uint32_t r = 0; r < list->ranges.count; r++) {
 		printf("%s", r > 0 ? ", " : "");
 		print_run(&list->ranges.at[r], 0, list->ranges.at[r].count);
@@ -165,7 +176,7 @@ void addr_tell_event(void *context, enum addresses_event event, const struct add
 		break;
 	case ADDRESSES_LINK_GONE:
 		printf("%s: %s is no more, and its addresses went with it\n", journal,
-		       list->link_name);
+		       quoted(list->link_name).text);
 		break;
 	case ADDRESSES_ELSEWHERE:
 		printf("%s: of another network namespace, %s\n", journal,
