@@ -208,7 +208,7 @@ $(LAB_BIN): $(LAB_TOOLS:%.c=$(B)/obj/%.o)
 $(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
 
 # Unit tests that write where root writes, in a file tree of their own.
-SEALED_UNIT := unit_journal
+SEALED_UNIT := unit_journal unit_persist unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
 
