@@ -87,7 +87,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 # ---- verbs ----------------------------------------------------------------------------------
 
 .PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
-	stop-srv test test-full bench lint format clean install help everything print-tidy-flags
+	stop-srv tune untune test test-full bench lint format clean install help everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
 
@@ -121,6 +121,12 @@ stop-cli: $(B)/megaconn ## end the client that run-cli started
 
 stop-srv: $(B)/megaconn ## end the server that run-srv started
 	@$(B)/megaconn classic stop-srv
+
+tune: $(B)/megaconn ## raise what megaconn.conf needs (root); untune puts it back
+	@$(B)/megaconn tune apply --config '$(CONFIG)'
+
+untune: $(B)/megaconn ## put back what tune raised
+	@$(B)/megaconn tune revert
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
