@@ -78,7 +78,7 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/cgroup.c tests/killer.c tests/peer.c tests/sealed.c \
-	tests/trial.c tests/wire.c
+	tests/snapshot.c tests/trial.c tests/tuned.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
@@ -214,7 +214,7 @@ $(LAB_BIN): $(LAB_TOOLS:%.c=$(B)/obj/%.o)
 $(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
 
 # Unit tests that write where root writes, in a file tree of their own.
-SEALED_UNIT := unit_journal unit_persist unit_settings
+SEALED_UNIT := unit_journal unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
 

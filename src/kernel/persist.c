@@ -5,12 +5,12 @@
  * last, and it has fs.nr_open where the limits need more than the kernel starts with. */
 #include "kernel/persist.h"
 
+#include "base/text.h"
 #include "kernel/sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -83,64 +83,55 @@ int persist_init(struct persist *persist, const struct settings_list *settings, 
 	return 0;
 }
 
-struct writer {
-	char *at;
-	size_t left;
-};
-
-static void put(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* TEXT_BYTES are enough for the longest list. */
-static void put(struct writer *w, const char *format, ...)
+/* With blanks for the tabs that the kernel writes between numbers. */
+static void put_value(struct text *t, const char *value)
 {
-	va_list args;
-
-	va_start(args, format);
-	int len = vsnprintf(w->at, w->left, format, args);
-
-	va_end(args);
-	w->at += len;
-	w->left -= (size_t)len;
+	for (; *value != '\0'; value++)
+		text_add(t, "%c", *value == '\t' ? ' ' : *value);
 }
 
-static void put_settings(struct writer *w, const struct persist *persist)
+static void put_settings(struct text *t, const struct persist *persist)
 {
 	bool needs_nr_open = persist->nofile_hard > NR_OPEN_FIRST;
 
 	for (uint32_t i = 0; i < persist->settings->count; i++) {
 		const struct settings_record *record = &persist->settings->records[i];
 
-		/* An empty list of ports is what there is without a line. */
-		if (record->raised[0] != '\0')
-			put(w, "%s = %s\n", record->name, record->raised);
 		if (strcmp(record->name, NR_OPEN) == 0)
 			needs_nr_open = false;
+		/* An empty list of ports is what there is without a line. */
+		if (record->raised[0] == '\0')
+			continue;
+		text_add(t, "%s = ", record->name);
+		put_value(t, record->raised);
+		text_add(t, "\n");
 	}
 	if (needs_nr_open)
-		put(w, "# The limits in %s need it.\n" NR_OPEN " = %" PRIu64 "\n",
-		    paths[PERSIST_LIMITS], persist->nr_open);
+		text_add(t, "# The limits in %s need it.\n" NR_OPEN " = %" PRIu64 "\n",
+		         paths[PERSIST_LIMITS], persist->nr_open);
 }
 
-static void put_limits(struct writer *w, const struct persist *persist)
+static void put_limits(struct text *t, const struct persist *persist)
 {
 	static const char *const who[] = {"*", "root"}; /* the asterisk does not mean root */
 
 	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++)
-		put(w, "%-5s soft  nofile  %" PRIu64 "\n%-5s hard  nofile  %" PRIu64 "\n", who[i],
-		    persist->nofile_soft, who[i], persist->nofile_hard);
+		text_add(t, "%-5s soft  nofile  %" PRIu64 "\n%-5s hard  nofile  %" PRIu64 "\n",
+		         who[i], persist->nofile_soft, who[i], persist->nofile_hard);
 }
 
 const char *persist_text(const struct persist *persist, enum persist_file which)
 {
-	static char text[TEXT_BYTES];
-	struct writer w = {.at = text, .left = sizeof(text)};
+	static char bytes[TEXT_BYTES]; /* enough for the longest list */
+	struct text t;
 
-	put(&w, MARK " To take it back: megaconn tune unpersist\n");
+	text_init(&t, bytes, sizeof(bytes));
+	text_add(&t, MARK " To take it back: megaconn tune unpersist\n");
 	if (which == PERSIST_SYSCTL)
-		put_settings(&w, persist);
+		put_settings(&t, persist);
 	else
-		put_limits(&w, persist);
-	return text;
+		put_limits(&t, persist);
+	return bytes;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
