@@ -1,5 +1,5 @@
 /* lab_tune: `megaconn tune` apply and revert: what is raised is put back byte by byte, wherever the
- * program is killed. All of /proc/sys that can be read is compared. */
+ * program is killed: all of /proc/sys/net, fs and kernel is compared. */
 #include "sealed.h"
 #include "tuned.h"
 

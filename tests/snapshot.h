@@ -1,4 +1,4 @@
-/* snapshot: all of /proc/sys that can be read, but for what moves by itself. */
+/* snapshot: the settings of net, fs and kernel that can be read, but for what moves by itself. */
 #pragma once
 
 #include <stdbool.h>
