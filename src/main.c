@@ -7,6 +7,7 @@
 #include "cmd/connect.h"
 #include "cmd/lab.h"
 #include "cmd/serve.h"
+#include "cmd/tune.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static const struct {
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
+	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

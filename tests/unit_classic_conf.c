@@ -93,6 +93,21 @@ static void all_keys(void **state)
 	assert_int_equal(conf.client_ports.low, 1024);
 }
 
+static void as_connect_takes_it(void **state)
+{
+	char target[CLASSIC_TARGET_BYTES], source[IP_TEXT_BYTES];
+
+	(void)state;
+	assert_int_equal(parse(""), 0);
+	assert_string_equal(classic_conf_target(&conf, target), "127.0.0.1:8090-8090");
+	assert_string_equal(classic_conf_source(&conf, source), "127.0.0.2-127.0.0.21");
+	assert_int_equal(parse("[experiment]\nsolution = 2\n[server]\nserver-ip = ::1\n[client]\n"
+	                       "client-ips = fd00::2-fd00::9\n"),
+	                 0);
+	assert_string_equal(classic_conf_target(&conf, target), "[::1]:8090-8119");
+	assert_string_equal(classic_conf_source(&conf, source), "fd00::2");
+}
+
 static void both_solutions_make_the_same(void **state)
 {
 	(void)state;
@@ -203,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shipped_file_is_the_default),
 		cmocka_unit_test(all_keys),
+		cmocka_unit_test(as_connect_takes_it),
 		cmocka_unit_test(both_solutions_make_the_same),
 		cmocka_unit_test(forms_of_client_ips),
 		cmocka_unit_test(bad_client_ips),

@@ -266,6 +266,29 @@ static void write_list_read_drop(void **state)
 	journal_close(&dir);
 }
 
+static void replaced(void **state)
+{
+	struct journal_dir dir;
+	struct journal journal;
+	uint64_t number, numbers[4];
+
+	(void)state;
+	open_it(&dir);
+	assert_int_equal(journal_write(&dir, "settings", "x 1\n", 4, &number, &err), 0);
+	assert_int_equal(journal_replace(&dir, "settings", number, "x 2\ny\n", 6, &err), 0);
+	assert_int_equal(journal_list(&dir, "settings", numbers, 4, &err), 1);
+	assert_int_equal(journal_read(&dir, "settings", number, &journal, &err), 0);
+	assert_string_equal(journal.lines, "x 2\ny\n");
+	journal_free(&journal);
+	assert_int_equal(journal_replace(&dir, "settings", number, "x", 1, &err), -EINVAL);
+	assert_int_equal(mount(NULL, PARENT, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(journal_replace(&dir, "settings", number, "x\n", 2, &err), -EROFS);
+	assert_int_equal(journal_read(&dir, "settings", number, &journal, &err), 0);
+	assert_string_equal(journal.lines, "x 2\ny\n");
+	journal_free(&journal);
+	journal_close(&dir);
+}
+
 static void directory_refused(void **state)
 {
 	struct journal_dir dir;
@@ -536,6 +559,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(boot_ids),
 		IN_FRESH(write_list_read_drop),
+		IN_FRESH(replaced),
 		IN_FRESH(directory_refused),
 		IN_FRESH(read_only),
 		IN_FRESH(no_room),

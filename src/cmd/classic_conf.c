@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CONNECTIONS_MOST UINT64_C(1000000000)
@@ -207,4 +208,21 @@ int classic_conf_read(const char *path, struct classic_conf *out, struct err *er
 		return conf_blame(path, 0, failed, err);
 	}
 	return failed < 0 ? failed : complete(&check, out);
+}
+
+const char *classic_conf_target(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES])
+{
+	bool is_ipv6 = conf->server.family == AF_INET6;
+	unsigned int last = conf->server_ports.low + classic_conf_server_ports(conf) - 1;
+
+	snprintf(text, CLASSIC_TARGET_BYTES, is_ipv6 ? "[%s]:%u-%u" : "%s:%u-%u", conf->server_ip,
+	         conf->server_ports.low, last);
+	return text;
+}
+
+const char *classic_conf_source(const struct classic_conf *conf, char text[IP_TEXT_BYTES])
+{
+	struct ip first = pool_at(&conf->clients, 0);
+
+	return conf->solution == 2 ? ip_format(&first, text) : conf->client_ips;
 }

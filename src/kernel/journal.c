@@ -269,7 +269,9 @@ static int write_temporary(int dir_fd, const struct journal_draft *draft)
 	return failed;
 }
 
-static int put_in_place(int dir_fd, const struct journal_draft *draft, const char *name)
+/* After an error without `is_new` it may be in place nevertheless. */
+static int put_in_place(int dir_fd, const struct journal_draft *draft, const char *name,
+                        bool is_new)
 {
 	int failed = write_temporary(dir_fd, draft);
 
@@ -282,7 +284,8 @@ static int put_in_place(int dir_fd, const struct journal_draft *draft, const cha
 	if (fsync(dir_fd) == 0)
 		return 0;
 	failed = -errno;
-	(void)unlinkat(dir_fd, name, 0);
+	if (is_new)
+		(void)unlinkat(dir_fd, name, 0);
 	return failed;
 }
 
@@ -319,10 +322,29 @@ int journal_write(const struct journal_dir *dir, const char *kind, const char *l
 		return failed;
 	*number = count > 0 ? numbers[0] + 1 : 1;
 	journal_name(name, kind, *number);
-	failed = put_in_place(dir->fd, &draft, name);
+	failed = put_in_place(dir->fd, &draft, name, true);
 	if (failed < 0)
 		return err_set(err, failed, "cannot write %s/%s: %s: nothing was changed",
 		               JOURNAL_DIR, name, strerror(-failed));
+	return 0;
+}
+
+int journal_replace(const struct journal_dir *dir, const char *kind, uint64_t number,
+                    const char *lines, size_t len, struct err *err)
+{
+	struct journal_draft draft = {.len = 0};
+	char name[JOURNAL_NAME_BYTES];
+	int failed = check_lines(kind, lines, len, err);
+
+	if (failed == 0)
+		failed = make_draft(&draft, kind, lines, len, err);
+	if (failed < 0)
+		return failed;
+	journal_name(name, kind, number);
+	failed = put_in_place(dir->fd, &draft, name, false);
+	if (failed < 0)
+		return err_set(err, failed, "cannot write %s/%s: %s", JOURNAL_DIR, name,
+		               strerror(-failed));
 	return 0;
 }
 

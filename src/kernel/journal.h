@@ -40,6 +40,11 @@ void journal_close(struct journal_dir *dir);
 int journal_write(const struct journal_dir *dir, const char *kind, const char *lines, size_t len,
                   uint64_t *number, struct err *err);
 
+/* Puts other lines into one that is there: whoever reads it finds the old ones or the new ones.
+ * After an error, too, it is one of them. Errors as of journal_write. */
+int journal_replace(const struct journal_dir *dir, const char *kind, uint64_t number,
+                    const char *lines, size_t len, struct err *err);
+
 /* The numbers of the journals of a kind, newest first; returns how many, or a negative errno
  * (-E2BIG: more than `most`). Other files are passed over. */
 int journal_list(const struct journal_dir *dir, const char *kind, uint64_t *numbers, uint32_t most,
