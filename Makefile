@@ -24,8 +24,9 @@ FUZZ_SECONDS ?= 60
 # $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
-LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih,-luring -lmnl -ljansson -linih)
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib,-luring -lmnl -ljansson \
+	-linih -lz)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 
@@ -76,7 +77,8 @@ FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
-LAB_TOOLS := tests/apart.c tests/cgroup.c tests/peer.c tests/trial.c tests/wire.c
+LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/killer.c tests/peer.c \
+	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
@@ -85,7 +87,8 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 # ---- verbs ----------------------------------------------------------------------------------
 
 .PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
-	stop-srv test test-full bench lint format clean install help everything print-tidy-flags
+	stop-srv ping ifup ifdown tune untune test test-full bench lint format clean install help \
+	everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
 
@@ -119,6 +122,21 @@ stop-cli: $(B)/megaconn ## end the client that run-cli started
 
 stop-srv: $(B)/megaconn ## end the server that run-srv started
 	@$(B)/megaconn classic stop-srv
+
+ping: $(B)/megaconn ## which client-ips of megaconn.conf somebody has already
+	@$(B)/megaconn addr ping --config '$(CONFIG)'
+
+ifup: $(B)/megaconn ## add client-ips of megaconn.conf to its device (root)
+	@$(B)/megaconn addr up --config '$(CONFIG)'
+
+ifdown: $(B)/megaconn ## take away exactly what ifup added (root)
+	@$(B)/megaconn addr down
+
+tune: $(B)/megaconn ## raise what megaconn.conf needs (root); untune puts it back
+	@$(B)/megaconn tune apply --config '$(CONFIG)'
+
+untune: $(B)/megaconn ## put back what tune raised
+	@$(B)/megaconn tune revert
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
@@ -204,6 +222,11 @@ $(B)/asan/megaconn: $(B)/asan/obj/src/main.o $(ASAN_OBJ)
 
 $(LAB_BIN): $(LAB_TOOLS:%.c=$(B)/obj/%.o)
 $(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
+
+# Unit tests that write where root writes, in a file tree of their own.
+SEALED_UNIT := unit_journal unit_settings
+$(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
+$(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
 
 # The behaviours' time is the test's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)

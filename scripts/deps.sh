@@ -64,12 +64,13 @@ check_build()
 		need libmnl-dev "netlink: addresses, links, socket diagnosis"
 		need libjansson-dev "reading JSON: results, scenarios"
 		need libinih-dev "reading INI: megaconn.conf"
+		need zlib1g-dev "the checksum of journals"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih && return
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz && return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
 	{ headers libmnl/libmnl.h && links "$cc" -lmnl; } ||
@@ -78,6 +79,8 @@ check_build()
 		need libjansson-dev "reading JSON: results, scenarios"
 	{ headers ini.h && links "$cc" -linih; } ||
 		need libinih-dev "reading INI: megaconn.conf"
+	{ headers zlib.h && links "$cc" -lz; } ||
+		need zlib1g-dev "the checksum of journals"
 }
 
 check_test()

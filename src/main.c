@@ -3,12 +3,14 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "cmd/addr.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
 #include "cmd/doctor.h"
 #include "cmd/lab.h"
 #include "cmd/plan.h"
 #include "cmd/serve.h"
+#include "cmd/tune.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,8 @@ static const struct {
 	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
 	{"plan", cmd_plan,
          "what N connections need, how many a memory holds, and the commands for it"},
+	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
+	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -31,18 +31,25 @@ static void nap(long ms)
 	nanosleep(&pause, NULL);
 }
 
+const char *trial_program(void)
+{
+	static char path[4096];
+	const char *program = getenv("MEGACONN");
+
+	return realpath(program ? program : "build/megaconn", path) ? path : NULL;
+}
+
 static void become_program(const struct trial *trial, const char *command, trial_prepare prepare,
                            const char *const *args)
 {
-	const char *program = getenv("MEGACONN");
+	const char *path = trial_program();
 	char *argv[TRIAL_ARGS_MOST + 5];
 	size_t count = 0;
-	char path[4096];
 	static char option[] = "--json";
 
-	if (!realpath(program ? program : "build/megaconn", path))
+	if (!path)
 		_exit(126);
-	argv[count++] = path;
+	argv[count++] = strdup(path);
 	argv[count++] = strdup(command);
 	argv[count++] = option;
 	argv[count++] = strdup(trial->json_path);

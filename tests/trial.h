@@ -29,6 +29,10 @@ struct trial {
 	char out[TRIAL_TEXT_BYTES];
 };
 
+/* The path of the program that is tested: $MEGACONN, else build/megaconn; NULL where there is none.
+ */
+const char *trial_program(void);
+
 /* Starts `megaconn COMMAND --json FILE ARGS...` (NULL-terminated). */
 void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
                          const char *const *args);

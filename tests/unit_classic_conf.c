@@ -48,6 +48,7 @@ static void check_defaults(void)
 	assert_string_equal(conf.client_ips, "127.0.0.2-127.0.0.21");
 	assert_int_equal(conf.client_ports.low, 10240);
 	assert_int_equal(conf.client_ports.high, 65535);
+	assert_string_equal(conf.device, "lo");
 	assert_int_equal(conf.connections_per_ip, 50000);
 	assert_int_equal(conf.connections, 0);
 	assert_int_equal(conf.hold_ns, 300 * NS_PER_S);
@@ -76,8 +77,10 @@ static void all_keys(void **state)
 	assert_int_equal(parse("[experiment]\nsolution = 2\nconnections-per-ip = 40k\n"
 	                       "connections = 300k\nhold = 1m\nrate = 20k/s\nengine = epoll\n"
 	                       "[server]\nserver-ip = 2001:db8::1\nserver-ports = 9000-9009\n"
-	                       "[client]\nclient-ips = 2001:db8::2\nclient-ports = 1024-50000\n"),
+	                       "[client]\nclient-ips = 2001:db8::2\nclient-ports = 1024-50000\n"
+	                       "device = eth0.100\n"),
 	                 0);
+	assert_string_equal(conf.device, "eth0.100");
 	assert_int_equal(conf.solution, 2);
 	assert_int_equal(conf.connections_per_ip, 40000);
 	assert_int_equal(conf.connections, 300000);
@@ -88,6 +91,21 @@ static void all_keys(void **state)
 	assert_string_equal(conf.server_ip, "2001:db8::1");
 	assert_int_equal(classic_conf_server_ports(&conf), 10);
 	assert_int_equal(conf.client_ports.low, 1024);
+}
+
+static void as_connect_takes_it(void **state)
+{
+	char target[CLASSIC_TARGET_BYTES], source[IP_TEXT_BYTES];
+
+	(void)state;
+	assert_int_equal(parse(""), 0);
+	assert_string_equal(classic_conf_target(&conf, target), "127.0.0.1:8090-8090");
+	assert_string_equal(classic_conf_source(&conf, source), "127.0.0.2-127.0.0.21");
+	assert_int_equal(parse("[experiment]\nsolution = 2\n[server]\nserver-ip = ::1\n[client]\n"
+	                       "client-ips = fd00::2-fd00::9\n"),
+	                 0);
+	assert_string_equal(classic_conf_target(&conf, target), "[::1]:8090-8119");
+	assert_string_equal(classic_conf_source(&conf, source), "fd00::2");
 }
 
 static void both_solutions_make_the_same(void **state)
@@ -200,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shipped_file_is_the_default),
 		cmocka_unit_test(all_keys),
+		cmocka_unit_test(as_connect_takes_it),
 		cmocka_unit_test(both_solutions_make_the_same),
 		cmocka_unit_test(forms_of_client_ips),
 		cmocka_unit_test(bad_client_ips),

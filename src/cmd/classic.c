@@ -106,16 +106,12 @@ static int serve_in_background(const struct classic_conf *conf, int ready_fd)
 static int connect_in_background(const struct classic_conf *conf, int ready_fd)
 {
 	static struct result result;
-	char target[96], first[IP_TEXT_BYTES];
-	struct ip source = pool_at(&conf->clients, 0);
+	char target[CLASSIC_TARGET_BYTES], first[IP_TEXT_BYTES];
 	struct tell tell = {.ready = on_ready, .context = &ready_fd};
 
-	snprintf(target, sizeof(target),
-	         conf->server.family == AF_INET6 ? "[%s]:%u-%u" : "%s:%u-%u", conf->server_ip,
-	         conf->server_ports.low, last_port(conf));
 	const struct connect_options connect = {
-		.target = target,
-		.source = conf->solution == 2 ? ip_format(&source, first) : conf->client_ips,
+		.target = classic_conf_target(conf, target),
+		.source = classic_conf_source(conf, first),
 		.n = conf->n,
 		.engine = engine_of(conf),
 		.port_low = conf->client_ports.low,

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CONNECTIONS_MOST UINT64_C(1000000000)
@@ -26,6 +27,7 @@ enum key {
 	KEY_SERVER_PORTS,
 	KEY_CLIENT_IPS,
 	KEY_CLIENT_PORTS,
+	KEY_DEVICE,
 	KEY_COUNT
 };
 
@@ -50,6 +52,7 @@ static const struct conf_key keys[KEY_COUNT] = {
 	[KEY_CLIENT_IPS] = {"client", "client-ips", OPT_TEXT, AT(client_ips), SIZE(client_ips), 0,
                             0, NULL},
 	[KEY_CLIENT_PORTS] = {"client", "client-ports", OPT_PORTS, AT(client_ports), 0, 0, 0, NULL},
+	[KEY_DEVICE] = {"client", "device", OPT_TEXT, AT(device), SIZE(device), 0, 0, NULL},
 };
 
 static const struct classic_conf defaults = {
@@ -58,6 +61,7 @@ static const struct classic_conf defaults = {
 	.server_ports = {8090, 8119},
 	.client_ips = "127.0.0.2-127.0.0.21",
 	.client_ports = {10240, 65535},
+	.device = "lo",
 	.connections_per_ip = 50000,
 	.hold_ns = 300 * NS_PER_S,
 };
@@ -204,4 +208,21 @@ int classic_conf_read(const char *path, struct classic_conf *out, struct err *er
 		return conf_blame(path, 0, failed, err);
 	}
 	return failed < 0 ? failed : complete(&check, out);
+}
+
+const char *classic_conf_target(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES])
+{
+	bool is_ipv6 = conf->server.family == AF_INET6;
+	unsigned int last = conf->server_ports.low + classic_conf_server_ports(conf) - 1;
+
+	snprintf(text, CLASSIC_TARGET_BYTES, is_ipv6 ? "[%s]:%u-%u" : "%s:%u-%u", conf->server_ip,
+	         conf->server_ports.low, last);
+	return text;
+}
+
+const char *classic_conf_source(const struct classic_conf *conf, char text[IP_TEXT_BYTES])
+{
+	struct ip first = pool_at(&conf->clients, 0);
+
+	return conf->solution == 2 ? ip_format(&first, text) : conf->client_ips;
 }

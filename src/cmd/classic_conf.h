@@ -17,6 +17,7 @@ struct classic_conf {
 	struct opt_ports server_ports; /* solution 1 uses the first of them alone             */
 	char client_ips[256]; /* LIST|RANGE|CIDR; solution 2 uses the first of them alone     */
 	struct opt_ports client_ports;
+	char device[16]; /* the link that addr up puts client_ips on; not looked for here     */
 	uint64_t connections_per_ip;
 	uint64_t connections; /* in all, as given; 0: client IPs x connections_per_ip         */
 	uint64_t hold_ns;
@@ -40,3 +41,10 @@ int classic_conf_parse(const char *path, const char *text, size_t len, struct cl
 
 /* How many ports of the server are used, from server_ports.low on. */
 uint32_t classic_conf_server_ports(const struct classic_conf *conf);
+
+/* "HOST:PORT" or "HOST:PORT-PORT" of the server, as connect takes it. */
+#define CLASSIC_TARGET_BYTES 96
+const char *classic_conf_target(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES]);
+
+/* The addresses that are used of the client: a pool, as connect takes it; `text` or conf's own. */
+const char *classic_conf_source(const struct classic_conf *conf, char text[IP_TEXT_BYTES]);

@@ -12,43 +12,41 @@
 #pragma once
 
 #include "base/err.h"
+#include "kernel/journal_text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define JOURNAL_DIR        "/var/lib/megaconn"
-#define JOURNAL_BYTES_MOST (16U << 20)
-#define JOURNALS_MOST      1024 /* of one kind at once */
+#define JOURNAL_BYTES_MOST (16U << 20) /* of a file           */
+#define JOURNALS_MOST      1024        /* of one kind at once */
 
 struct journal_dir {
 	int fd;
 };
 
-struct journal {
-	char name[64]; /* of the file, for error texts */
-	uint64_t number;
-	char boot_id[40];  /* /proc/sys/kernel/random/boot_id when it was written */
-	uint64_t netns;    /* inode of /proc/self/ns/net then                     */
-	const char *lines; /* each ends with \n; NUL-terminated                  */
-	size_t len;
-	void *map; /* what holds them */
-	size_t map_bytes;
-};
-
 /* Opens and locks the directory. `create`: makes it (0700) where it is missing; else -ENOENT.
- * Refused (-EPERM) where it is a symbolic link, not root's or writable by others: who writes a
- * journal chooses what root writes. -EBUSY where another megaconn has held the lock for 10 s. Every
- * error has its line in `err`. */
+ * Refused (-EPERM) where it is a symbolic link or no directory, not root's or writable by others:
+ * who writes a journal chooses what root writes. -EACCES for who may not look into it. -EBUSY where
+ * another megaconn has held the lock for 10 s. Every error has its line in `err`. */
 int journal_open(struct journal_dir *dir, bool create, struct err *err);
 void journal_close(struct journal_dir *dir);
 
-/* Writes a new journal, numbered above all others of its kind ([a-z]+). `lines` as above. When this
- * returns 0 it is on the disk. */
+/* Writes a new journal, numbered above all others of its kind ([a-z]+) that are there. `lines` as
+ * above, at least one. When this returns 0 it is on the disk; after an error it is not there.
+ * -EINVAL for a kind or lines not of that form, -EFBIG for more than JOURNAL_BYTES_MOST, -ENOSPC
+ * also where there are JOURNALS_MOST already. */
 int journal_write(const struct journal_dir *dir, const char *kind, const char *lines, size_t len,
                   uint64_t *number, struct err *err);
 
-/* The numbers of the journals of a kind, newest first; returns how many, or a negative errno. */
+/* Puts other lines into one that is there: whoever reads it finds the old ones or the new ones.
+ * After an error, too, it is one of them. Errors as of journal_write. */
+int journal_replace(const struct journal_dir *dir, const char *kind, uint64_t number,
+                    const char *lines, size_t len, struct err *err);
+
+/* The numbers of the journals of a kind, newest first; returns how many, or a negative errno
+ * (-E2BIG: more than `most`). Other files are passed over. */
 int journal_list(const struct journal_dir *dir, const char *kind, uint64_t *numbers, uint32_t most,
                  struct err *err);
 
@@ -58,14 +56,13 @@ int journal_read(const struct journal_dir *dir, const char *kind, uint64_t numbe
                  struct journal *out, struct err *err);
 void journal_free(struct journal *journal);
 
-/* Removes one, for good when this returns. */
+/* Removes one, for good when this returns 0. */
 int journal_drop(const struct journal_dir *dir, const char *kind, uint64_t number, struct err *err);
 
-/* Whether it was written since the machine was started, and in this network namespace. */
+/* Whether it was written since the machine was started, and in this network namespace. Where that
+ * cannot be read, the answer is the one that loses nothing: of this boot, of another namespace. */
 bool journal_is_of_this_boot(const struct journal *journal);
 bool journal_is_of_this_netns(const struct journal *journal);
 
-/* Pure: the whole text of a journal to its parts (out->lines points into `text`). 0 or -EBADMSG
- * with what is wrong. For journal_read and the fuzzer. */
-int journal_parse(const char *text, size_t len, const char *kind, struct journal *out,
-                  struct err *err);
+/* The inode that names this process's network namespace, as `netns` above; 0 where unreadable. */
+uint64_t journal_netns(void);

@@ -1,0 +1,4 @@
+/* tune: `megaconn tune`. */
+#pragma once
+
+int cmd_tune(int argc, char **argv);

@@ -1,0 +1,34 @@
+/* link: the network devices of the calling process's network namespace. */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LINK_MAC_BYTES 6
+
+struct link {
+	unsigned int index;
+	char name[IF_NAMESIZE];
+	uint16_t type;               /* ARPHRD_...                            */
+	uint32_t flags;              /* IFF_...                               */
+	uint8_t mac[LINK_MAC_BYTES]; /* of Ethernet; else 0                   */
+	bool has_mac;
+};
+
+/* By name, or by index. -ENODEV where there is none. */
+int link_find(const char *name, struct link *out);
+int link_at(unsigned int index, struct link *out);
+
+/* Fills `out` with up to `most` links; returns how many there are, or a negative errno. */
+int link_list(struct link *out, uint32_t most);
+
+/* Whether addresses on it have neighbours that can be asked for: Ethernet with ARP, not the
+ * loopback. */
+bool link_has_neighbours(const struct link *link);
+
+/* Whether frames can be sent over it: up, with a carrier. */
+bool link_is_running(const struct link *link);
+
+/* Sets a link up, by name ("lo"). */
+int link_up(const char *name);

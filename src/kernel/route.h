@@ -1,0 +1,36 @@
+/* route: local routes for whole prefixes (AnyIP), and which way an address lies, over rtnetlink. */
+#pragma once
+
+#include "kernel/channel.h"
+#include "plan/ip.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct route_prefix {
+	struct ip first; /* host bits are 0 */
+	uint8_t len;     /* bits             */
+};
+
+/* `ip route add|del local PREFIX dev lo proto static`: every address of the prefix is this host's.
+ * -EEXIST where there is such a route already, -ESRCH where there is none. */
+int route_add_local(struct channel *c, const struct route_prefix *prefix);
+int route_delete_local(struct channel *c, const struct route_prefix *prefix);
+
+/* Whether exactly this route is there, with any `proto`: 0 or 1, or a negative errno. */
+int route_has_local(const struct route_prefix *prefix);
+
+enum route_way {
+	ROUTE_NONE,  /* no route, or one that refuses              */
+	ROUTE_LOCAL, /* this host's own                            */
+	ROUTE_LINK,  /* on the link that was asked about           */
+	ROUTE_BEYOND /* by a router, or on another link            */
+};
+
+/* The way to up to CHANNEL_BATCH addresses from first on; ways[i] is an enum route_way. */
+int route_ways(struct channel *c, const struct ip *first, uint32_t count, unsigned int link,
+               uint8_t *ways);
+
+/* Pure: whether an address lies in the prefix, and whether the prefix has host bits set. */
+bool route_prefix_has(const struct route_prefix *prefix, const struct ip *ip);
+struct route_prefix route_prefix_of(const struct ip *ip, uint8_t len);
