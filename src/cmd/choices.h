@@ -15,7 +15,6 @@ extern const char *const choices_without[];
 
 /* --role: enum wall_role. */
 extern const char *const choices_role[];
-#define CHOICES_ROLE_HELP "server, client, or both on this machine (default)"
 
 /* The chosen one's bits of ENGINE_WITHOUT_... */
 uint32_t choices_without_mask(int choice);
@@ -26,6 +25,22 @@ uint32_t choices_without_mask(int choice);
 	{                                                                       \
 		"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", \
 			"auto, uring (io_uring) or epoll"                       \
+	}
+#define CHOICES_ROW_ROLE(field)                                                   \
+	{                                                                         \
+		"role", 0, OPT_CHOICE, AT(field), 0, 0, choices_role, "R",        \
+			"what this machine is: server, client, or both (default)" \
+	}
+#define CHOICES_ROW_SOURCE(field)                                                        \
+	{                                                                                \
+		"source", 's', OPT_TEXT, AT(field), 0, 0, NULL, "POOL",                  \
+			"source addresses: 198.18.0.1-198.18.0.20, 198.18.0.0/24, or a " \
+			"list with commas"                                               \
+	}
+#define CHOICES_ROW_PORTS(field)                                                             \
+	{                                                                                    \
+		"ports", 0, OPT_PORTS, AT(field), 0, 0, NULL, "LO-HI",                       \
+			"source ports of each source address (default: ip_local_port_range)" \
 	}
 #define CHOICES_ROW_WORKERS(field, most, what)                            \
 	{                                                                 \

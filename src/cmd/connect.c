@@ -28,10 +28,8 @@ static const char *const closes[] = {"rst", "fin", NULL};
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(connect.n), 1, 0, NULL, "N",
          "how many connections (default 1M)"},
-	{"source", 's', OPT_TEXT, AT(connect.source), 0, 0, NULL, "POOL",
-         "source addresses: 198.18.0.1-198.18.0.20, 198.18.0.0/24, or a list with commas"},
-	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI",
-         "source ports of each source address (default: ip_local_port_range)"},
+	CHOICES_ROW_SOURCE(connect.source),
+	CHOICES_ROW_PORTS(ports),
 	CHOICES_ROW_RATE(connect.rate_per_s, ""),
 	{"in-flight", 0, OPT_COUNT, AT(connect.in_flight), 1, 1000000, NULL, "N",
          "connects under way at a time (default 256 a worker)"},

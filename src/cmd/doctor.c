@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cmd/choices.h"
+#include "cmd/tell.h"
 #include "out/doctor.h"
 #include "out/json.h"
 #include "run/doctor.h"
@@ -28,33 +29,29 @@ struct command {
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(doctor.n), 1, 0, NULL, "N",
          "how many connections are wanted (default 1M)"},
-	{"role", 0, OPT_CHOICE, AT(role), 0, 0, choices_role, "R", CHOICES_ROLE_HELP},
-	{"source", 's', OPT_TEXT, AT(doctor.source), 0, 0, NULL, "POOL",
-         "source addresses: 198.18.0.1-198.18.0.20, 198.18.0.0/24, or a list with commas"},
-	{"target", 't', OPT_TEXT, AT(doctor.target), 0, 0, NULL, "HOST:PORT[-PORT]",
+	CHOICES_ROW_ROLE(role),
+	CHOICES_ROW_SOURCE(doctor.source),
+	{"target", 0, OPT_TEXT, AT(doctor.target), 0, 0, NULL, "HOST:PORT[-PORT]",
          "where the server is (default 127.0.0.1:8090); nothing is sent there"},
-	{"ports", 0, OPT_PORTS, AT(ports), 0, 0, NULL, "LO-HI",
-         "source ports of each source address (default: ip_local_port_range)"},
+	CHOICES_ROW_PORTS(ports),
 	{"ipv6", '6', OPT_FLAG, AT(ipv6), 0, 0, NULL, NULL, "only an IPv6 address of the name"},
-	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, choices_engine, "E", CHOICES_ENGINE_HELP},
-	{"workers", 'w', OPT_COUNT, AT(doctor.workers), 1, 1024, NULL, "N",
-         "processes of a side (default: one a CPU, more where needed)"},
-	{"reserve", 0, OPT_SIZE, AT(doctor.reserve_bytes), 1, 0, NULL, "SIZE",
-         "memory that stays free (default: 5 % of it, at least 512MiB)"},
+	CHOICES_ROW_ENGINE,
+	CHOICES_ROW_WORKERS(doctor.workers, 1024, "processes of a side"),
+	CHOICES_ROW_RESERVE(doctor.reserve_bytes, "memory that stays free"),
 	{"quick", 0, OPT_FLAG, AT(doctor.is_assumed), 0, 0, NULL, NULL,
          "do not measure what a connection costs: take earlier figures"},
 	{"json", 'j', OPT_TEXT, AT(json), 0, 0, NULL, "FILE",
-         "write the table as JSON (- for stdout, in place of the table)"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+         "write the table as JSON (- for stdout, in its place)"},
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static void print_help(void)
 {
 	printf("usage: megaconn doctor [-n N] [options]\n\n"
-	       "Says which limit of this machine stops connections, at which number, and what to\n"
-	       "do; for a server, for clients, or for both on this machine. Changes nothing, needs\n"
-	       "no root.\n\n");
+	       "Says which limit of this machine stops connections, at which number, and what\n"
+	       "to do; for a server, for clients, or for both here. Changes nothing, needs no\n"
+	       "root.\n\n");
 	opt_print_help(options, OPTION_COUNT);
 	printf("\nexit codes: 0 N fits, 2 usage, 3 N does not fit, 130 interrupted\n");
 }
@@ -103,15 +100,12 @@ int cmd_doctor(int argc, char **argv)
 {
 	struct command c = {.doctor = {.n = 1000000}};
 	struct err err = {""};
-	int code = EXIT_USAGE;
+	int failed = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) == 0) {
-		if (c.help) {
-			print_help();
-			return EXIT_PASS;
-		}
-		code = examine(&c, &err);
-	}
+	if (failed != 0 || c.help)
+		return tell_usage(failed, &err, print_help);
+	int code = examine(&c, &err);
+
 	if (err.text[0] != '\0')
 		err_print(&err);
 	return code;

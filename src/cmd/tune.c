@@ -4,6 +4,7 @@
 #include "base/opt.h"
 #include "base/result.h"
 #include "base/text.h"
+#include "cmd/choices.h"
 #include "cmd/classic_conf.h"
 #include "cmd/tune_say.h"
 #include "kernel/persist.h"
@@ -27,21 +28,12 @@ struct command {
 	bool dry_run, force, help;
 };
 
-static const char *const roles[] = {
-	[WALL_ROLE_BOTH] = "both",
-	[WALL_ROLE_SERVER] = "server",
-	[WALL_ROLE_CLIENT] = "client",
-	[WALL_ROLE_COUNT] = NULL,
-};
-
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(n), 1, UINT64_C(1000000000000), NULL, "N",
          "how many connections (default 1M, or what FILE says)"},
-	{"role", 0, OPT_CHOICE, AT(role), 0, 0, roles, "R",
-         "what this machine is: server, client or both (default)"},
-	{"source", 's', OPT_TEXT, AT(source), 0, 0, NULL, "POOL",
-         "source addresses, as connect has them"},
+	CHOICES_ROW_ROLE(role),
+	CHOICES_ROW_SOURCE(source),
 	{"target", 0, OPT_TEXT, AT(target), 0, 0, NULL, "HOST:PORT[-PORT]",
          "where to, as connect has it"},
 	{"config", 'c', OPT_TEXT, AT(config), 0, 0, NULL, "FILE",
@@ -52,7 +44,7 @@ static const struct opt options[] = {
          "say what would be done, and write nothing"},
 	{"force", 'f', OPT_FLAG, AT(force), 0, 0, NULL, NULL,
          "of revert: put back also what somebody else has changed since"},
-	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
+	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -131,9 +123,10 @@ static int ask(struct command *c, struct settings_item items[WALL_ASKS_MOST], ui
 			.role = c->role >= 0 ? (enum wall_role)c->role : WALL_ROLE_BOTH,
 			.source = c->source,
 			.target = c->target,
+			.is_assumed = true,
 		};
 
-		failed = doctor_examine(&doctor, &report, &err);
+		failed = doctor_examine(&doctor, NULL, &report, &err);
 		*code = failed == -EINVAL ? EXIT_USAGE : exit_code(failed);
 	}
 	if (failed < 0) {

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #define COST_WORKERS 1 /* of each side: the fewer, the less their own memory matters */
-#define LARGE_MOST   16000
+#define LARGE_MOST   40000
 #define LARGE_LEAST  2000
 #define SMALL_PART   8 /* the small lab has an eighth of the large one's connections */
 #define OFF          4 /* times what is assumed, or less than that part of it, cannot be */
-#define SHARE        4 /* of what is left of memory, the large lab may take a quarter */
+#define SHARE        2 /* of what is left of memory, the large lab may take a half */
 
 /* What a lab took away. */
 struct taken {
