@@ -48,9 +48,9 @@ static bool connects(const char *source, uint16_t port, const char *target, uint
 }
 
 /* Every 4-tuple there could be is tried: those that are left are none of the plan's. */
-static void every_tuple_is_taken(const struct wall *wall, int64_t reached)
+static void every_tuple_is_taken(const struct trial *held, int64_t reached)
 {
-	(void)wall;
+	(void)held;
 	(void)reached;
 	for (size_t s = 0; s < COUNT_OF(tried.sources) && tried.sources[s]; s++) {
 		for (uint32_t to = tried.target_low; to <= tried.target_high; to++) {

@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define KEPT_MOST    32
 #define ARGS_MOST    (2 * WALL_OPTIONS_MOST + 8)
+#define USUAL_PORT   8090
 #define USUAL_TARGET "127.0.0.1:8090"
 #define HOLD         "700ms"
 #define SECONDS_MOST 90
@@ -248,6 +250,18 @@ static void start_server(struct trial *serve, const struct wall *wall, trial_pre
 	apart_serve(serve, prepare, args.at);
 }
 
+/* Waits for connect's live line, runs what the test does then, waits for its end. */
+static void hold(struct trial *connect, const struct wall *wall, const struct trial *limited,
+                 int64_t predicted)
+{
+	if (wall->beyond) {
+		trial_wait_text(connect, "holding ", SECONDS_MOST);
+		wall->beyond(limited, predicted);
+	}
+	trial_wait(connect, SECONDS_MOST);
+	trial_assert_no_process_left(connect);
+}
+
 /* Held for long enough to try one more. */
 static void start_clients(struct trial *connect, const struct wall *wall)
 {
@@ -290,15 +304,88 @@ int64_t wall_provoke_client(const struct wall *wall)
 	int64_t predicted = wall_predict(wall, "client");
 
 	start_clients(&connect, wall);
-	if (wall->beyond) {
-		trial_wait_text(&connect, "holding ", SECONDS_MOST);
-		wall->beyond(wall, predicted);
-	}
-	trial_wait(&connect, SECONDS_MOST);
+	hold(&connect, wall, &connect, predicted);
 	int64_t reached = assert_stopped(&connect, wall->row);
 
-	trial_assert_no_process_left(&connect);
 	apart_stop(&serve, SIGTERM, 0);
+	trial_end(&connect);
+	trial_end(&serve);
+	wall_compare(wall, predicted, reached);
+	return reached;
+}
+
+/* ---- into the wall of a server --------------------------------------------------------------- */
+
+#define LATE 16 /* that come when it is full */
+
+static void fill(struct trial *connect, const struct wall *wall, int64_t room)
+{
+	struct args args = {.count = 0};
+	char n[32];
+
+	snprintf(n, sizeof(n), "%lld", (long long)room);
+	add(&args, target_of(wall));
+	add(&args, "-n");
+	add(&args, n);
+	add(&args, "--hold");
+	add(&args, "60s");
+	add(&args, "--proof");
+	add(&args, "none");
+	add_all(&args, wall->others);
+	apart_hold(connect, NULL, args.at);
+}
+
+/* Nobody takes them: what they send is not sent back. */
+static void assert_none_is_served(void)
+{
+	struct sockaddr_storage at;
+	socklen_t len;
+	int fds[LATE];
+	char byte = 'x';
+
+	apart_address("127.0.0.1", USUAL_PORT, &at, &len);
+	for (int i = 0; i < LATE; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_true(fds[i] >= 0);
+		(void)connect(fds[i], (const struct sockaddr *)&at, len);
+		(void)send(fds[i], &byte, 1, MSG_NOSIGNAL);
+	}
+	apart_sleep(300);
+	for (int i = 0; i < LATE; i++) {
+		assert_int_equal(recv(fds[i], &byte, 1, 0), -1);
+		close(fds[i]);
+	}
+}
+
+int64_t wall_provoke_server(const struct wall *wall)
+{
+	struct trial serve, connect;
+	char words[64];
+
+	wall_need_network();
+	int64_t predicted = wall_predict(wall, "server");
+
+	start_server(&serve, wall, wall->prepare, wall->options);
+	snprintf(words, sizeof(words), "; the wall is %s: ", wall->row);
+	if (!strstr(serve.err, words))
+		fail_msg("no '%s' in: %s", words, serve.err);
+	fill(&connect, wall, predicted);
+	trial_wait_text(&serve, "stopped accepting at ", 10);
+	assert_none_is_served();
+	if (wall->beyond)
+		wall->beyond(&serve, predicted);
+	/* What waits in the listen queue would be taken in the moment that others leave. */
+	assert_int_equal(kill(serve.pid, SIGTERM), 0);
+	trial_wait(&serve, SECONDS_MOST);
+	trial_assert_code(&serve, 1);
+	int64_t reached = trial_number(&serve, "served.accepted");
+
+	assert_int_equal(trial_number(&serve, "served.peak_open"), reached);
+	assert_non_null(strstr(trial_word(&serve, "reason"), "it had to stop accepting"));
+	assert_non_null(strstr(trial_word(&serve, "reason"), wall->row));
+	trial_wait(&connect, SECONDS_MOST);
+	trial_assert_no_process_left(&connect);
+	trial_assert_no_process_left(&serve);
 	trial_end(&connect);
 	trial_end(&serve);
 	wall_compare(wall, predicted, reached);

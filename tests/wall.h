@@ -40,7 +40,7 @@ struct wall {
 	bool is_measured;      /* memory is measured by doctor, not assumed            */
 	int percent;           /* that prediction and what is reached may differ       */
 	/* While all are held: shows that there is no room for one more. */
-	void (*beyond)(const struct wall *wall, int64_t reached);
+	void (*beyond)(const struct trial *held, int64_t reached);
 };
 
 /* Asks doctor in a role, asserts that this row is its wall, and returns the number. */
@@ -54,6 +54,10 @@ int64_t wall_allows(const struct trial *doctor, const char *row); /* -1: it boun
 /* The whole of it, for the client's side: predict, reach, compare, tell. Returns what was reached.
  */
 int64_t wall_provoke_client(const struct wall *wall);
+
+/* Likewise for the server's side, at 127.0.0.1:8090: clients that are not limited come, as many as
+ * doctor said; serve stops then, and takes none that come after. */
+int64_t wall_provoke_server(const struct wall *wall);
 
 /* Compares, within so many percent, and tells. */
 void wall_compare(const struct wall *wall, int64_t predicted, int64_t reached);

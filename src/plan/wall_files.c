@@ -7,7 +7,7 @@
 #include "plan/wall_files.h"
 
 #define OTHER_FILES 1024 /* of a server of somebody's, beside its connections */
-#define OWN_TASKS   3    /* supervisor, holder, director                      */
+#define OWN_TASKS   2    /* holder, director; who asks is there already       */
 #define OWN_FILES   64   /* of one of our processes, beside its connections   */
 
 static uint64_t tasks_needed(const struct walls_case *c)
