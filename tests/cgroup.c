@@ -62,11 +62,11 @@ bool cgroup_make_pids(const char *most)
 	return false;
 }
 
-int cgroup_tasks(void)
+static long long read_number(const char *file)
 {
 	char path[256], text[32] = "";
 
-	snprintf(path, sizeof(path), "%s/pids.current", cgroup);
+	snprintf(path, sizeof(path), "%s/%s", cgroup, file);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -74,7 +74,17 @@ int cgroup_tasks(void)
 	ssize_t count = read(fd, text, sizeof(text) - 1);
 
 	close(fd);
-	return count > 0 ? (int)strtol(text, NULL, 10) : -1;
+	return count > 0 ? strtoll(text, NULL, 10) : -1;
+}
+
+int cgroup_tasks(void)
+{
+	return (int)read_number("pids.current");
+}
+
+long long cgroup_usage_bytes(void)
+{
+	return read_number(is_v1() ? "memory.usage_in_bytes" : "memory.current");
 }
 
 void cgroup_drop(void)
