@@ -299,6 +299,7 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 	if (failed != 0)
 		return failed;
 	out->is_own_target = is_own(&plan->target);
-	out->is_loopback = is_loopback(&plan->target);
+	/* All of 127.0.0.0/8 is there without being added; of IPv6 only ::1. */
+	out->is_loopback = plan->target.family == AF_INET && is_loopback(&plan->target);
 	return 0;
 }
