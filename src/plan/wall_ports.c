@@ -36,6 +36,10 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	uint64_t sources = plan->source_count, targets = plan->target_port_count;
 	struct text t = wall_fix(row);
 
+	if (c->is_lab) {
+		text_add(&t, "--solution mixed, or widen --ports");
+		return;
+	}
 	if (plan->port_count == 0) {
 		text_add(&t, "choose --ports where ports are free");
 		return;
