@@ -44,7 +44,7 @@ static void judge_nofile_hard(const struct walls_case *c, struct wall_row *row,
 	wall_bounds(row, c->held_by_files, WALL_NO_NUMBER);
 	if (row->allows < c->n) {
 		t = wall_fix(row);
-		text_add(&t, "ulimit -n, or megaconn tune persist, and more --workers");
+		text_add(&t, "raise it: ulimit -n, or megaconn tune persist");
 	}
 }
 

@@ -36,6 +36,10 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	uint64_t sources = plan->source_count, targets = plan->target_port_count;
 	struct text t = wall_fix(row);
 
+	if (c->is_lab) {
+		text_add(&t, "--solution mixed, or widen --ports");
+		return;
+	}
 	if (plan->port_count == 0) {
 		text_add(&t, "choose --ports where ports are free");
 		return;
@@ -155,7 +159,10 @@ static void judge_listening(const struct walls_case *c, struct wall_row *row,
 		text_add(&t, ", as %u: not used as source ports", c->ports.first_listening);
 	if (within == 0 || !plan)
 		return;
-	text_add(&t, "; %" PRIu32 " of them the server's", within);
+	text_add(&t,
+	         within == 1 ? "; a server port lies in it"
+	                     : "; %" PRIu32 " server ports lie in it",
+	         within);
 	if (plan->target_port_count == 1)
 		wall_ask(out, row, "net.ipv4.ip_local_reserved_ports", "%u", plan->target_port_low);
 	else

@@ -39,6 +39,7 @@ struct walls_case {
 	const struct limits *limits;
 	bool is_private; /* in namespaces of its own: the host's rules do not reach there */
 	bool is_loopback;
+	bool is_lab; /* which chooses its addresses itself */
 
 	/* Where from and where to; tuples is NULL where clients may come from anywhere. */
 	const struct tuple_plan *tuples;

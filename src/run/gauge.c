@@ -68,7 +68,7 @@ static void put_topology(const struct gauge *g, struct walls_case *c)
 		const struct tuple_plan *plan = &g->x->tuples;
 
 		c->ports.are_given = true;
-		c->is_loopback = true;
+		c->is_lab = true;
 		if (plan->port_count > 0) {
 			c->ports.low = plan->ports[0];
 			c->ports.high = plan->ports[plan->port_count - 1];
