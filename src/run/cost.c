@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COST_WORKERS 1 /* of each side: the fewer, the less their own memory matters */
+#define COST_WORKERS (COST_PROCESSES / 2) /* of each side: as few as can be */
 /* The kernel's caches of general use (kmalloc-192 ...) have free objects, which small labs take
  * first and a million soon use up: 60 bytes a connection of 8,200 on a machine that has been up for
  * a day. A cgroup is charged for each object, free ones or new. */
@@ -72,8 +72,6 @@ static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken 
 		return err_set(err, -EINTR, "interrupted");
 	if (code != EXIT_PASS)
 		return err_set(err, -EIO, "a small lab did not pass: %s", result.reason);
-	if (result_bytes(&result.memory) == RESULT_UNKNOWN_BYTES)
-		return err_set(err, -ENODATA, "the kernel's memory cannot be read");
 	out->n = n;
 	out->machine_bytes = result_bytes(&result.memory);
 	take_cgroup(&result.memory, out);
@@ -102,6 +100,9 @@ static void draw_cgroup(const struct taken *small, const struct taken *large, st
 	for (int role = 0; role < WALL_ROLE_COUNT; role++)
 		(void)draw_line(small->cgroup_bytes[role], small->n, large->cgroup_bytes[role],
 		                large->n, out->cgroup[role].each_bytes, &out->cgroup[role]);
+	/* What came back when the clients closed is without the processes, which went on. */
+	out->cgroup[WALL_ROLE_CLIENT].fixed_bytes = out->cgroup[WALL_ROLE_BOTH].fixed_bytes;
+	out->cgroup[WALL_ROLE_SERVER].fixed_bytes = out->cgroup[WALL_ROLE_BOTH].fixed_bytes;
 }
 
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
@@ -120,11 +121,15 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 		failed = run_lab(engine, ipv6, n, &large, err);
 	if (failed != 0)
 		return failed;
-	if (!draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n,
+	draw_cgroup(&small, &large, out); /* which others do not disturb */
+	if (small.machine_bytes == RESULT_UNKNOWN_BYTES ||
+	    large.machine_bytes == RESULT_UNKNOWN_BYTES ||
+	    !draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n,
 	               out->machine.each_bytes, &out->machine))
-		return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
+		return err_set(err, -EAGAIN,
+		               "the kernel's memory cannot be read, or other programs use "
+		               "it too unsteadily");
 	out->machine.each_bytes += out->machine.each_bytes / 100 * SLACK_PERCENT;
-	draw_cgroup(&small, &large, out);
 	out->is_measured = true;
 	return 0;
 }
