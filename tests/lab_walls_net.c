@@ -181,7 +181,7 @@ static void neighbours_on_a_lan(void **state)
 	const struct wall wall = {
 		.row = "neigh_gc_thresh3",
 		.how = "serve, 230 source IPs on its LAN, gc_thresh3 150 above what is used",
-		.note = "within 5 s: after that, neighbours that are silent give way",
+		.note = "the others get no answer; after 5 s silent neighbours give way",
 		.target = "198.18.1.2:8090",
 		.options = {"--source", "198.18.1.10-198.18.1.239", "--ports", "40000-40009"},
 		.prepare = wire_cross,
@@ -245,7 +245,7 @@ static void waiting_connections(void **state)
 	const struct wall wall = {
 		.row = "somaxconn",
 		.how = "a server that does not accept, backlog 65535, somaxconn 100",
-		.note = "no bound of held connections: of those that wait to be accepted",
+		.note = "of those that wait to be accepted; one more gets no answer",
 	};
 	int fds[QUEUE + 2];
 	struct trial doctor;
