@@ -47,7 +47,7 @@ static void memory_of_clients(void **state)
 	const struct wall wall = {
 		.row = "cgroup_memory",
 		.how = "connect, memory limit 720 MiB of its cgroup, --reserve 500MiB",
-		.note = "what is left then is the reserve, within 2 % of the rest; the server is in another cgroup",
+		.note = "what is left is the reserve; the server is in another cgroup",
 		.options = {"--source", "127.0.0.2-127.0.0.9", "--reserve", "500MiB"},
 		.prepare = cgroup_enter,
 		.is_measured = true,
