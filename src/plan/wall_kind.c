@@ -1,6 +1,8 @@
 /* wall_kind: how rows are written. */
 #include "plan/wall_kind.h"
 
+#include "plan/capacity.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +44,11 @@ void wall_bounds(struct wall_row *row, uint64_t allows, uint64_t needed)
 {
 	row->allows = allows;
 	row->needed = needed;
+}
+
+uint64_t wall_numbered(const struct walls_case *c)
+{
+	return c->n < CAPACITY_INDEX_MOST ? c->n : CAPACITY_INDEX_MOST;
 }
 
 void wall_ask(struct wall_report *out, struct wall_row *row, const char *name, const char *fmt, ...)
