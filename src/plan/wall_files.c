@@ -71,6 +71,8 @@ static void judge_nr_open(const struct walls_case *c, struct wall_row *row, stru
 	if (nr_open < one_process)
 		wall_ask(out, row, "fs.nr_open", "%llu",
 		         (unsigned long long)(wall_numbered(c) + OTHER_FILES));
+	else
+		wall_meets(out, row, "fs.nr_open", "%llu", (unsigned long long)nr_open);
 }
 
 /* As many as are in use already, and an eighth for others. */
@@ -108,6 +110,8 @@ static void judge_file_max(const struct walls_case *c, struct wall_row *row,
 	wall_bounds(row, left > own ? (left - own) / c->ends : 0, needed);
 	if (left < needed)
 		ask_files(c, row, out, wall_numbered(c) * c->ends + own);
+	else
+		wall_meets(out, row, "fs.file-max", "%llu", (unsigned long long)row->value);
 }
 
 static void judge_memlock(const struct walls_case *c, struct wall_row *row, struct wall_report *out)

@@ -30,6 +30,10 @@ uint64_t wall_numbered(const struct walls_case *c);
 void wall_ask(struct wall_report *out, struct wall_row *row, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* A kernel setting that n needs is high enough: only among the report's asks. */
+void wall_meets(struct wall_report *out, const struct wall_row *row, const char *name,
+                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
 /* A setting that bounds no connections, but slows or cuts bursts where it is small: shows "VALUE:
  * why", and asks for `wanted` where it is less. */
 void wall_slows(struct wall_report *out, struct wall_row *row, const char *name, uint64_t value,

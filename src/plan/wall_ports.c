@@ -15,6 +15,7 @@
 
 #define WIDE_LOW   10240
 #define PORTS_MOST 65535
+#define RANGE      "net.ipv4.ip_local_port_range"
 
 static void put_number(struct text *t, uint64_t n, const char *one, const char *many)
 {
@@ -54,14 +55,19 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	put_number(&t, targets_needed - targets, "server port", "server ports");
 }
 
-/* Ports below are for servers. */
+/* Ports below are for servers. A range that is as wide already was widened by somebody who needs
+ * it: it is kept. */
 static void widen(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
 {
 	unsigned int low = c->ports.low < WIDE_LOW ? c->ports.low : WIDE_LOW;
+	bool is_wide = c->ports.low == low && c->ports.high == UINT16_MAX;
 
-	if (!c->ports.are_given && c->ports.low > 0 &&
-	    (low < c->ports.low || c->ports.high < UINT16_MAX))
-		wall_ask(out, row, "net.ipv4.ip_local_port_range", "%u %u", low, UINT16_MAX);
+	if (c->ports.are_given || c->ports.low == 0)
+		return;
+	if (is_wide)
+		wall_meets(out, row, RANGE, "%u %u", low, UINT16_MAX);
+	else if (row->allows < c->n)
+		wall_ask(out, row, RANGE, "%u %u", low, UINT16_MAX);
 }
 
 static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
@@ -86,9 +92,8 @@ static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
 		text_add(&t, " of it free");
 	}
 	wall_bounds(row, row->value, c->n);
-	if (row->allows >= c->n)
-		return;
-	advise(c, row);
+	if (row->allows < c->n)
+		advise(c, row);
 	widen(c, row, out);
 }
 

@@ -158,6 +158,9 @@ static void judge_conntrack(const struct walls_case *c, struct wall_row *row,
 	if (row->allows < c->n)
 		wall_ask(out, row, "net.netfilter.nf_conntrack_max", "%llu",
 		         (unsigned long long)conntrack_wanted(c, count));
+	else
+		wall_meets(out, row, "net.netfilter.nf_conntrack_max", "%llu",
+		           (unsigned long long)most);
 }
 
 static void judge_conntrack_buckets(const struct walls_case *c, struct wall_row *row,
@@ -179,6 +182,9 @@ static void judge_conntrack_buckets(const struct walls_case *c, struct wall_row 
 	if (buckets < c->n / TRACK_CHAIN)
 		wall_ask(out, row, "net.netfilter.nf_conntrack_buckets", "%llu",
 		         (unsigned long long)wanted);
+	else
+		wall_meets(out, row, "net.netfilter.nf_conntrack_buckets", "%llu",
+		           (unsigned long long)buckets);
 }
 
 /* Source IPs that are not on the LAN need no entry. */
@@ -198,6 +204,8 @@ static void judge_neighbours(const struct walls_case *c, struct wall_row *row,
 	bool is_ipv6 = c->tuples && c->tuples->target.family == AF_INET6;
 	uint64_t most = is_ipv6 ? c->limits->neigh6_max : c->limits->neigh4_max;
 	uint64_t used = is_ipv6 ? c->limits->neigh6_used : c->limits->neigh4_used;
+	const char *name = is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
+	                           : "net.ipv4.neigh.default.gc_thresh3";
 	struct text t;
 
 	if (!wall_value(row, most))
@@ -216,13 +224,12 @@ static void judge_neighbours(const struct walls_case *c, struct wall_row *row,
 	text_count(&t, used);
 	text_add(&t, " in use: one for each source IP on the LAN");
 	row->needed = saturate_plus(used, c->neighbours);
-	if (most >= row->needed)
+	if (most >= row->needed) {
+		wall_meets(out, row, name, "%llu", (unsigned long long)most);
 		return;
+	}
 	row->allows = allowed_by_neighbours(c, most > used ? most - used : 0);
-	wall_ask(out, row,
-	         is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
-	                 : "net.ipv4.neigh.default.gc_thresh3",
-	         "%llu", (unsigned long long)least(2 * row->needed, INT32_MAX));
+	wall_ask(out, row, name, "%llu", (unsigned long long)least(2 * row->needed, INT32_MAX));
 }
 
 static void show_feature(struct wall_row *row, const struct walls_feature *feature)
