@@ -21,9 +21,9 @@ struct cost {
 /* By the figures of make bench. */
 void cost_assume(bool ipv6, struct cost *out);
 
-/* Measures, with as many connections as `left_bytes` of memory take without harm; takes about two
- * seconds. 0; or a negative errno with the reason in `err`, and *out is as cost_assume has it:
- * -EINTR where the user interrupted it. */
+/* Measures, with as many connections as `left_bytes` of memory take without harm; takes three
+ * seconds, more on a busy machine. 0; or a negative errno with the reason in `err`, and *out is as
+ * cost_assume has it: -EINTR where the user interrupted it. */
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
                  struct err *err);
 
