@@ -26,6 +26,7 @@
 /* What a lab took away. */
 struct taken {
 	uint64_t n;
+	bool has_machine; /* not where others gave back more than it took */
 	int64_t machine_bytes;
 	bool has_cgroup; /* one that bounds memory */
 	int64_t cgroup_bytes[WALL_ROLE_COUNT];
@@ -75,10 +76,9 @@ static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken 
 		return err_set(err, -EINTR, "interrupted");
 	if (code != EXIT_PASS)
 		return err_set(err, -EIO, "a small lab did not pass: %s", result.reason);
-	if (result_bytes(&result.memory) == RESULT_UNKNOWN_BYTES)
-		return err_set(err, -ENODATA, "the kernel's memory cannot be read");
 	out->n = n;
 	out->machine_bytes = result_bytes(&result.memory);
+	out->has_machine = out->machine_bytes != RESULT_UNKNOWN_BYTES;
 	take_cgroup(&result.memory, out);
 	return 0;
 }
@@ -112,7 +112,8 @@ static int measure_once(enum engine_kind engine, uint64_t n, struct cost *out, s
 		failed = run_lab(engine, out->ipv6, n, &large, err);
 	if (failed != 0)
 		return failed;
-	out->is_measured = draw_line(small.n, small.machine_bytes, large.n, large.machine_bytes,
+	out->is_measured = small.has_machine && large.has_machine &&
+	                   draw_line(small.n, small.machine_bytes, large.n, large.machine_bytes,
 	                             &out->machine);
 	draw_cgroup(&small, &large, out);
 	return 0;
