@@ -225,6 +225,9 @@ static void test_source_addresses(void **state)
 	assert_int_equal(row->needed, 20);
 	c.sources_missing = 20;
 	expect_wall("source_addresses", 0);
+	plan.sources.ranges[0].first = plan.target;
+	assert_string_equal(expect_wall("source_addresses", 0)->fix, "ip link set lo up");
+	plan.sources.ranges[0].first = (struct ip){0};
 	c.sources_missing = 21; /* more than there are is all */
 	expect_wall("source_addresses", 0);
 	c.tuples = NULL;

@@ -101,6 +101,14 @@ static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
 	widen(c, row, out);
 }
 
+/* 127.0.0.0/8 is there wherever the loopback is up. */
+static bool is_of_loopback(const struct tuple_plan *plan)
+{
+	const struct ip *first = &plan->sources.ranges[0].first;
+
+	return first->family == AF_INET && first->bytes[0] == 127;
+}
+
 static void judge_source_addresses(const struct walls_case *c, struct wall_row *row,
                                    struct wall_report *out)
 {
@@ -123,7 +131,8 @@ static void judge_source_addresses(const struct walls_case *c, struct wall_row *
 		return;
 	row->allows = tuple_room(c->tuples) / count * here;
 	t = wall_fix(row);
-	text_add(&t, "megaconn addr up POOL --dev DEV");
+	text_add(&t, is_of_loopback(c->tuples) ? "ip link set lo up"
+	                                       : "megaconn addr up POOL --dev DEV");
 }
 
 static void judge_port_search(const struct walls_case *c, struct wall_row *row,

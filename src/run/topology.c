@@ -192,10 +192,13 @@ static int choose_sources(const struct topology_options *options, struct tuple_p
 	int failed = 0;
 
 	if (!options->source) {
-		failed = resolve_source(&plan->target, &source, err);
 		/* A network of its own whose loopback is down can be judged all the same. */
-		if (failed != 0 && options->allow_missing && is_loopback(&plan->target)) {
+		bool is_known = options->allow_missing && is_loopback(&plan->target);
+
+		failed = resolve_source(&plan->target, &source, is_known ? NULL : err);
+		if (failed != 0 && is_known) {
 			source = plan->target;
+			out->sources_missing = 1;
 			failed = 0;
 		}
 		if (failed == 0)
