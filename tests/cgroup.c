@@ -3,6 +3,7 @@
 
 #include "trial.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,9 +88,11 @@ long long cgroup_usage_bytes(void)
 	return read_number(is_v1() ? "memory.usage_in_bytes" : "memory.current");
 }
 
+/* Once the last process in it has ended. */
 void cgroup_drop(void)
 {
-	rmdir(cgroup);
+	for (int i = 0; i < 600 && rmdir(cgroup) != 0 && errno == EBUSY; i++)
+		usleep(10000);
 }
 
 void cgroup_enter(void)

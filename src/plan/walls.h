@@ -17,6 +17,7 @@
  * meant. */
 struct walls_cost {
 	uint64_t fixed_bytes, each_bytes;
+	bool is_measured; /* on this kernel, just now; else by earlier figures */
 };
 
 /* Whose source ports cannot be used, of the range that clients take them from. */
@@ -53,7 +54,6 @@ struct walls_case {
 	uint32_t ends;        /* of a connection on this host: 1 or 2               */
 	uint32_t cgroup_ends; /* in this cgroup: programs apart may be in others */
 	struct walls_cost machine, cgroup;
-	bool is_measured; /* on this kernel, just now; else by earlier figures  */
 	uint64_t reserve_bytes;
 
 	/* Processes: what all that can be started would hold together ... */

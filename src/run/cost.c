@@ -15,7 +15,7 @@
  * first and a million soon use up: measured, 60 bytes a connection of 8,200. A cgroup is charged
  * for each object, free ones or new. */
 #define SLACK_PERCENT 1
-#define COST_WORKERS  1 /* of each side: the fewer, the less their own memory matters */
+#define COST_WORKERS  (COST_PROCESSES / 2) /* of each side: as few as can be */
 #define LARGE_MOST    25000
 #define LARGE_LEAST   2000
 #define SMALL_PART    8 /* the small lab has an eighth of the large one's connections */
@@ -100,6 +100,9 @@ static void draw_cgroup(const struct taken *small, const struct taken *large, st
 	for (int role = 0; role < WALL_ROLE_COUNT; role++)
 		(void)draw_line(small->n, small->cgroup_bytes[role], large->n,
 		                large->cgroup_bytes[role], &out->cgroup[role]);
+	/* What came back when the clients closed is without the processes, which went on. */
+	out->cgroup[WALL_ROLE_CLIENT].fixed_bytes = out->cgroup[WALL_ROLE_BOTH].fixed_bytes;
+	out->cgroup[WALL_ROLE_SERVER].fixed_bytes = out->cgroup[WALL_ROLE_BOTH].fixed_bytes;
 }
 
 /* One small lab and one large one. */
@@ -112,33 +115,38 @@ static int measure_once(enum engine_kind engine, uint64_t n, struct cost *out, s
 		failed = run_lab(engine, out->ipv6, n, &large, err);
 	if (failed != 0)
 		return failed;
-	out->is_measured = small.has_machine && large.has_machine &&
-	                   draw_line(small.n, small.machine_bytes, large.n, large.machine_bytes,
-	                             &out->machine);
+	if (small.has_machine && large.has_machine)
+		(void)draw_line(small.n, small.machine_bytes, large.n, large.machine_bytes,
+		                &out->machine);
 	draw_cgroup(&small, &large, out);
 	return 0;
 }
 
-static bool do_agree(const struct cost *a, const struct cost *b)
+static bool do_agree(const struct walls_cost *a, const struct walls_cost *b)
 {
-	uint64_t x = a->machine.each_bytes, y = b->machine.each_bytes;
+	uint64_t x = a->each_bytes, y = b->each_bytes;
 
 	return a->is_measured && b->is_measured && (x > y ? x - y : y - x) <= x / AGREEMENT;
 }
 
-static void take_mean(struct walls_cost *a, const struct walls_cost *b)
+static void take_mean(const struct walls_cost *a, const struct walls_cost *b,
+                      struct walls_cost *out)
 {
-	a->each_bytes = (a->each_bytes + b->each_bytes) / 2;
-	a->fixed_bytes = (a->fixed_bytes + b->fixed_bytes) / 2;
+	out->each_bytes = (a->each_bytes + b->each_bytes) / 2;
+	out->fixed_bytes = (a->fixed_bytes + b->fixed_bytes) / 2;
+	out->is_measured = a->is_measured && b->is_measured;
 }
 
-static void conclude(const struct cost *a, const struct cost *b, struct cost *out)
+/* Others' doings do not disturb the cgroup's figures: these are taken as they are. */
+static bool conclude(const struct cost *a, const struct cost *b, struct cost *out)
 {
-	*out = *a;
-	take_mean(&out->machine, &b->machine);
 	for (int role = 0; role < WALL_ROLE_COUNT; role++)
-		take_mean(&out->cgroup[role], &b->cgroup[role]);
+		take_mean(&a->cgroup[role], &b->cgroup[role], &out->cgroup[role]);
+	if (!do_agree(&a->machine, &b->machine))
+		return false;
+	take_mean(&a->machine, &b->machine, &out->machine);
 	out->machine.each_bytes += out->machine.each_bytes / 100 * SLACK_PERCENT;
+	return true;
 }
 
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
@@ -152,16 +160,14 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 		return err_set(err, -ENOMEM, "too little memory is left to measure with");
 	n = n < LARGE_MOST ? n : LARGE_MOST;
 	for (int i = 0; i < MEASURES_MOST; i++) {
-		costs[i] = *out;
+		cost_assume(ipv6, &costs[i]);
 		int failed = measure_once(engine, n, &costs[i], err);
 
 		if (failed != 0)
 			return failed;
 		for (int j = 0; j < i; j++) {
-			if (!do_agree(&costs[j], &costs[i]))
-				continue;
-			conclude(&costs[j], &costs[i], out);
-			return 0;
+			if (conclude(&costs[j], &costs[i], out))
+				return 0;
 		}
 	}
 	return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
@@ -175,6 +181,7 @@ struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends)
 	if (ends == 2)
 		return cost->machine;
 	return (struct walls_cost){
+		.is_measured = cost->machine.is_measured,
 		.fixed_bytes = cost->machine.fixed_bytes / 2,
 		.each_bytes = cost->machine.each_bytes * one / two,
 	};

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define QUIET_NS (2 * NS_PER_S) /* for sockets of what was measured with to be freed */
+#define QUIET_NS (3 * NS_PER_S) /* for sockets of what was measured with to be freed */
 
 uint64_t gauge_nofile(const struct limits *limits)
 {
@@ -82,6 +82,17 @@ static void put_topology(const struct gauge *g, struct walls_case *c)
 	c->is_loopback = t->is_loopback;
 }
 
+/* With more processes than were measured, up to one of each side a CPU: these are what a run has
+ * where nothing else bounds it. */
+static void scale_fixed(const struct walls_case *c, struct walls_cost *cost)
+{
+	uint64_t workers = c->workers < c->limits->cpus ? c->workers : c->limits->cpus;
+	uint64_t processes = workers * c->sides;
+
+	if (processes > COST_PROCESSES)
+		cost->fixed_bytes = cost->fixed_bytes / COST_PROCESSES * processes;
+}
+
 void gauge_judge(const struct gauge *g, struct wall_report *out)
 {
 	struct walls_case c = {
@@ -93,7 +104,6 @@ void gauge_judge(const struct gauge *g, struct wall_report *out)
 		.cgroup_ends = g->role == WALL_ROLE_BOTH ? 2 : 1,
 		.machine = cost_of_ends(g->cost, g->ends),
 		.cgroup = g->cost->cgroup[g->role],
-		.is_measured = g->cost->is_measured,
 		.reserve_bytes = g->x->reserve_bytes,
 		.takes_descriptors = g->x->engine == ENGINE_EPOLL,
 		.sides = g->x->kind == RUN_LAB ? 2 : 1,
@@ -102,6 +112,8 @@ void gauge_judge(const struct gauge *g, struct wall_report *out)
 	};
 
 	ask_workers(g, &c);
+	scale_fixed(&c, &c.machine);
+	scale_fixed(&c, &c.cgroup);
 	put_topology(g, &c);
 	walls_judge(&c, out);
 }
