@@ -427,7 +427,10 @@ static void test_anything(void **state)
 		c.held = c.held_by_files / 2;
 		c.worker_most = draw();
 		c.workers = (uint32_t)(draw() % 1024);
-		c.machine = (struct walls_cost){.fixed_bytes = draw(), .each_bytes = 1 + draw() / 2};
+		c.machine = (struct walls_cost){
+			.fixed_bytes = draw(),
+			.each_bytes = 1 + draw() / 2,
+		};
 		judge_all();
 		assert_true(r.largest <= CAPACITY_INDEX_MOST);
 		assert_true(walls_row(&r, "tcp_ehash")->needed >= c.n);
