@@ -159,7 +159,9 @@ static uint32_t count_missing(const struct pool_range *range, struct ip *missing
 		if (count++ == 0)
 			*missing = ip;
 	}
-	return step == 1 ? count : count * (range->count / 2);
+	if (step > 1 && count > 0)
+		return count == 1 ? range->count / 2 : range->count;
+	return count;
 }
 
 static int check_sources(const struct topology_options *options, const struct pool *pool,
@@ -190,7 +192,15 @@ static int choose_sources(const struct topology_options *options, struct tuple_p
 	int failed = 0;
 
 	if (!options->source) {
-		failed = resolve_source(&plan->target, &source, err);
+		/* A network of its own whose loopback is down can be judged all the same. */
+		bool is_known = options->allow_missing && is_loopback(&plan->target);
+
+		failed = resolve_source(&plan->target, &source, is_known ? NULL : err);
+		if (failed != 0 && is_known) {
+			source = plan->target;
+			out->sources_missing = 1;
+			failed = 0;
+		}
 		if (failed == 0)
 			pool_set(&plan->sources, &source, 1);
 	}
