@@ -238,7 +238,7 @@ static void files_are_used_up(const struct trial *held, int64_t reached)
 	int64_t left = wall_ask_child(become_stranger, files_left);
 
 	(void)held;
-	if (left < 0 || left > 64 * 8 + reached / 10)
+	if (left < 0 || left > 512 + reached / 10)
 		fail_msg("%lld files could still be opened", (long long)left);
 }
 
@@ -279,7 +279,7 @@ static void file_max_of_an_ordinary_user(void **state)
 /* ---- memlock --------------------------------------------------------------------------------- */
 
 #define LOCKED_BYTES 131072
-#define PAGE_BYTES   4096
+#define PAGE_BYTES   4096L
 
 static void little_locked_memory(void)
 {
@@ -297,7 +297,7 @@ static int64_t locked_bytes_left(void)
 		struct io_uring_params params = {.flags = 0};
 
 		if (syscall(SYS_io_uring_setup, 4, &params) < 0)
-			return errno == ENOMEM ? count * 2 * PAGE_BYTES : -1;
+			return errno == ENOMEM ? count * 2 * (int64_t)PAGE_BYTES : -1;
 	}
 	return LOCKED_BYTES; /* this kernel does not count rings */
 }

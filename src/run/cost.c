@@ -110,7 +110,7 @@ static void draw_cgroup(const struct taken *small, const struct taken *large, st
 /* One small lab and one large one. */
 static int measure_once(enum engine_kind engine, uint64_t n, struct cost *out, struct err *err)
 {
-	struct taken small, large;
+	struct taken small = {0}, large = {0};
 	int failed = run_lab(engine, out->ipv6, n / SMALL_PART, &small, err);
 
 	if (failed == 0)
