@@ -75,15 +75,15 @@ static void expect_no_line(int64_t small_bytes, int64_t large_bytes)
 static void test_line(void **state)
 {
 	(void)state;
-	expect_line(7000000 + 5000 * 8100, 7000000 + INT64_C(40000) * 8100, 8100, 7000000);
-	expect_line(5000 * 8100, INT64_C(40000) * 8100, 8100, 0);
+	expect_line(7000000 + INT64_C(5000) * 8100, 7000000 + INT64_C(40000) * 8100, 8100, 7000000);
+	expect_line(INT64_C(5000) * 8100, INT64_C(40000) * 8100, 8100, 0);
 	/* Others gave something back meanwhile: the slope is what counts. */
-	expect_line(-9000000 + 5000 * 8100, -9000000 + INT64_C(40000) * 8100, 8100, 0);
+	expect_line(-9000000 + INT64_C(5000) * 8100, -9000000 + INT64_C(40000) * 8100, 8100, 0);
 	expect_line(-9000000, -9000000 + INT64_C(35000) * 8100, 8100, 0);
 	/* Four times what is assumed, or a fourth of it, is where it ends. */
 	expect_line(0, INT64_C(35000) * 32000, 32000, 0);
 	expect_no_line(0, INT64_C(35000) * 32001);
-	expect_line(5000 * 2000, 5000 * 2000 + INT64_C(35000) * 2000, 2000, 0);
+	expect_line(INT64_C(5000) * 2000, INT64_C(5000) * 2000 + INT64_C(35000) * 2000, 2000, 0);
 	expect_no_line(0, INT64_C(35000) * 2000 - 1);
 	expect_no_line(0, 0);
 	expect_no_line(INT64_C(40000) * 8000, 0);

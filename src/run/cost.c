@@ -99,7 +99,7 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
                  struct err *err)
 {
 	uint64_t n = left_bytes / SHARE / capacity_connection_bytes(2, ipv6);
-	struct taken small, large;
+	struct taken small = {0}, large = {0};
 	int failed;
 
 	cost_assume(ipv6, out);
