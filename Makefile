@@ -77,8 +77,9 @@ FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
-LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/killer.c tests/peer.c \
-	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wire.c
+LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/guardian.c tests/killer.c \
+	tests/peer.c tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c \
+	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))

@@ -3,13 +3,16 @@
 
 #include "trial.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define V1_LIMIT "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+#define V1_PIDS  "/sys/fs/cgroup/pids/cgroup.procs"
 
 static char cgroup[128];
 
@@ -49,9 +52,47 @@ bool cgroup_make(const char *limit)
 	return false;
 }
 
+bool cgroup_make_pids(const char *most)
+{
+	snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/%smegaconn-test-%d",
+	         access(V1_PIDS, F_OK) == 0 ? "pids/" : "", getpid());
+	if (mkdir(cgroup, 0755) == 0 && write_file("pids.max", most))
+		return true;
+	cgroup_drop();
+	print_message("skipped: no pids cgroup can be made here\n");
+	return false;
+}
+
+static long long read_number(const char *file)
+{
+	char path[256], text[32] = "";
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup, file);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	ssize_t count = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	return count > 0 ? strtoll(text, NULL, 10) : -1;
+}
+
+int cgroup_tasks(void)
+{
+	return (int)read_number("pids.current");
+}
+
+long long cgroup_usage_bytes(void)
+{
+	return read_number(is_v1() ? "memory.usage_in_bytes" : "memory.current");
+}
+
+/* Once the last process in it has ended. */
 void cgroup_drop(void)
 {
-	rmdir(cgroup);
+	for (int i = 0; i < 600 && rmdir(cgroup) != 0 && errno == EBUSY; i++)
+		usleep(10000);
 }
 
 void cgroup_enter(void)

@@ -1,4 +1,4 @@
-/* cgroup: a memory cgroup of the test's own, v1 or v2, for programs that it starts. */
+/* cgroup: a cgroup of the test's own, one at a time, v1 or v2, for programs that it starts. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,5 +9,12 @@ bool cgroup_make(const char *limit);
 bool cgroup_limit(const char *limit);
 void cgroup_drop(void);
 
+/* What it has of memory now, with the page cache; -1: unknown. */
+long long cgroup_usage_bytes(void);
+
 /* A trial_prepare function. */
 void cgroup_enter(void);
+
+/* Likewise one of the pids controller: at most so many tasks. */
+bool cgroup_make_pids(const char *most);
+int cgroup_tasks(void); /* of it now; -1: unknown */

@@ -354,6 +354,7 @@ static void anyip_asks_as_well(void **state)
 {
 	const char *const up[] = {"up", "198.18.1.40/29", "--anyip", "--dev", NEAR, NULL};
 	const char *const own[] = {"up", "198.18.0.0/15", "--anyip", NULL};
+	const char *const part[] = {"up", "198.18.1.128/25", "--anyip", NULL};
 	const char *const large[] = {"up", "10.0.0.0/8", "--anyip", "--dev", NEAR, NULL};
 	struct ground_dump before;
 
@@ -361,9 +362,13 @@ static void anyip_asks_as_well(void **state)
 	need_wire();
 	before = ground_dump();
 	ground_expect(&end, 4, up);
-	ground_assert_err(&end, "1 of 6 addresses are taken");
+	ground_assert_err(&end, "2 of 8 addresses are taken");
 	ground_expect(&end, 4, own);
-	ground_assert_err(&end, "198.18.0.0/15 has this host's 198.18.1.1/24 in it");
+	ground_assert_err(&end,
+	                  "198.18.0.0/15 reaches into the network of this host's 198.18.1.1/24");
+	/* Without the link nobody would be asked. */
+	ground_expect(&end, 4, part);
+	ground_assert_err(&end, "198.18.1.128/25 reaches into the network of this host's");
 	ground_expect(&end, 4, large);
 	ground_assert_err(&end, "more addresses than can be asked for");
 	ground_assert_same(&before);

@@ -287,7 +287,7 @@ static void test_memory(void **state)
 	expect_wall("memory", 0);
 	l.memory_left_bytes = 0;
 	expect_wall("memory", 0);
-	c.is_measured = true;
+	c.machine.is_measured = true;
 	c.ends = 1;
 	assert_non_null(strstr(judge("memory")->shown, "8,000 bytes a connection (measured now)"));
 	c.reserve_bytes = UINT64_MAX;

@@ -47,7 +47,7 @@ static void test_nr_open(void **state)
 
 static void test_file_max(void **state)
 {
-	const uint64_t own = UINT64_C(64) * 7; /* 2 workers of each side, and 3 that lead */
+	const uint64_t own = UINT64_C(64) * 6; /* 2 workers of each side, and 2 that lead */
 
 	(void)state;
 	roomy();
@@ -56,8 +56,8 @@ static void test_file_max(void **state)
 	l.file_max = 100000;
 	l.files_left = 20000 + own;
 	assert_int_equal(expect_wall("file_max", 10000)->needed, 20002 + own);
-	/* In use: 100,000 - 20,448; needed: 20,450, and an eighth of that. */
-	expect_ask("file_max", "fs.file-max", "102558");
+	/* In use: 100,000 - 20,384; needed: 20,386, and an eighth of that. */
+	expect_ask("file_max", "fs.file-max", "102550");
 	c.n = 10000;
 	expect_met("file_max", "fs.file-max", "100000");
 	c.ends = 1;
@@ -96,7 +96,7 @@ static void test_memlock(void **state)
 	expect_unknown("memlock");
 }
 
-/* A limit of tasks: 3 lead, and each side has `worker_most` connections a worker. */
+/* A limit of tasks: 2 lead, and each side has `worker_most` connections a worker. */
 static void expect_tasks(const char *id, uint64_t *left)
 {
 	const struct wall_row *row;
@@ -104,26 +104,26 @@ static void expect_tasks(const char *id, uint64_t *left)
 	c.worker_most = 1000;
 	c.workers = 10;
 	c.sides = 2;
-	*left = 3 + 2 * 9;
+	*left = 2 + 2 * 9;
 	row = expect_wall(id, 9000);
-	assert_int_equal(row->needed, 23);
-	*left = 3 + 2 * 9 + 1; /* half a pair is none */
+	assert_int_equal(row->needed, 22);
+	*left = 2 + 2 * 9 + 1; /* half a pair is none */
 	expect_wall(id, 9000);
 	/* All that n takes can be started: whether they hold n is other rows'. */
-	*left = 3 + 2 * 10;
+	*left = 2 + 2 * 10;
 	c.n = 12345;
 	assert_int_equal(judge(id)->state, WALL_OK);
-	*left = 3;
+	*left = 2;
 	expect_wall(id, 0);
 	*left = 0;
 	expect_wall(id, 0);
 	c.sides = 1;
-	*left = 3 + 9;
+	*left = 2 + 9;
 	expect_wall(id, 9000);
 	/* What may be started is counted, also where n takes less. */
 	c.workers = 1;
 	c.n = 10;
-	*left = 3 + 50;
+	*left = 2 + 50;
 	assert_int_equal(judge(id)->allows, 50000);
 	*left = LIMITS_UNKNOWN - 1;
 	assert_true(judge(id)->allows == WALL_NO_BOUND);
@@ -156,8 +156,8 @@ static void test_tasks_asked(void **state)
 	c.n = 5000000;
 	l.pids_left = l.threads_left = l.nproc_left = l.cgroup_pids_left = 10;
 	l.nproc = 50;
-	expect_ask("pid_max", "kernel.pid_max", "32814");
-	expect_ask("threads_max", "kernel.threads-max", "32814");
+	expect_ask("pid_max", "kernel.pid_max", "32812");
+	expect_ask("threads_max", "kernel.threads-max", "32812");
 	assert_non_null(strstr(judge("nproc")->fix, "ulimit -u"));
 	assert_non_null(strstr(judge("cgroup_pids")->fix, "pids.max"));
 	/* Up to what the kernel takes. */
@@ -427,7 +427,10 @@ static void test_anything(void **state)
 		c.held = c.held_by_files / 2;
 		c.worker_most = draw();
 		c.workers = (uint32_t)(draw() % 1024);
-		c.machine = (struct walls_cost){draw(), 1 + draw() / 2};
+		c.machine = (struct walls_cost){
+			.fixed_bytes = draw(),
+			.each_bytes = 1 + draw() / 2,
+		};
 		judge_all();
 		assert_true(r.largest <= CAPACITY_INDEX_MOST);
 		assert_true(walls_row(&r, "tcp_ehash")->needed >= c.n);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANYIP_ASKED_MOST 65536 /* addresses of a prefix that are asked for */
+#define ANYIP_ASKED_BITS 16 /* a prefix with at most so many host bits is asked for */
 
 struct command {
 	const char *config, *device, *pool_text;
@@ -30,7 +30,7 @@ struct command {
 
 	/* What follows from it. */
 	struct classic_conf conf;
-	struct pool pool; /* --anyip: only what can be asked for */
+	struct pool pool; /* not of --anyip */
 	struct range ranges[POOL_RANGES_MAX];
 	struct link link;
 	struct address_list list; /* what is to be added */
@@ -313,12 +313,13 @@ static int ask_first(const struct command *c, const struct ranges *ranges)
 	return refuse(&err, EXIT_REFUSED);
 }
 
-/* A local route goes before all others: a prefix with a network of ours in it cuts that off. */
+/* A local route goes before all others: it cuts off what it has of a network of ours. */
 static int check_cover(const struct command *c, struct err *err)
 {
 	char text[IP_TEXT_BYTES];
+	unsigned int asked_link = link_has_neighbours(&c->link) ? c->link.index : 0;
 	struct address own;
-	int found = c->force ? 0 : addresses_covers_network(&c->list, &own);
+	int found = c->force ? 0 : addresses_covers_network(&c->list, asked_link, &own);
 
 	if (found < 0)
 		return err_set(err, found, "cannot ask the kernel for this host's addresses: %s",
@@ -326,15 +327,17 @@ static int check_cover(const struct command *c, struct err *err)
 	if (found == 0)
 		return 0;
 	return err_set(err, -EPERM,
-	               "%s has this host's %s/%u in it: the neighbours there would be out of "
-	               "reach (--force, if that is meant)",
+	               "%s reaches into the network of this host's %s/%u: neighbours there "
+	               "would be out of reach (--dev LINK asks them where it is a part of one; "
+	               "--force, if that is meant)",
 	               c->pool_text, ip_format(&own.ip, text), own.prefix_len);
 }
 
 /* A prefix is asked for address by address, where there are not too many of them. */
 static int ask_anyip_first(struct command *c)
 {
-	struct range ranges[POOL_RANGES_MAX];
+	const struct ip *first = &c->list.ranges.at[0].first;
+	uint32_t host_bits = (uint32_t)address_bits(first->family) - c->list.prefix_len;
 	struct err err = {""};
 	int failed = check_cover(c, &err);
 
@@ -342,10 +345,10 @@ static int ask_anyip_first(struct command *c)
 		return refuse(&err, exit_of(failed));
 	if (!link_has_neighbours(&c->link))
 		return 0;
-	if (pool_parse(c->pool_text, &c->pool, &err) == 0 && c->pool.count <= ANYIP_ASKED_MOST) {
-		ranges[0] = (struct range){.first = c->pool.ranges[0].first,
-		                           .count = c->pool.count};
-		const struct ranges asked = {.at = ranges, .count = 1, .addresses = c->pool.count};
+	/* The first and the last one too: in a larger network they are hosts as any other. */
+	if (host_bits <= ANYIP_ASKED_BITS) {
+		const struct range all = {.first = *first, .count = UINT32_C(1) << host_bits};
+		const struct ranges asked = {.at = &all, .count = 1, .addresses = all.count};
 
 		return ask_first(c, &asked);
 	}
@@ -353,7 +356,7 @@ static int ask_anyip_first(struct command *c)
 		return 0;
 	err_set(&err, 0,
 	        "%s has more addresses than can be asked for on %s (%d): --force goes on without",
-	        c->pool_text, c->link.name, ANYIP_ASKED_MOST);
+	        c->pool_text, c->link.name, 1 << ANYIP_ASKED_BITS);
 	return refuse(&err, EXIT_REFUSED);
 }
 

@@ -72,24 +72,33 @@ int addresses_look(const struct address_list *list, uint8_t *marks, struct err *
 
 struct cover {
 	const struct route_prefix prefix;
+	unsigned int asked_link; /* whose neighbours have been asked for each address; 0: none */
+	unsigned int loopback;   /* a network there is this host's own as a whole               */
 	struct address *out;
 	bool is_found;
 };
 
 static void look_for_network(const struct address *address, void *context)
 {
+	const struct route_prefix network = route_prefix_of(&address->ip, address->prefix_len);
 	struct cover *cover = context;
+	bool is_part = address->link != cover->asked_link && address->link != cover->loopback &&
+	               route_prefix_has(&network, &cover->prefix.first);
 
 	if (address->prefix_len == address_bits(address->ip.family) ||
-	    !route_prefix_has(&cover->prefix, &address->ip))
+	    (!is_part && !route_prefix_has(&cover->prefix, &address->ip)))
 		return;
 	*cover->out = *address;
 	cover->is_found = true;
 }
 
-int addresses_covers_network(const struct address_list *list, struct address *out)
+int addresses_covers_network(const struct address_list *list, unsigned int asked_link,
+                             struct address *out)
 {
-	struct cover cover = {.prefix = prefix_of(list), .out = out};
+	struct cover cover = {.prefix = prefix_of(list),
+	                      .asked_link = asked_link,
+	                      .loopback = if_nametoindex("lo"),
+	                      .out = out};
 	int failed = address_dump(list->ranges.at[0].first.family, look_for_network, &cover);
 
 	return failed < 0 ? failed : cover.is_found;
@@ -207,8 +216,13 @@ static int add_batch(struct channel *c, const struct address_list *list, const u
 		batch[i].flags = flags;
 	}
 	failed = address_add(c, batch, count, results);
-	if (failed < 0)
+	if (failed < 0) {
+		/* Which of them were added nobody knows: undo must try them all, or what is there
+		 * would be in no journal. */
+		for (uint32_t i = 0; i < count; i++)
+			marks[numbers[i]] = ADDRESSES_ADDED;
 		return cannot(list, "add", numbers[0], failed, err);
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (results[i] == 0)
 			marks[numbers[i]] = ADDRESSES_ADDED;

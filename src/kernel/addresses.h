@@ -35,10 +35,12 @@ int addresses_look(const struct address_list *list, uint8_t *marks, struct err *
 int addresses_up(const struct address_list *list, bool has_neighbours, uint8_t *marks,
                  struct err *err);
 
-/* Whether a local route for this prefix would make a network of this host's its own, so that the
- * neighbours there are out of reach: 1 with an address in it that has a network, 0, or a negative
- * errno. */
-int addresses_covers_network(const struct address_list *list, struct address *out);
+/* Whether a local route for this prefix would make a network of this host's, or a part of one, its
+ * own, so that the neighbours there are out of reach: 1 with this host's address in that network,
+ * 0, or a negative errno. A part of a network of `asked_link` (0: of none) is fine: there the
+ * neighbours are asked for each address. */
+int addresses_covers_network(const struct address_list *list, unsigned int asked_link,
+                             struct address *out);
 
 /* Deletes those of the list with this mark, the last first; one that has gone meanwhile is no
  * error. For who holds the lock of the journals. */

@@ -291,8 +291,14 @@ uint32_t limits_cpus(uint32_t *cpus, uint32_t max)
 void limits_raise_nofile(void)
 {
 	struct rlimit limit;
+	uint64_t nr_open;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	/* setrlimit refuses a hard limit above it, even one that was there before. */
+	if (sysctl_get_magnitude("fs.nr_open", &nr_open) == 0 && nr_open < limit.rlim_max)
+		limit.rlim_max = nr_open;
+	if (limit.rlim_cur >= limit.rlim_max)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);

@@ -18,5 +18,6 @@ uint64_t limits_known(uint64_t value);
 /* The CPU numbers of the affinity mask in order: fills up to `max`, returns how many there are. */
 uint32_t limits_cpus(uint32_t *cpus, uint32_t max);
 
-/* Raises the soft descriptor limit to the hard one. */
+/* Raises the soft descriptor limit to the hard one, or to fs.nr_open where that is less: then the
+ * hard one is lowered to it, for good. */
 void limits_raise_nofile(void);

@@ -14,6 +14,7 @@ bool line_through(const struct line_point *small, const struct line_point *large
 	int64_t fixed = small->bytes - each * (int64_t)small->n;
 
 	out->each_bytes = (uint64_t)each;
+	out->is_measured = true;
 	out->fixed_bytes = fixed > 0 ? (uint64_t)fixed : 0;
 	return true;
 }

@@ -10,7 +10,7 @@
 #include "plan/saturate.h"
 
 #define OTHER_FILES 1024 /* of a server of somebody's, beside its connections */
-#define OWN_TASKS   3    /* supervisor, holder, director                      */
+#define OWN_TASKS   2    /* holder, director; who asks is there already       */
 #define OWN_FILES   64   /* of one of our processes, beside its connections   */
 
 /* The most that the kernel takes of a setting. */

@@ -24,7 +24,7 @@ static void judge_left(const struct walls_case *c, struct wall_row *row, uint64_
 	text_add(&t, ", at ");
 	text_count(&t, cost->each_bytes);
 	text_add(&t, " bytes a connection%s%s", ends == 2 ? " with both its ends" : "",
-	         c->is_measured ? " (measured now)" : "");
+	         cost->is_measured ? " (measured now)" : "");
 	wall_bounds(row, allowed(c, left, cost),
 	            saturate_plus(saturate_plus(c->reserve_bytes, cost->fixed_bytes),
 	                          saturate_times(c->n, cost->each_bytes)));

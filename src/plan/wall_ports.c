@@ -41,6 +41,10 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	uint64_t targets_needed = by_target > 0 ? saturate_parts(c->n, by_target) : UINT64_MAX;
 	struct text t = wall_fix(row);
 
+	if (c->is_lab) {
+		text_add(&t, "--solution mixed, or widen --ports");
+		return;
+	}
 	if (by_source == 0) {
 		text_add(&t, "choose --ports where ports are free");
 		return;

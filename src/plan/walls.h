@@ -17,6 +17,7 @@
  * meant. */
 struct walls_cost {
 	uint64_t fixed_bytes, each_bytes;
+	bool is_measured; /* on this kernel, just now; else by earlier figures */
 };
 
 /* Whose source ports cannot be used, of the range that clients take them from. */
@@ -60,6 +61,7 @@ struct walls_case {
 	enum wall_role role;
 	bool is_private; /* in namespaces of its own: the host's rules do not reach there */
 	bool is_loopback;
+	bool is_lab;            /* which chooses its addresses itself                       */
 	bool is_measured;       /* costs: on this kernel, just now; else by earlier figures */
 	bool takes_descriptors; /* one a connection; not so with io_uring's direct ones    */
 	struct walls_feature uring, namespaces;

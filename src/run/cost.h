@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define COST_PROCESSES 2 /* servers and clients that the fixed part is for */
+
 struct cost {
-	bool ipv6, is_measured;
+	bool ipv6;
 	struct walls_cost machine; /* of a connection with both its ends                       */
 	/* What the cgroup's limit loses: by both ends, the server's or the client's. Which end the
 	 * kernel charges for what depends on the kernel. */
@@ -21,9 +23,10 @@ struct cost {
 /* By the figures of make bench. */
 void cost_assume(bool ipv6, struct cost *out);
 
-/* Measures, with as many connections as `left_bytes` of memory take without harm; takes about two
- * seconds. 0; or a negative errno with the reason in `err`, and *out is as cost_assume has it:
- * -EINTR where the user interrupted it. */
+/* Measures, with as many connections as `left_bytes` of memory take without harm; takes three
+ * seconds, more on a busy machine. 0; or a negative errno with the reason in `err`, and *out is as
+ * cost_assume has it: -EINTR where the user interrupted it, -EAGAIN where others' doings hide what
+ * the machine loses (the cgroup's part is as measured then). */
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
                  struct err *err);
 

@@ -2,6 +2,7 @@
  * of limits about it. */
 #include "run/doctor.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "kernel/netns.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #define DEFAULT_TARGET "127.0.0.1:8090"
-#define QUIET_NS       1000000000ULL
+#define QUIET_NS       (3 * NS_PER_S)
 
 struct examination {
 	const struct doctor_options *options;

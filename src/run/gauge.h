@@ -33,5 +33,6 @@ void gauge_judge(const struct gauge *gauge, struct wall_report *out);
 
 /* The same for a run that is about to start: x, limits and cost are set here. Where memory is or
  * comes near to the wall, what a connection costs is measured first, and the run's baseline taken
- * again. 0; -EINTR with one line where the user interrupted that. */
+ * again; what is within the error of that then fits. 0; -EINTR with one line where the user
+ * interrupted that. */
 int gauge_run(struct gauge *gauge, struct supervisor *s, struct wall_report *out, struct err *err);

@@ -38,16 +38,20 @@ void sample_wait_quiet(uint64_t most_ns)
 {
 	struct probe_sockstat before, now;
 	struct probe_meminfo memory_before, memory_now;
-	uint64_t end_ns = clock_now_ns() + most_ns;
+	uint64_t end_ns = clock_now_ns() + most_ns, left_before, left_now;
 
 	do {
+		left_before = cgroup_memory_left_bytes();
 		if (probe_read_sockstat(&before) != 0 || probe_read_meminfo(&memory_before) != 0)
 			return;
 		clock_sleep_ns(QUIET_STEP_NS);
 		if (probe_read_sockstat(&now) != 0 || probe_read_meminfo(&memory_now) != 0)
 			return;
-		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going. */
+		left_now = cgroup_memory_left_bytes();
+		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so
+		 * is 1 MiB that the cgroup gets back, whatever others' sockets do. */
 		if (now.tcp_alloc + 64 >= before.tcp_alloc &&
+		    (left_now >= LIMITS_UNKNOWN || left_now <= left_before + (1U << 20)) &&
 		    memory_now.slab_bytes + (UINT64_C(4) << 20) >= memory_before.slab_bytes)
 			return;
 	} while (clock_now_ns() < end_ns);

@@ -14,7 +14,7 @@
 #include <assert.h>
 
 #define CONNECTIONS_PER_WORKER 2000 /* fewer are not worth another pair of workers */
-#define LEADERS                3    /* supervisor, holder, director                */
+#define LEADERS                2    /* holder, director; the supervisor is there   */
 
 static uint32_t sides(const struct experiment *x)
 {
