@@ -143,8 +143,9 @@ static void test_source_ports(void **state)
 	                    55);
 	c.is_loopback = false;
 	assert_non_null(strstr(judge("source_ports")->fix, "(--source, megaconn addr up)"));
-	c.is_private = true;
+	c.is_lab = true;
 	assert_null(strstr(judge("source_ports")->fix, "--source"));
+	c.is_lab = false;
 	plan.source_count = 20;
 	plan.target_port_count = 30;
 	expect_wall("source_ports", UINT64_C(28232) * 600);

@@ -51,8 +51,7 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	}
 	text_add(&t, "add ");
 	put_number(&t, saturate_parts(c->n, by_source) - sources, "source IP", "source IPs");
-	if (!c->is_private) /* a lab makes its own */
-		text_add(&t, " (--source%s)", c->is_loopback ? "" : ", megaconn addr up");
+	text_add(&t, " (--source%s)", c->is_loopback ? "" : ", megaconn addr up");
 	if (targets_needed > PORTS_MOST)
 		return;
 	text_add(&t, " or ");
