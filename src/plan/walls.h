@@ -26,7 +26,7 @@ struct walls_ports {
 	bool are_given; /* by --ports, not by net.ipv4.ip_local_port_range           */
 	uint32_t reserved, listening, taken;
 	uint16_t first_listening; /* one of them, for the text */
-	uint32_t targets_within;  /* server ports that lie in the range */
+	uint32_t targets_within;  /* server ports that lie in the range, and are not reserved */
 };
 
 /* Something of the kernel's that is there or is not. */
