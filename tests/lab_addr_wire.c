@@ -364,7 +364,8 @@ static void anyip_asks_as_well(void **state)
 	ground_expect(&end, 4, up);
 	ground_assert_err(&end, "2 of 8 addresses are taken");
 	ground_expect(&end, 4, own);
-	ground_assert_err(&end, "198.18.0.0/15 reaches into the network of this host's 198.18.1.1/24");
+	ground_assert_err(&end,
+	                  "198.18.0.0/15 reaches into the network of this host's 198.18.1.1/24");
 	/* Without the link nobody would be asked. */
 	ground_expect(&end, 4, part);
 	ground_assert_err(&end, "198.18.1.128/25 reaches into the network of this host's");

@@ -492,8 +492,12 @@ static void revert_journal(struct walk *walk, uint64_t number)
 static void each_journal(struct walk *walk, uint64_t number)
 {
 	if (read_journal(walk, number) && journal_is_of_this_boot(&walk->journal)) {
-		for (uint32_t i = 0; i < list.count; i++)
-			tell(walk, SETTINGS_JOURNALLED, &list.records[i], "");
+		bool is_here = journal_is_of_this_netns(&walk->journal);
+
+		for (uint32_t i = 0; i < list.count; i++) {
+			if (is_here || !is_of_network(list.records[i].name))
+				tell(walk, SETTINGS_JOURNALLED, &list.records[i], "");
+		}
 	}
 	journal_free(&walk->journal);
 }
