@@ -410,22 +410,14 @@ static void link_that_is_gone(void **state)
 
 /* ---- use ------------------------------------------------------------------------------------ */
 
-static void anyip_connects(void **state)
+static void connect_from(const char *prefix, const char *server)
 {
-	const char *const up[] = {"up", "198.18.200.0/24", "--anyip", NULL};
-	const char *const listen[] = {"--listen", "127.0.0.1:9000", NULL};
-	const char *const args[] = {"127.0.0.1:9000",
-	                            "-n",
-	                            apart_n_text(),
-	                            "--source",
-	                            "198.18.200.0/24",
-	                            "--hold",
-	                            "0",
-	                            NULL};
+	const char *const up[] = {"up", prefix, "--anyip", NULL};
+	const char *const listen[] = {"--listen", server, NULL};
+	const char *const args[] = {server, "-n", apart_n_text(), "--source", prefix, "--hold",
+	                            "0",    NULL};
 	struct trial serve, connect;
 
-	(void)state;
-	ground_need();
 	ground_expect(&end, 0, up);
 	apart_serve(&serve, NULL, listen);
 	apart_run(&connect, NULL, args);
@@ -434,6 +426,14 @@ static void anyip_connects(void **state)
 	trial_end(&connect);
 	trial_end(&serve);
 	ground_expect(&end, 0, down);
+}
+
+static void anyip_connects(void **state)
+{
+	(void)state;
+	ground_need();
+	connect_from("198.18.200.0/24", "127.0.0.1:9000");
+	connect_from("2001:2:0:8::/120", "[::1]:9000");
 }
 
 static void loopback_needs_nothing(void **state)

@@ -62,12 +62,12 @@ static int64_t run_to_descriptors(trial_prepare prepare, const char *engine)
 
 	apart_run(&connect, prepare, args);
 	assert_non_null(strstr(connect.err, "2,000 connections do not fit: going to "));
-	assert_non_null(strstr(connect.err, "raise the limit of open files (ulimit -n)"));
+	assert_non_null(strstr(connect.err, "the wall being nofile_hard: "));
 	int64_t got = trial_number(&connect, "established.client");
 
 	assert_in_range(got, 40, 1999);
 	assert_partial(&connect, got, 2000);
-	assert_non_null(strstr(trial_word(&connect, "reason"), "no more fit: descriptors"));
+	assert_non_null(strstr(trial_word(&connect, "reason"), "no more fit: nofile_hard: "));
 	trial_end(&connect);
 	return got;
 }
@@ -112,7 +112,7 @@ static void seven_ports(void **state)
 	apart_run(&connect, NULL, eight);
 	assert_partial(&connect, 7, 8);
 	assert_non_null(strstr(connect.err, "8 connections do not fit: going to 7"));
-	assert_non_null(strstr(trial_word(&connect, "reason"), "4-tuples: 7 of "));
+	assert_non_null(strstr(trial_word(&connect, "reason"), "no more fit: source_ports: "));
 	trial_end(&connect);
 	/* One of them is another program's. */
 	int taken = apart_listen("127.0.0.1", 20003, 1);
@@ -120,7 +120,7 @@ static void seven_ports(void **state)
 	apart_run(&connect, NULL, seven);
 	assert_partial(&connect, 6, 7);
 	assert_non_null(strstr(connect.err, "7 connections do not fit: going to 6"));
-	assert_non_null(strstr(trial_word(&connect, "reason"), "4-tuples: 6 of "));
+	assert_non_null(strstr(trial_word(&connect, "reason"), "20000-20006, 6 of it free"));
 	trial_end(&connect);
 	close(taken);
 	stop_server(7 + 7 + 6);
@@ -163,7 +163,7 @@ static void small_cgroup_is_the_wall(void **state)
 	apart_run(&connect, cgroup_enter, args);
 	cgroup_drop();
 	trial_assert_code(&connect, 1);
-	assert_non_null(strstr(connect.err, "the wall being the cgroup's memory limit"));
+	assert_non_null(strstr(connect.err, "the wall being cgroup_memory: "));
 	int64_t got = trial_number(&connect, "established.client");
 
 	assert_in_range(got, 1, 20000);
@@ -201,12 +201,12 @@ static void memory_goes_in_the_ramp(void **state)
 
 /* --- what it refuses ------------------------------------------------------------------------ */
 
-static int64_t packets_of_loopback(void)
+/* Segments that this network namespace has sent (RFC 4022, tcpOutSegs): whether its rules track
+ * connections is found out by datagrams to itself, so packets of the loopback would not do. */
+static int64_t segments_sent(void)
 {
 	char text[4096];
-	unsigned long long packets;
-	char *end;
-	int fd = open("/proc/self/net/dev", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/net/snmp", O_RDONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	ssize_t len = read(fd, text, sizeof(text) - 1);
@@ -214,12 +214,15 @@ static int64_t packets_of_loopback(void)
 	close(fd);
 	assert_true(len > 0);
 	text[len] = '\0';
-	const char *at = strstr(text, "lo:");
+	const char *at = strstr(text, "\nTcp: ");
 
+	at = at ? strstr(at + 1, "\nTcp: ") : NULL; /* the names, then the numbers */
+	for (int field = 0; field < 11; field++) {
+		assert_non_null(at);
+		at = strchr(at + 1, ' ');
+	}
 	assert_non_null(at);
-	(void)strtoull(at + 3, &end, 10); /* bytes */
-	packets = strtoull(end, NULL, 10);
-	return (int64_t)packets;
+	return strtoll(at, NULL, 10);
 }
 
 /* Here 8.8.8.8 is an address of our own, and somebody listens there: were anything sent, it would
@@ -239,10 +242,12 @@ static void public_target(void **state)
 	assert_int_equal(ip_parse("8.8.8.8", &ip), 0);
 	assert_int_equal(netlink_add_addresses("lo", &ip, 1), 0);
 	int fd = apart_listen("8.8.8.8", 80, 5);
-	int64_t before = packets_of_loopback();
+	int64_t before = segments_sent();
+
+	assert_true(before > 0); /* of the tests before */
 
 	apart_assert_mistakes("connect", table, COUNT_OF(table));
-	assert_int_equal(packets_of_loopback(), before);
+	assert_int_equal(segments_sent(), before);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	assert_int_equal(accept(fd, NULL, NULL), -1);
 	assert_int_equal(errno, EAGAIN);

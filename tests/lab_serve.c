@@ -88,7 +88,7 @@ static void fill_and_empty(const char *engine, trial_prepare prepare)
 	struct trial serve;
 
 	apart_serve(&serve, prepare, args);
-	assert_non_null(strstr(serve.err, "; the wall is descriptors"));
+	assert_non_null(strstr(serve.err, "; the wall is nofile_hard: "));
 	int room = number_after(serve.err, "room for ");
 
 	assert_in_range(room, 40, MOST - EXTRA);

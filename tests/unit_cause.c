@@ -1,6 +1,8 @@
 /* unit_cause: which errno is which cause, and the words of each. */
 #include "base/cause.h"
 
+#include "plan/walls.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -18,14 +20,23 @@ static const struct {
 	int code;
 	enum cause cause;
 } known[] = {
-	{ECONNREFUSED, CAUSE_REFUSED},     {ETIMEDOUT, CAUSE_TIMEOUT},
-	{EADDRINUSE, CAUSE_NO_PORT},       {EADDRNOTAVAIL, CAUSE_NO_PORT},
-	{EMFILE, CAUSE_NO_DESCRIPTOR},     {ENFILE, CAUSE_NO_DESCRIPTOR},
-	{ENOMEM, CAUSE_NO_MEMORY},         {ENOBUFS, CAUSE_NO_MEMORY},
-	{ECONNRESET, CAUSE_RESET},         {EPIPE, CAUSE_RESET},
-	{ECONNABORTED, CAUSE_RESET},       {ENETUNREACH, CAUSE_UNREACHABLE},
-	{EHOSTUNREACH, CAUSE_UNREACHABLE}, {ENETDOWN, CAUSE_UNREACHABLE},
-	{EHOSTDOWN, CAUSE_UNREACHABLE},    {EACCES, CAUSE_FORBIDDEN},
+	{ECONNREFUSED, CAUSE_REFUSED},
+	{ETIMEDOUT, CAUSE_TIMEOUT},
+	{EADDRINUSE, CAUSE_NO_PORT},
+	{EADDRNOTAVAIL, CAUSE_NO_PORT},
+	{EMFILE, CAUSE_NO_DESCRIPTOR},
+	{ENFILE, CAUSE_NO_FILE},
+	{ENOSPC, CAUSE_NO_WATCH},
+	{ENOMEM, CAUSE_NO_MEMORY},
+	{ENOBUFS, CAUSE_NO_MEMORY},
+	{ECONNRESET, CAUSE_RESET},
+	{EPIPE, CAUSE_RESET},
+	{ECONNABORTED, CAUSE_RESET},
+	{ENETUNREACH, CAUSE_UNREACHABLE},
+	{EHOSTUNREACH, CAUSE_UNREACHABLE},
+	{ENETDOWN, CAUSE_UNREACHABLE},
+	{EHOSTDOWN, CAUSE_UNREACHABLE},
+	{EACCES, CAUSE_FORBIDDEN},
 	{EPERM, CAUSE_FORBIDDEN},
 };
 
@@ -54,6 +65,8 @@ static const char *const names[] = {
 	[CAUSE_LISTEN_OVERFLOW] = "listen_overflow",
 	[CAUSE_NO_PORT] = "no_port",
 	[CAUSE_NO_DESCRIPTOR] = "no_descriptor",
+	[CAUSE_NO_FILE] = "no_file",
+	[CAUSE_NO_WATCH] = "no_watch",
 	[CAUSE_NO_MEMORY] = "no_memory",
 	[CAUSE_RESET] = "reset",
 	[CAUSE_CLOSED] = "closed",
@@ -99,12 +112,55 @@ static void test_advice(void **state)
 	assert_non_null(strstr(cause_advice(CAUSE_LISTEN_OVERFLOW), "somaxconn"));
 }
 
+static const char *const rows[CAUSE_COUNT] = {
+	[CAUSE_TIMEOUT] = "conntrack_max",     [CAUSE_LISTEN_OVERFLOW] = "somaxconn",
+	[CAUSE_NO_PORT] = "source_ports",      [CAUSE_NO_FILE] = "file_max",
+	[CAUSE_NO_DESCRIPTOR] = "nofile_hard", [CAUSE_NO_MEMORY] = "memory",
+	[CAUSE_WORKER_DIED] = "memory",
+};
+
+/* Whatever row is named is one that the doctor has. */
+static void test_rows(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		const char *row = cause_row((enum cause)i);
+
+		assert_string_equal(row, rows[i] ? rows[i] : "");
+		if (row[0] != '\0')
+			assert_true(walls_has(row));
+	}
+}
+
+static void test_explain(void **state)
+{
+	char text[256], cut[16];
+
+	(void)state;
+	cause_explain(CAUSE_NO_FILE, text, sizeof(text));
+	assert_string_equal(text, "the machine is out of open files: raise fs.file-max "
+	                          "(megaconn doctor: file_max)");
+	cause_explain(CAUSE_CLOSED, text, sizeof(text));
+	assert_string_equal(text, cause_advice(CAUSE_CLOSED));
+	cause_explain(CAUSE_NO_FILE, cut, sizeof(cut));
+	assert_string_equal(cut, "the machine is ");
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		const char *row = cause_row((enum cause)i);
+
+		cause_explain((enum cause)i, text, sizeof(text));
+		/* With "accepting failed at 1,000,000,000 connections: " it is a notice. */
+		assert_in_range(strlen(text), strlen(cause_advice((enum cause)i)), 200);
+		assert_true(!strstr(text, "doctor") == (row[0] == '\0'));
+		assert_true(row[0] == '\0' || strstr(text, row));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_errnos),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_errnos),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_advice),  cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_explain),
 	};
 
 	return cmocka_run_group_tests_name("unit_cause", tests, NULL, NULL);

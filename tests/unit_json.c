@@ -252,6 +252,48 @@ static void test_nulls(void **state)
 	json_decref(root);
 }
 
+/* Each cause that there was, where it has a row of the doctor's table. */
+static void test_rows(void **state)
+{
+	struct result *r = filled(VERDICT_FAIL);
+
+	(void)state;
+	r->failed_by_cause[CAUSE_NO_PORT] = 5;
+	r->retried_by_cause[CAUSE_NO_MEMORY] = 1;
+	r->accept_errors_by_cause[CAUSE_NO_FILE] = 1;
+	r->lost_by_cause[CAUSE_WORKER_DIED] = 1;
+	json_t *root = write_and_load(r);
+
+	assert_int_equal(json_object_size(at(root, "failed.by_cause")), 2);
+	assert_int_equal(json_object_size(at(root, "failed.rows")), 1);
+	assert_int_equal(json_object_size(at(root, "retried.rows")), 1);
+	assert_int_equal(json_object_size(at(root, "accept_errors.rows")), 1);
+	assert_int_equal(json_object_size(at(root, "lost_rows")), 1);
+	check_string(root, "failed.rows.no_port", "source_ports");
+	check_string(root, "retried.rows.no_memory", "memory");
+	check_string(root, "accept_errors.rows.no_file", "file_max");
+	check_string(root, "lost_rows.worker_died", "memory");
+	json_decref(root);
+}
+
+/* What an integer of JSON cannot be here is not negative. */
+static void test_large(void **state)
+{
+	struct result *r = filled(VERDICT_REFUSED);
+
+	(void)state;
+	r->target = INT64_MAX;
+	json_t *root = write_and_load(r);
+
+	assert_true(json_integer_value(at(root, "target")) == INT64_MAX);
+	json_decref(root);
+	r->target = UINT64_MAX;
+	root = write_and_load(r);
+	assert_true(json_is_real(at(root, "target")));
+	assert_true(json_real_value(at(root, "target")) > 1.8e19);
+	json_decref(root);
+}
+
 static void test_stdout(void **state)
 {
 	struct err err = {""};
@@ -374,10 +416,16 @@ int main(void)
 {
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 	const struct CMUnitTest tests[] = {
-		IN_DIRECTORY(test_fields),          IN_DIRECTORY(test_verdicts),
-		IN_DIRECTORY(test_nulls),           cmocka_unit_test(test_stdout),
-		IN_DIRECTORY(test_unwritable),      IN_DIRECTORY(test_full),
-		IN_DIRECTORY(test_check_directory), IN_DIRECTORY(test_special_file),
+		IN_DIRECTORY(test_fields),
+		IN_DIRECTORY(test_verdicts),
+		IN_DIRECTORY(test_rows),
+		IN_DIRECTORY(test_large),
+		IN_DIRECTORY(test_nulls),
+		cmocka_unit_test(test_stdout),
+		IN_DIRECTORY(test_unwritable),
+		IN_DIRECTORY(test_full),
+		IN_DIRECTORY(test_check_directory),
+		IN_DIRECTORY(test_special_file),
 	};
 
 	return cmocka_run_group_tests_name("unit_json", tests, NULL, NULL);

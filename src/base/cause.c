@@ -1,37 +1,46 @@
 /* cause: the table of causes, and which errno is which. */
 #include "base/cause.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <errno.h>
 
 static const struct {
-	const char *name, *advice;
+	const char *name, *row, *advice;
 } causes[] = {
-	[CAUSE_REFUSED] = {"refused",
+	[CAUSE_REFUSED] = {"refused", "",
                            "nothing listens at the target: start the server, check its port"},
-	[CAUSE_TIMEOUT] = {"timeout",
-                           "no answer in time: the server is too slow or packets are lost; "
-                           "lower --rate or raise --timeout"},
-	[CAUSE_LISTEN_OVERFLOW] =
-		{"listen_overflow",
-                 "the server's listen queue was full: raise net.core.somaxconn and "
-                 "the server's backlog, or lower --rate"},
-	[CAUSE_NO_PORT] = {"no_port", "the source address and port are taken: add source IPs or "
-                                      "server ports, or choose other --ports"},
-	[CAUSE_NO_DESCRIPTOR] = {"no_descriptor", "out of descriptors: raise fs.file-max, or the "
-                                                  "limit of open files (ulimit -n)"},
-	[CAUSE_NO_MEMORY] = {"no_memory", "the kernel had no memory for it: use fewer connections"},
-	[CAUSE_RESET] = {"reset", "the other end sent RST: it, or something between, gave up"},
-	[CAUSE_CLOSED] = {"closed", "the other end closed it (FIN)"},
-	[CAUSE_MISMATCH] = {"mismatched",
+	[CAUSE_TIMEOUT] = {"timeout", "conntrack_max",
+                           "no answer in time: the server is too slow or packets are lost, as by a "
+                           "full conntrack table; lower --rate or raise --timeout"},
+	[CAUSE_LISTEN_OVERFLOW] = {"listen_overflow", "somaxconn",
+                                   "the server's listen queue was full: raise net.core.somaxconn "
+                                   "and the server's backlog, or lower --rate"},
+	[CAUSE_NO_PORT] = {"no_port", "source_ports",
+                           "the source address and port are taken: add source IPs or "
+                           "server ports, or choose other --ports"},
+	[CAUSE_NO_DESCRIPTOR] = {"no_descriptor", "nofile_hard",
+                                 "out of descriptors: raise the limit of open files (ulimit -n)"},
+	[CAUSE_NO_FILE] = {"no_file", "file_max",
+                           "the machine is out of open files: raise fs.file-max"},
+	[CAUSE_NO_WATCH] = {"no_watch", "",
+                            "out of epoll watches: raise fs.epoll.max_user_watches, or take "
+                            "--engine uring"},
+	[CAUSE_NO_MEMORY] = {"no_memory", "memory",
+                             "the kernel had no memory for it: use fewer connections"},
+	[CAUSE_RESET] = {"reset", "", "the other end sent RST: it, or something between, gave up"},
+	[CAUSE_CLOSED] = {"closed", "", "the other end closed it (FIN)"},
+	[CAUSE_MISMATCH] = {"mismatched", "",
                             "what came back is not what was sent: the server does not "
                             "echo, or something between changes data"},
-	[CAUSE_UNREACHABLE] = {"unreachable", "no route to the target: check addresses and links"},
-	[CAUSE_FORBIDDEN] = {"forbidden", "a firewall or a permission forbids it"},
-	[CAUSE_WORKER_DIED] = {"worker_died",
+	[CAUSE_UNREACHABLE] = {"unreachable", "",
+                               "no route to the target: check addresses and links"},
+	[CAUSE_FORBIDDEN] = {"forbidden", "", "a firewall or a permission forbids it"},
+	[CAUSE_WORKER_DIED] = {"worker_died", "memory",
                                "the process that held it ended: see the kernel's log "
                                "for an OOM kill"},
-	[CAUSE_OTHER] = {"other", "an error without a name here; run with strace to see it"},
+	[CAUSE_OTHER] = {"other", "", "an error without a name here; run with strace to see it"},
 };
 static_assert(sizeof(causes) / sizeof(causes[0]) == CAUSE_COUNT, "each cause has its words");
 
@@ -46,8 +55,11 @@ enum cause cause_of_errno(int code)
 	case EADDRNOTAVAIL:
 		return CAUSE_NO_PORT;
 	case EMFILE:
-	case ENFILE:
 		return CAUSE_NO_DESCRIPTOR;
+	case ENFILE:
+		return CAUSE_NO_FILE;
+	case ENOSPC:
+		return CAUSE_NO_WATCH;
 	case ENOMEM:
 	case ENOBUFS:
 		return CAUSE_NO_MEMORY;
@@ -76,4 +88,19 @@ const char *cause_name(enum cause cause)
 const char *cause_advice(enum cause cause)
 {
 	return causes[cause].advice;
+}
+
+const char *cause_row(enum cause cause)
+{
+	return causes[cause].row;
+}
+
+void cause_explain(enum cause cause, char *out, size_t size)
+{
+	struct text t;
+
+	text_init(&t, out, size);
+	text_add(&t, "%s", cause_advice(cause));
+	if (cause_row(cause)[0] != '\0')
+		text_add(&t, " (megaconn doctor: %s)", cause_row(cause));
 }

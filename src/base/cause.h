@@ -1,12 +1,16 @@
 /* cause: why a connection was not made, or was lost, in words a user can act on. */
 #pragma once
 
+#include <stddef.h>
+
 enum cause {
 	CAUSE_REFUSED,
 	CAUSE_TIMEOUT,
 	CAUSE_LISTEN_OVERFLOW,
 	CAUSE_NO_PORT,
-	CAUSE_NO_DESCRIPTOR,
+	CAUSE_NO_DESCRIPTOR, /* of the process */
+	CAUSE_NO_FILE,       /* of the machine */
+	CAUSE_NO_WATCH,      /* of epoll       */
 	CAUSE_NO_MEMORY,
 	CAUSE_RESET,
 	CAUSE_CLOSED,
@@ -18,7 +22,8 @@ enum cause {
 	CAUSE_COUNT
 };
 
-/* The cause of a negative errno of connect(2), bind(2), socket(2), send(2) or recv(2). */
+/* The cause of a negative errno of connect(2), bind(2), socket(2), send(2), recv(2) or
+ * epoll_ctl(2). */
 enum cause cause_of_errno(int code);
 
 /* Its stable name in results: "refused", "no_port", ... */
@@ -26,3 +31,10 @@ const char *cause_name(enum cause cause);
 
 /* One clause that says what it means and what to do. */
 const char *cause_advice(enum cause cause);
+
+/* The id of the row of the table of limits (plan/walls.h) that bounds what was missing, or is the
+ * first to look at; "" where no limit of this machine is meant. */
+const char *cause_row(enum cause cause);
+
+/* "ADVICE (megaconn doctor: ROW)", without the second where there is none; into `out`. */
+void cause_explain(enum cause cause, char *out, size_t size);

@@ -29,11 +29,13 @@ struct wall_row {
 	char fix[224]; /* what to do, a command where there is one; "" where nothing     */
 };
 
-/* A kernel setting that a row asks to be raised. */
+/* A kernel setting that n needs: one that a row asks to be raised, or that is high enough already,
+ * which matters to who keeps settings for the next start. */
 struct wall_ask {
 	const char *row;  /* id */
 	const char *name; /* "net.core.somaxconn" */
-	char value[96];   /* as it is written */
+	char value[96];   /* as it is written; where it is met, what it is now */
+	bool is_met;
 };
 
 struct wall_report {

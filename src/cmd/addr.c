@@ -393,7 +393,7 @@ static int add(struct command *c, uint8_t *marks)
 	if (!memchr(marks, ADDRESSES_ADDED, list->ranges.addresses))
 		return EXIT_PASS;
 	if (list->is_anyip && list->ranges.at[0].first.family == AF_INET6)
-		printf("note: a program binds these only with IPV6_FREEBIND, or with "
+		printf("note: megaconn binds these; other programs need IPV6_FREEBIND, or "
 		       "net.ipv6.ip_nonlocal_bind=1\n");
 	printf("next: megaconn addr down takes away what was added\n");
 	return EXIT_PASS;

@@ -24,6 +24,7 @@ struct command {
 	uint64_t n; /* 0: not given */
 	int role;   /* -1: not given */
 	const char *source, *target, *config;
+	struct opt_ports ports;
 	uint64_t nofile; /* 0: not given */
 	bool dry_run, force, help;
 };
@@ -34,10 +35,11 @@ static const struct opt options[] = {
          "how many connections (default 1M, or what FILE says)"},
 	CHOICES_ROW_ROLE(role),
 	CHOICES_ROW_SOURCE(source),
+	CHOICES_ROW_PORTS(ports),
 	{"target", 0, OPT_TEXT, AT(target), 0, 0, NULL, "HOST:PORT[-PORT]",
          "where to, as connect has it"},
 	{"config", 'c', OPT_TEXT, AT(config), 0, 0, NULL, "FILE",
-         "n, source and target from a megaconn.conf; options given beside it win"},
+         "n, source, ports and target from a megaconn.conf; options given beside it win"},
 	{"nofile", 0, OPT_COUNT, AT(nofile), 1024, PERSIST_NOFILE_MOST, NULL, "N",
          "of persist: open files of a process (default n + 1024, or what is now)"},
 	{"dry-run", 0, OPT_FLAG, AT(dry_run), 0, 0, NULL, NULL,
@@ -89,7 +91,7 @@ static bool is_root(void)
 	return geteuid() == 0;
 }
 
-/* n, source and target of the file, where they were not given. */
+/* n, source, ports and target of the file, where they were not given. */
 static int take_config(struct command *c, struct err *err)
 {
 	static char target[CLASSIC_TARGET_BYTES], first[IP_TEXT_BYTES];
@@ -102,6 +104,7 @@ static int take_config(struct command *c, struct err *err)
 	if (failed < 0)
 		return failed;
 	c->n = c->n > 0 ? c->n : conf.n;
+	c->ports = c->ports.low > 0 ? c->ports : conf.client_ports;
 	c->source = c->source ? c->source : classic_conf_source(&conf, first);
 	c->target = c->target ? c->target : classic_conf_target(&conf, target);
 	return 0;
@@ -123,6 +126,8 @@ static int ask(struct command *c, struct settings_item items[WALL_ASKS_MOST], ui
 			.role = c->role >= 0 ? (enum wall_role)c->role : WALL_ROLE_BOTH,
 			.source = c->source,
 			.target = c->target,
+			.port_low = c->ports.low,
+			.port_high = c->ports.high,
 			.is_assumed = true,
 		};
 

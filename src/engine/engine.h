@@ -119,8 +119,10 @@ struct engine_config {
 	uint64_t nofile;        /* the descriptor limit of this process                        */
 	uint64_t memlock_bytes; /* what this engine may lock; UINT64_MAX where nothing bounds it */
 	uint32_t without;       /* ENGINE_WITHOUT_...                                          */
-	int backlog;            /* what the listening sockets were given                       */
-	int wake_fd;            /* an eventfd: a write to it ends a sleeping poll              */
+	bool freebind; /* clients: source addresses are this host's by a route alone (AnyIP over
+	                * IPv6, which is bound with IPV6_FREEBIND) */
+	int backlog;   /* what the listening sockets were given                       */
+	int wake_fd;   /* an eventfd: a write to it ends a sleeping poll              */
 };
 
 struct engine;

@@ -2,6 +2,7 @@
 #include "engine/epoll_conn.h"
 
 #include "engine/epoll_ready.h"
+#include "engine/sock.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -81,14 +82,13 @@ static void report_connected(struct epoll *p, uint32_t index, int result)
 }
 
 /* 0: connected. -EINPROGRESS: under way. */
-static int start_connect(int fd, const struct sockaddr *source, const struct sockaddr *target,
-                         socklen_t len)
+static int start_connect(int fd, bool freebind, const struct sockaddr *source,
+                         const struct sockaddr *target, socklen_t len)
 {
-	static const int on = 1;
+	int failed = sock_bind_source(fd, source, len, freebind);
 
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    bind(fd, source, len) != 0)
-		return -errno;
+	if (failed != 0)
+		return failed;
 	if (connect(fd, target, len) == 0)
 		return 0;
 	if (errno != EINPROGRESS)
@@ -119,7 +119,7 @@ void epoll_connect(struct engine *e, uint32_t index, const struct sockaddr *sour
 		report_connected(p, index, -errno);
 		return;
 	}
-	int code = start_connect(c->fd, source, target, len);
+	int code = start_connect(c->fd, p->config.freebind, source, target, len);
 
 	if (code == -EINPROGRESS) {
 		c->word |= CONN_CONNECTING;

@@ -82,3 +82,16 @@ int sock_listen(const struct sock_listen *how, struct err *err)
 	close(fd);
 	return fail(how, failed, err);
 }
+
+int sock_bind_source(int fd, const struct sockaddr *source, socklen_t len, bool freebind)
+{
+	static const int on = 1;
+	int failed = set_option(fd, SO_REUSEADDR, &on, sizeof(on));
+
+	if (failed == 0 && freebind &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) != 0)
+		failed = -errno;
+	if (failed == 0 && bind(fd, source, len) != 0)
+		failed = -errno;
+	return failed;
+}

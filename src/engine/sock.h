@@ -1,4 +1,5 @@
-/* sock: listening sockets, with the options every engine's server wants. */
+/* sock: listening sockets with the options every engine's server wants, and the binding of
+ * clients'. */
 #pragma once
 
 #include "base/err.h"
@@ -20,3 +21,7 @@ struct sock_listen {
 /* Returns a listening socket (close-on-exec), or a negative errno with one line in `err` that names
  * the address and what to do. */
 int sock_listen(const struct sock_listen *how, struct err *err);
+
+/* Binds a client's socket to its source, which others in TIME_WAIT may have had (SO_REUSEADDR);
+ * `freebind` as in engine_config. 0 or a negative errno. */
+int sock_bind_source(int fd, const struct sockaddr *source, socklen_t len, bool freebind);

@@ -1,6 +1,7 @@
 /* uring_connect: a connection's begin and end: the chain of a connect, and closing. */
 #include "engine/uring_connect.h"
 
+#include "engine/sock.h"
 #include "engine/uring_abi.h"
 
 #include <errno.h>
@@ -124,7 +125,7 @@ static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct 
                                   socklen_t len)
 {
 	/* The link from bind to connect holds within one submission only. */
-	if (io_uring_sq_space_left(&ring_of(u, index)->io) < 4)
+	if (io_uring_sq_space_left(&ring_of(u, index)->io) < 5)
 		io_uring_submit(&ring_of(u, index)->io);
 
 	const uint64_t tag = tag_of(u, OP_SETUP, index);
@@ -135,6 +136,8 @@ static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct 
 	                            0);
 	queue_setup(sqe, tag);
 	queue_option(u, index, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on), tag);
+	if (u->config.freebind)
+		queue_option(u, index, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on), tag);
 	sqe = sqe_on_slot(u, index);
 	io_uring_prep_rw(URING_ABI_OP_BIND, sqe, slot, &s->source, 0, len);
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_IO_LINK;
@@ -144,15 +147,13 @@ static void queue_socket_and_bind(struct uring *u, uint32_t index, const struct 
 /* For kernels without a bind operation. Returns 0 or a negative errno. */
 static int bind_by_hand(struct uring *u, uint32_t index, const struct staged *s, socklen_t len)
 {
-	int failed = 0;
+	int failed;
 	int fd = socket(s->source.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    bind(fd, (const struct sockaddr *)&s->source, len) != 0) {
-		failed = -errno;
-	} else {
+	failed = sock_bind_source(fd, (const struct sockaddr *)&s->source, len, u->config.freebind);
+	if (failed == 0) {
 		/* An earlier close of the slot may still be queued. */
 		io_uring_submit(&ring_of(u, index)->io);
 		int updated = io_uring_register_files_update(

@@ -56,7 +56,7 @@ void doctor_print(FILE *to, const struct wall_report *report)
 
 static json_t *number(uint64_t value)
 {
-	return value == WALL_NO_NUMBER ? json_null() : json_integer((json_int_t)value);
+	return value == WALL_NO_NUMBER ? json_null() : json_whole(value);
 }
 
 static json_t *row_document(const struct wall_row *row)
@@ -74,14 +74,18 @@ static json_t *document(const struct wall_report *report)
 
 	for (uint32_t i = 0; i < report->row_count; i++)
 		json_array_append_new(rows, row_document(&report->rows[i]));
-	for (uint32_t i = 0; i < report->ask_count; i++)
-		json_array_append_new(asks, json_pack("{s:s, s:s, s:s}", "row", report->asks[i].row,
-		                                      "setting", report->asks[i].name, "value",
-		                                      report->asks[i].value));
-	return json_pack("{s:s, s:s, s:I, s:b, s:I, s:s, s:s, s:o, s:o}", "schema",
+	for (uint32_t i = 0; i < report->ask_count; i++) {
+		const struct wall_ask *ask = &report->asks[i];
+
+		if (!ask->is_met)
+			json_array_append_new(asks,
+			                      json_pack("{s:s, s:s, s:s}", "row", ask->row,
+			                                "setting", ask->name, "value", ask->value));
+	}
+	return json_pack("{s:s, s:s, s:o, s:b, s:o, s:s, s:s, s:o, s:o}", "schema",
 	                 "megaconn.doctor/1", "version", MEGACONN_VERSION, "n",
-	                 (json_int_t)report->n, "fits", report->fits, "largest",
-	                 (json_int_t)report->largest, "wall", report->rows[0].id, "words",
+	                 json_whole(report->n), "fits", report->fits, "largest",
+	                 json_whole(report->largest), "wall", report->rows[0].id, "words",
 	                 report->words, "rows", rows, "asks", asks);
 }
 

@@ -20,9 +20,14 @@ static const char *const verdict_names[] = {
 	[VERDICT_REFUSED] = "refused",
 };
 
+json_t *json_whole(uint64_t value)
+{
+	return value > INT64_MAX ? json_real((double)value) : json_integer((json_int_t)value);
+}
+
 static json_t *number(uint64_t value)
 {
-	return value == RESULT_UNKNOWN ? json_null() : json_integer((json_int_t)value);
+	return value == RESULT_UNKNOWN ? json_null() : json_whole(value);
 }
 
 static json_t *word(const char *text)
@@ -46,9 +51,24 @@ static json_t *by_cause(const uint64_t *counts)
 	return object;
 }
 
+/* Which row of the doctor's table each of the causes is about. */
+static json_t *rows(const uint64_t *counts)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		const char *row = cause_row((enum cause)i);
+
+		if (counts[i] > 0 && row[0] != '\0')
+			json_object_set_new(object, cause_name((enum cause)i), json_string(row));
+	}
+	return object;
+}
+
 static json_t *total_by_cause(uint64_t total, const uint64_t *counts)
 {
-	return json_pack("{s:o, s:o}", "total", number(total), "by_cause", by_cause(counts));
+	return json_pack("{s:o, s:o, s:o}", "total", number(total), "by_cause", by_cause(counts),
+	                 "rows", rows(counts));
 }
 
 static json_t *proof(const struct result_proof *p)
@@ -148,7 +168,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
 	json_object_set_new(o, "role", word(r->role));
-	json_object_set_new(o, "target", number(r->target));
+	json_object_set_new(o, "target", json_whole(r->target));
 	json_object_set_new(o, "solution", word(r->solution));
 	json_object_set_new(o, "network", word(r->network));
 	json_object_set_new(o, "ip_version", json_integer(r->ipv6 ? 6 : 4));
@@ -179,6 +199,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "proved", proof(&r->proved));
 	json_object_set_new(o, "lost", number(r->lost));
 	json_object_set_new(o, "lost_by_cause", by_cause(r->lost_by_cause));
+	json_object_set_new(o, "lost_rows", rows(r->lost_by_cause));
 	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
 	json_object_set_new(o, "timing", timing(r));
 	json_object_set_new(o, "memory", memory(&r->memory));

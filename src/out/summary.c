@@ -132,7 +132,7 @@ static void put_proof(FILE *to, struct text *t, const char *name, const struct r
 
 static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_t *by_cause)
 {
-	char line[LINE_BYTES];
+	char line[LINE_BYTES], advice[LINE_BYTES];
 	struct text t;
 
 	if (total == 0)
@@ -142,7 +142,8 @@ static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_
 			continue;
 		text_init(&t, line, sizeof(line));
 		text_count(&t, by_cause[i]);
-		text_add(&t, " %s: %s", cause_name((enum cause)i), cause_advice((enum cause)i));
+		cause_explain((enum cause)i, advice, sizeof(advice));
+		text_add(&t, " %s: %s", cause_name((enum cause)i), advice);
 		put(to, name, &t);
 	}
 }

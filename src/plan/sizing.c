@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "plan/capacity.h"
+#include "plan/saturate.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -16,20 +17,6 @@
 #define HASH_USUAL       524288 /* buckets that tcp_init takes at most by itself       */
 #define HASH_MOST        (UINT64_C(1) << 24) /* as tcp_child_ehash_entries: 128 MiB of buckets */
 
-static uint64_t times(uint64_t a, uint64_t b)
-{
-	uint64_t product;
-
-	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -38,11 +25,6 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint64_t most(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
-}
-
-static uint64_t parts(uint64_t n, uint64_t size)
-{
-	return n / size + (n % size != 0);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */
@@ -56,11 +38,12 @@ static uint64_t connection_bytes(enum sizing_role role, bool is_ipv6)
  * memory that leaves `bytes` is bytes + (bytes - 1) / 19. */
 uint64_t sizing_memory_bytes(uint64_t n, enum sizing_role role, bool is_ipv6)
 {
-	uint64_t bytes = times(n, connection_bytes(role, is_ipv6));
+	uint64_t bytes = saturate_times(n, connection_bytes(role, is_ipv6));
 
 	if (bytes == 0)
 		return 0;
-	return most(plus(bytes, (bytes - 1) / (RESERVE_SHARE - 1)), plus(bytes, RESERVE_LEAST));
+	return most(saturate_plus(bytes, (bytes - 1) / (RESERVE_SHARE - 1)),
+	            saturate_plus(bytes, RESERVE_LEAST));
 }
 
 uint64_t sizing_held(uint64_t bytes, enum sizing_role role, bool is_ipv6)
@@ -85,7 +68,7 @@ static struct sizing_shape shape(const struct sizing_ask *ask, uint64_t sources,
 	return (struct sizing_shape){
 		.sources = sources,
 		.server_ports = server_ports,
-		.room = times(times(sources, server_ports), ask->source_ports),
+		.room = saturate_times(saturate_times(sources, server_ports), ask->source_ports),
 		.is_possible = sources <= addresses(ask) &&
 	                       server_ports <= SIZING_SERVER_PORTS_MOST,
 	};
@@ -95,11 +78,12 @@ static void set_shapes(const struct sizing_ask *ask, struct sizing *s)
 {
 	uint64_t of_source = (uint64_t)ask->source_ports * ask->server_ports;
 	uint64_t sources = ask->sources > 0 ? ask->sources : 1;
-	uint64_t of_port = times(sources, ask->source_ports);
+	uint64_t of_port = saturate_times(sources, ask->source_ports);
 
-	s->by_sources = shape(ask, most(parts(s->n, of_source), 1), ask->server_ports);
-	s->by_ports = shape(ask, sources, most(parts(s->n, of_port), 1));
-	s->sources_wide = most(parts(s->n, (uint64_t)SIZING_PORTS_WIDE * ask->server_ports), 1);
+	s->by_sources = shape(ask, most(saturate_parts(s->n, of_source), 1), ask->server_ports);
+	s->by_ports = shape(ask, sources, most(saturate_parts(s->n, of_port), 1));
+	s->sources_wide =
+		most(saturate_parts(s->n, (uint64_t)SIZING_PORTS_WIDE * ask->server_ports), 1);
 }
 
 /* --- what ends first ------------------------------------------------------------------------ */
@@ -117,9 +101,9 @@ static void set_largest(const struct sizing_ask *ask, struct sizing *s)
 	uint64_t of_source = (uint64_t)ask->source_ports * ask->server_ports;
 
 	s->ends = SIZING_END_ADDRESSES;
-	s->largest = times(addresses(ask), of_source);
+	s->largest = saturate_times(addresses(ask), of_source);
 	if (ask->sources > 0)
-		bound(s, SIZING_END_SOURCES, times(ask->sources, of_source));
+		bound(s, SIZING_END_SOURCES, saturate_times(ask->sources, of_source));
 	if (ask->memory_bytes > 0)
 		bound(s, SIZING_END_MEMORY, least(s->held[SIZING_SERVER], s->held[SIZING_CLIENT]));
 }
@@ -133,11 +117,12 @@ static void set_runs(const struct sizing_ask *ask, struct sizing *s)
 
 	if (n == 0)
 		return;
-	s->servers = parts(n, CAPACITY_INDEX_MOST);
-	s->server_n = parts(n, s->servers);
-	s->clients = most(s->servers, parts(parts(n, of_source), SIZING_RUN_SOURCES));
-	s->client_n = parts(n, s->clients);
-	s->client_sources = parts(s->client_n, of_source);
+	s->servers = saturate_parts(n, CAPACITY_INDEX_MOST);
+	s->server_n = saturate_parts(n, s->servers);
+	s->clients = most(s->servers,
+	                  saturate_parts(saturate_parts(n, of_source), SIZING_RUN_SOURCES));
+	s->client_n = saturate_parts(n, s->clients);
+	s->client_sources = saturate_parts(s->client_n, of_source);
 }
 
 void sizing_work(const struct sizing_ask *ask, struct sizing *out)
@@ -155,7 +140,7 @@ void sizing_work(const struct sizing_ask *ask, struct sizing *out)
 	for (int role = 0; role < SIZING_ROLE_COUNT; role++)
 		out->memory_bytes[role] = sizing_memory_bytes(out->n, (enum sizing_role)role,
 		                                              ask->is_ipv6);
-	out->processes = parts(out->n, ask->nofile - SIZING_SPARE_DESCRIPTORS);
+	out->processes = saturate_parts(out->n, ask->nofile - SIZING_SPARE_DESCRIPTORS);
 	set_shapes(ask, out);
 	set_runs(ask, out);
 }
@@ -203,15 +188,16 @@ uint32_t sizing_settings(const struct sizing_ask *ask, const struct sizing *s,
 		add_number(out, &count, "server",
 		           ask->is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
 		                        : "net.ipv4.neigh.default.gc_thresh3",
-		           "source IPs on its link", plus(s->by_sources.sources, NEIGHBOURS_USUAL));
+		           "source IPs on its link",
+		           saturate_plus(s->by_sources.sources, NEIGHBOURS_USUAL));
 	struct text t = add(out, &count, "client", "net.ipv4.ip_local_port_range",
 	                    "for programs that bind no port");
 
 	text_add(&t, "%d %d", SIZING_PORT_WIDE_LOW, SIZING_PORT_WIDE_HIGH);
 	add_number(out, &count, "each", "fs.file-max", "a file a connection, with io_uring too",
-	           plus(s->n, FILES_OF_OTHERS));
+	           saturate_plus(s->n, FILES_OF_OTHERS));
 	add_number(out, &count, "each", "net.netfilter.nf_conntrack_max", "only where rules track",
-	           plus(s->n, FILES_OF_OTHERS));
+	           saturate_plus(s->n, FILES_OF_OTHERS));
 	if (s->n > HASH_USUAL)
 		add_number(out, &count, "each", "thash_entries",
 		           "kernel command line: short searches", buckets(s->n));

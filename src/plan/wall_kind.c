@@ -1,6 +1,8 @@
 /* wall_kind: how rows are written. */
 #include "plan/wall_kind.h"
 
+#include "plan/capacity.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,22 +46,51 @@ void wall_bounds(struct wall_row *row, uint64_t allows, uint64_t needed)
 	row->needed = needed;
 }
 
+uint64_t wall_numbered(const struct walls_case *c)
+{
+	return c->n < CAPACITY_INDEX_MOST ? c->n : CAPACITY_INDEX_MOST;
+}
+
+/* The next of the report's asks, or NULL where it is full. */
+static struct wall_ask *next_ask(struct wall_report *out, const struct wall_row *row,
+                                 const char *name)
+{
+	struct wall_ask *ask;
+
+	if (out->ask_count == WALL_ASKS_MOST)
+		return NULL;
+	ask = &out->asks[out->ask_count++];
+	*ask = (struct wall_ask){.row = row->id, .name = name};
+	return ask;
+}
+
 void wall_ask(struct wall_report *out, struct wall_row *row, const char *name, const char *fmt, ...)
 {
-	struct wall_ask *ask = &out->asks[out->ask_count];
+	struct wall_ask *ask = next_ask(out, row, name);
 	struct text t = wall_fix(row);
 	va_list args;
 
-	if (out->ask_count == WALL_ASKS_MOST)
+	if (!ask)
 		return;
-	out->ask_count++;
-	ask->row = row->id;
-	ask->name = name;
 	va_start(args, fmt);
 	vsnprintf(ask->value, sizeof(ask->value), fmt, args);
 	va_end(args);
 	text_add(&t, strchr(ask->value, ' ') ? "%ssysctl -w %s='%s'" : "%ssysctl -w %s=%s",
 	         t.len > 0 ? "; " : "", name, ask->value);
+}
+
+void wall_meets(struct wall_report *out, const struct wall_row *row, const char *name,
+                const char *fmt, ...)
+{
+	struct wall_ask *ask = next_ask(out, row, name);
+	va_list args;
+
+	if (!ask)
+		return;
+	ask->is_met = true;
+	va_start(args, fmt);
+	vsnprintf(ask->value, sizeof(ask->value), fmt, args);
+	va_end(args);
 }
 
 void wall_slows(struct wall_report *out, struct wall_row *row, const char *name, uint64_t value,
@@ -74,6 +105,8 @@ void wall_slows(struct wall_report *out, struct wall_row *row, const char *name,
 	row->needed = wanted;
 	if (value < wanted)
 		wall_ask(out, row, name, "%llu", (unsigned long long)wanted);
+	else
+		wall_meets(out, row, name, "%llu", (unsigned long long)value);
 }
 
 bool wall_for_clients(const struct walls_case *c)

@@ -22,9 +22,17 @@ bool wall_value(struct wall_row *row, uint64_t value);
 /* A limit that stops at `allows` connections. */
 void wall_bounds(struct wall_row *row, uint64_t allows, uint64_t needed);
 
+/* n, but no more than a run can number: settings are asked for that, as the kernel would refuse
+ * values beyond its own, and the row "index" is the wall. */
+uint64_t wall_numbered(const struct walls_case *c);
+
 /* Has a kernel setting raised: in the row's fix, and among the report's asks. */
 void wall_ask(struct wall_report *out, struct wall_row *row, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* A kernel setting that n needs is high enough: only among the report's asks. */
+void wall_meets(struct wall_report *out, const struct wall_row *row, const char *name,
+                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* A setting that bounds no connections, but slows or cuts bursts where it is small: shows "VALUE:
  * why", and asks for `wanted` where it is less. */

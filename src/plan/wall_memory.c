@@ -2,10 +2,12 @@
  * than MemAvailable says (kernel/probe.h). */
 #include "plan/wall_memory.h"
 
+#include "plan/saturate.h"
+
 /* `left` less the reserve and what a run costs before its first connection. */
 static uint64_t allowed(const struct walls_case *c, uint64_t left, const struct walls_cost *cost)
 {
-	uint64_t kept = c->reserve_bytes + cost->fixed_bytes;
+	uint64_t kept = saturate_plus(c->reserve_bytes, cost->fixed_bytes);
 
 	return left <= kept ? 0 : (left - kept) / cost->each_bytes;
 }
@@ -24,7 +26,8 @@ static void judge_left(const struct walls_case *c, struct wall_row *row, uint64_
 	text_add(&t, " bytes a connection%s%s", ends == 2 ? " with both its ends" : "",
 	         c->is_measured ? " (measured now)" : "");
 	wall_bounds(row, allowed(c, left, cost),
-	            c->reserve_bytes + cost->fixed_bytes + c->n * cost->each_bytes);
+	            saturate_plus(saturate_plus(c->reserve_bytes, cost->fixed_bytes),
+	                          saturate_times(c->n, cost->each_bytes)));
 }
 
 static void judge_memory(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
@@ -67,7 +70,7 @@ static void judge_swap(const struct walls_case *c, struct wall_row *row, struct 
 	struct text t = wall_shown(row);
 
 	(void)out;
-	if (l->swap_total_bytes >= LIMITS_UNKNOWN) {
+	if (l->swap_total_bytes >= LIMITS_UNKNOWN || l->swap_free_bytes >= LIMITS_UNKNOWN) {
 		wall_value(row, LIMITS_UNKNOWN);
 		return;
 	}
@@ -116,7 +119,7 @@ static void judge_buffers(const struct walls_case *c, struct wall_row *row,
 	text_add(&t, ", grown to ");
 	text_bytes(&t, buffer->most);
 	text_add(&t, " at most: taken only while data waits, if at all ends ");
-	text_bytes(&t, c->n * c->ends * buffer->usual);
+	text_bytes(&t, saturate_times(saturate_times(c->n, c->ends), buffer->usual));
 }
 
 static void judge_rmem(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
@@ -143,7 +146,7 @@ static void judge_tcp_mem(const struct walls_case *c, struct wall_row *row, stru
 	}
 	row->value = mem->most;
 	t = wall_shown(row);
-	text_bytes(&t, mem->most * c->limits->page_bytes);
+	text_bytes(&t, saturate_times(mem->most, c->limits->page_bytes));
 	text_add(&t, " of data in all queues together; idle connections have none");
 }
 

@@ -9,10 +9,13 @@
 #include "plan/wall_ports.h"
 
 #include "plan/capacity.h"
+#include "plan/saturate.h"
 
 #include <inttypes.h>
 
-#define WIDE_LOW 10240
+#define WIDE_LOW   10240
+#define PORTS_MOST 65535
+#define RANGE      "net.ipv4.ip_local_port_range"
 
 static void put_number(struct text *t, uint64_t n, const char *one, const char *many)
 {
@@ -29,33 +32,42 @@ static void put_range(const struct walls_case *c, struct text *t)
 	         c->ports.low, c->ports.high);
 }
 
-/* How many more sources or server ports it takes, at so many tuples for each. */
+/* How many more source IPs or server ports it takes, at so many tuples for each. */
 static void advise(const struct walls_case *c, struct wall_row *row)
 {
 	const struct tuple_plan *plan = c->tuples;
 	uint64_t sources = plan->source_count, targets = plan->target_port_count;
+	uint64_t by_source = targets * plan->port_count, by_target = sources * plan->port_count;
+	uint64_t targets_needed = by_target > 0 ? saturate_parts(c->n, by_target) : UINT64_MAX;
 	struct text t = wall_fix(row);
 
-	if (plan->port_count == 0) {
+	if (by_source == 0) {
 		text_add(&t, "choose --ports where ports are free");
 		return;
 	}
-	uint64_t by_source = targets * plan->port_count, by_target = sources * plan->port_count;
-
 	text_add(&t, "add ");
-	put_number(&t, (c->n + by_source - 1) / by_source - sources, "source IP", "source IPs");
-	text_add(&t, " (--source%s) or ", c->is_loopback ? "" : ", megaconn addr up");
-	put_number(&t, (c->n + by_target - 1) / by_target - targets, "server port", "server ports");
+	put_number(&t, saturate_parts(c->n, by_source) - sources, "source IP", "source IPs");
+	if (!c->is_private) /* a lab makes its own */
+		text_add(&t, " (--source%s)", c->is_loopback ? "" : ", megaconn addr up");
+	if (targets_needed > PORTS_MOST)
+		return;
+	text_add(&t, " or ");
+	put_number(&t, targets_needed - targets, "server port", "server ports");
 }
 
-/* Ports below are for servers. */
+/* Ports below are for servers. A range that is as wide already was widened by somebody who needs
+ * it: it is kept. */
 static void widen(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
 {
 	unsigned int low = c->ports.low < WIDE_LOW ? c->ports.low : WIDE_LOW;
+	bool is_wide = c->ports.low == low && c->ports.high == UINT16_MAX;
 
-	if (!c->ports.are_given && c->ports.low > 0 &&
-	    (low < c->ports.low || c->ports.high < UINT16_MAX))
-		wall_ask(out, row, "net.ipv4.ip_local_port_range", "%u %u", low, UINT16_MAX);
+	if (c->ports.are_given || c->ports.low == 0)
+		return;
+	if (is_wide)
+		wall_meets(out, row, RANGE, "%u %u", low, UINT16_MAX);
+	else if (row->allows < c->n)
+		wall_ask(out, row, RANGE, "%u %u", low, UINT16_MAX);
 }
 
 static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
@@ -80,16 +92,24 @@ static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
 		text_add(&t, " of it free");
 	}
 	wall_bounds(row, row->value, c->n);
-	if (row->allows >= c->n)
-		return;
-	advise(c, row);
+	if (row->allows < c->n)
+		advise(c, row);
 	widen(c, row, out);
+}
+
+/* 127.0.0.0/8 is there wherever the loopback is up. */
+static bool is_of_loopback(const struct tuple_plan *plan)
+{
+	const struct ip *first = &plan->sources.ranges[0].first;
+
+	return first->family == AF_INET && first->bytes[0] == 127;
 }
 
 static void judge_source_addresses(const struct walls_case *c, struct wall_row *row,
                                    struct wall_report *out)
 {
 	uint32_t count = c->tuples ? c->tuples->source_count : 0;
+	uint32_t here = count > c->sources_missing ? count - c->sources_missing : 0;
 	struct text t;
 
 	(void)out;
@@ -98,16 +118,17 @@ static void judge_source_addresses(const struct walls_case *c, struct wall_row *
 		text_add(&t, "whatever clients come from");
 		return;
 	}
-	wall_value(row, count - c->sources_missing);
+	wall_value(row, here);
 	t = wall_shown(row);
 	text_add(&t, " of %" PRIu32 " source IP%s this host's", count,
 	         count == 1 ? " is" : "s are");
 	row->needed = count;
 	if (c->sources_missing == 0)
 		return;
-	row->allows = tuple_room(c->tuples) / count * (count - c->sources_missing);
+	row->allows = tuple_room(c->tuples) / count * here;
 	t = wall_fix(row);
-	text_add(&t, "megaconn addr up POOL --dev DEV");
+	text_add(&t, is_of_loopback(c->tuples) ? "ip link set lo up"
+	                                       : "megaconn addr up POOL --dev DEV");
 }
 
 static void judge_port_search(const struct walls_case *c, struct wall_row *row,
@@ -155,7 +176,10 @@ static void judge_listening(const struct walls_case *c, struct wall_row *row,
 		text_add(&t, ", as %u: not used as source ports", c->ports.first_listening);
 	if (within == 0 || !plan)
 		return;
-	text_add(&t, "; %" PRIu32 " of them the server's", within);
+	text_add(&t,
+	         within == 1 ? "; a server port lies in it"
+	                     : "; %" PRIu32 " server ports lie in it",
+	         within);
 	if (plan->target_port_count == 1)
 		wall_ask(out, row, "net.ipv4.ip_local_reserved_ports", "%u", plan->target_port_low);
 	else

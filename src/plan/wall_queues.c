@@ -4,6 +4,8 @@
  * others cut bursts, slow look-ups down, or decide how connections end. */
 #include "plan/wall_queues.h"
 
+#include "plan/saturate.h"
+
 #define QUEUE_MOST   65535
 #define SYN_MOST     65536
 #define BACKLOG_MOST 65536
@@ -45,15 +47,15 @@ static void judge_netdev(const struct walls_case *c, struct wall_row *row, struc
 
 static void judge_orphans(const struct walls_case *c, struct wall_row *row, struct wall_report *out)
 {
-	wall_slows(out, row, "net.ipv4.tcp_max_orphans", c->limits->max_orphans, c->n,
+	wall_slows(out, row, "net.ipv4.tcp_max_orphans", c->limits->max_orphans, wall_numbered(c),
 	           "sockets closing without a process; beyond, they are reset");
 }
 
 static void judge_tw_buckets(const struct walls_case *c, struct wall_row *row,
                              struct wall_report *out)
 {
-	wall_slows(out, row, "net.ipv4.tcp_max_tw_buckets", c->limits->max_tw_buckets, c->n,
-	           "sockets in TIME_WAIT; beyond, they end early");
+	wall_slows(out, row, "net.ipv4.tcp_max_tw_buckets", c->limits->max_tw_buckets,
+	           wall_numbered(c), "sockets in TIME_WAIT; beyond, they end early");
 }
 
 static void judge_tw_reuse(const struct walls_case *c, struct wall_row *row,
@@ -75,7 +77,7 @@ static void judge_tw_reuse(const struct walls_case *c, struct wall_row *row,
 /* "262,144 buckets: 7.6 sockets each at n" */
 static void show_load(struct wall_row *row, uint64_t buckets, uint64_t entries, const char *what)
 {
-	uint64_t tenths = buckets > 0 ? entries * 10 / buckets : 0;
+	uint64_t tenths = buckets > 0 ? saturate_times(entries, 10) / buckets : 0;
 	struct text t = wall_shown(row);
 
 	row->value = buckets;
@@ -93,12 +95,12 @@ static void judge_ehash(const struct walls_case *c, struct wall_row *row, struct
 		wall_value(row, LIMITS_UNKNOWN);
 		return;
 	}
-	show_load(row, c->limits->ehash_entries, c->n * c->ends, "sockets");
-	row->needed = c->n * c->ends;
+	row->needed = saturate_times(c->n, c->ends);
+	show_load(row, c->limits->ehash_entries, row->needed, "sockets");
 	if (row->value < row->needed / 4) {
 		t = wall_fix(row);
 		text_add(&t, "slow, no stop: boot with thash_entries=%llu; a lab has its own",
-		         (unsigned long long)row->needed);
+		         (unsigned long long)(wall_numbered(c) * c->ends));
 	}
 }
 
@@ -128,6 +130,14 @@ static bool is_tracked(const struct walls_case *c, struct wall_row *row)
 	return true;
 }
 
+/* A quarter more than is needed, for others; the kernel's type is an int. */
+static uint64_t conntrack_wanted(const struct walls_case *c, uint64_t count)
+{
+	uint64_t needed = saturate_plus(wall_numbered(c), count);
+
+	return least(saturate_plus(needed, needed / 4), INT32_MAX);
+}
+
 static void judge_conntrack(const struct walls_case *c, struct wall_row *row,
                             struct wall_report *out)
 {
@@ -144,10 +154,13 @@ static void judge_conntrack(const struct walls_case *c, struct wall_row *row,
 	text_add(&t, " entries, ");
 	text_count(&t, count);
 	text_add(&t, " in use: rules here track connections");
-	wall_bounds(row, most > count ? most - count : 0, c->n + count);
+	wall_bounds(row, most > count ? most - count : 0, saturate_plus(c->n, count));
 	if (row->allows < c->n)
 		wall_ask(out, row, "net.netfilter.nf_conntrack_max", "%llu",
-		         (unsigned long long)(row->needed + row->needed / 4));
+		         (unsigned long long)conntrack_wanted(c, count));
+	else
+		wall_meets(out, row, "net.netfilter.nf_conntrack_max", "%llu",
+		           (unsigned long long)most);
 }
 
 static void judge_conntrack_buckets(const struct walls_case *c, struct wall_row *row,
@@ -163,12 +176,24 @@ static void judge_conntrack_buckets(const struct walls_case *c, struct wall_row 
 	}
 	show_load(row, buckets, c->n, "entries");
 	/* A power of two is what the kernel takes as it is (nf_conntrack_hash_resize). */
-	while (wanted < c->n / 4)
+	while (wanted < wall_numbered(c) / 4)
 		wanted *= 2;
 	row->needed = wanted;
 	if (buckets < c->n / TRACK_CHAIN)
 		wall_ask(out, row, "net.netfilter.nf_conntrack_buckets", "%llu",
 		         (unsigned long long)wanted);
+	else
+		wall_meets(out, row, "net.netfilter.nf_conntrack_buckets", "%llu",
+		           (unsigned long long)buckets);
+}
+
+/* Source IPs that are not on the LAN need no entry. */
+static uint64_t allowed_by_neighbours(const struct walls_case *c, uint64_t left)
+{
+	uint64_t sources = c->tuples->source_count;
+	uint64_t elsewhere = sources > c->neighbours ? sources - c->neighbours : 0;
+
+	return tuple_room(c->tuples) / sources * least(elsewhere + left, sources);
 }
 
 /* Addresses of this host that clients come from are neighbours of those on its LAN; addresses on
@@ -179,6 +204,8 @@ static void judge_neighbours(const struct walls_case *c, struct wall_row *row,
 	bool is_ipv6 = c->tuples && c->tuples->target.family == AF_INET6;
 	uint64_t most = is_ipv6 ? c->limits->neigh6_max : c->limits->neigh4_max;
 	uint64_t used = is_ipv6 ? c->limits->neigh6_used : c->limits->neigh4_used;
+	const char *name = is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
+	                           : "net.ipv4.neigh.default.gc_thresh3";
 	struct text t;
 
 	if (!wall_value(row, most))
@@ -196,14 +223,13 @@ static void judge_neighbours(const struct walls_case *c, struct wall_row *row,
 	text_add(&t, ", ");
 	text_count(&t, used);
 	text_add(&t, " in use: one for each source IP on the LAN");
-	row->needed = used + c->neighbours;
-	if (most >= row->needed)
+	row->needed = saturate_plus(used, c->neighbours);
+	if (most >= row->needed) {
+		wall_meets(out, row, name, "%llu", (unsigned long long)most);
 		return;
-	row->allows = tuple_room(c->tuples) / c->neighbours * (most > used ? most - used : 0);
-	wall_ask(out, row,
-	         is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
-	                 : "net.ipv4.neigh.default.gc_thresh3",
-	         "%llu", (unsigned long long)(2 * row->needed));
+	}
+	row->allows = allowed_by_neighbours(c, most > used ? most - used : 0);
+	wall_ask(out, row, name, "%llu", (unsigned long long)least(2 * row->needed, INT32_MAX));
 }
 
 static void show_feature(struct wall_row *row, const struct walls_feature *feature)

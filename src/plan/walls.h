@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What connections cost: `fixed` once, and `each` for every one, with the ends that are meant. */
+/* What connections cost: `fixed` once, and `each` (> 0) for every one, with the ends that are
+ * meant. */
 struct walls_cost {
 	uint64_t fixed_bytes, each_bytes;
 };
@@ -44,7 +45,8 @@ struct walls_case {
 	const struct tuple_plan *tuples;
 	struct walls_ports ports;
 	uint32_t sources_missing; /* source IPs that this host has not (yet)             */
-	uint32_t neighbours;      /* source IPs on this host's links, each an entry there */
+	/* Source IPs on this host's links, each an entry there; 0 where tuples is NULL. */
+	uint32_t neighbours;
 
 	/* Memory. */
 	uint32_t ends;        /* of a connection on this host: 1 or 2               */
@@ -54,11 +56,12 @@ struct walls_case {
 	uint64_t reserve_bytes;
 
 	/* Processes: what all that can be started would hold together ... */
-	bool takes_descriptors;  /* one each; not so with io_uring's direct ones        */
-	uint64_t held_by_files;  /* ... as RLIMIT_NOFILE has it                         */
-	uint64_t held;           /* ... and RLIMIT_MEMLOCK                              */
-	uint64_t worker_most;    /* one worker (of each side)                           */
-	uint32_t workers, sides; /* that n takes                                       */
+	bool takes_descriptors; /* one each; not so with io_uring's direct ones        */
+	uint64_t held_by_files; /* ... as RLIMIT_NOFILE has it                         */
+	uint64_t held;          /* ... and RLIMIT_MEMLOCK                              */
+	uint64_t worker_most;   /* one worker (of each side)                           */
+	uint32_t workers;       /* of a side that n takes                              */
+	uint32_t sides;         /* that are started: 1 or 2                            */
 
 	struct walls_feature uring, namespaces;
 };

@@ -42,6 +42,7 @@ static int choose_tuples(const struct connect_options *options, struct experimen
 	int failed = topology_choose(&where, &x->tuples, topology, err);
 
 	x->solution = solution_of(&x->tuples);
+	x->freebind = topology->needs_freebind;
 	return failed;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "plan/capacity.h"
+#include "plan/line.h"
 #include "run/lab.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #define LARGE_MOST   40000
 #define LARGE_LEAST  2000
 #define SMALL_PART   8 /* the small lab has an eighth of the large one's connections */
-#define OFF          4 /* times what is assumed, or less than that part of it, cannot be */
 #define SHARE        2 /* of what is left of memory, the large lab may take a half */
 
 /* What a lab took away. */
@@ -76,18 +76,13 @@ static int run_lab(enum engine_kind engine, bool ipv6, uint64_t n, struct taken 
 	return 0;
 }
 
-/* The line through two points; false where others' doings made it one that cannot be. */
-static bool draw_line(int64_t small_bytes, uint64_t small, int64_t large_bytes, uint64_t large,
-                      uint64_t about_bytes, struct walls_cost *out)
+/* In place of what was assumed, where it can be. */
+static bool draw_line(uint64_t small, int64_t small_bytes, uint64_t large, int64_t large_bytes,
+                      struct walls_cost *cost)
 {
-	int64_t each = (large_bytes - small_bytes) / (int64_t)(large - small);
-	int64_t fixed = small_bytes - each * (int64_t)small;
+	const struct line_point first = {small, small_bytes}, second = {large, large_bytes};
 
-	if (each < (int64_t)about_bytes / OFF || each > (int64_t)about_bytes * OFF)
-		return false;
-	out->each_bytes = (uint64_t)each;
-	out->fixed_bytes = fixed > 0 ? (uint64_t)fixed : 0;
-	return true;
+	return line_through(&first, &second, cost->each_bytes, cost);
 }
 
 /* Where no cgroup bounds memory its cost is never asked for. */
@@ -96,8 +91,8 @@ static void draw_cgroup(const struct taken *small, const struct taken *large, st
 	if (!small->has_cgroup || !large->has_cgroup)
 		return;
 	for (int role = 0; role < WALL_ROLE_COUNT; role++)
-		(void)draw_line(small->cgroup_bytes[role], small->n, large->cgroup_bytes[role],
-		                large->n, out->cgroup[role].each_bytes, &out->cgroup[role]);
+		(void)draw_line(small->n, small->cgroup_bytes[role], large->n,
+		                large->cgroup_bytes[role], &out->cgroup[role]);
 }
 
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
@@ -116,8 +111,7 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 		failed = run_lab(engine, ipv6, n, &large, err);
 	if (failed != 0)
 		return failed;
-	if (!draw_line(small.machine_bytes, small.n, large.machine_bytes, large.n,
-	               out->machine.each_bytes, &out->machine))
+	if (!draw_line(small.n, small.machine_bytes, large.n, large.machine_bytes, &out->machine))
 		return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
 	draw_cgroup(&small, &large, out);
 	out->is_measured = true;

@@ -175,11 +175,15 @@ static void say_once(struct director *d, bool *said, const char *what, const cha
 
 static void say_accept_error(struct director *d)
 {
+	char why[256];
+
 	for (int i = 0; i < CAUSE_COUNT && !d->said_accept_error; i++) {
 		enum cause cause = (enum cause)i;
 
-		if (shm_sum_cause(d->shm, ROLE_SERVER, SHM_FIELD(accept_errors), cause) > 0)
-			say_once(d, &d->said_accept_error, "accepting failed", cause_advice(cause));
+		if (shm_sum_cause(d->shm, ROLE_SERVER, SHM_FIELD(accept_errors), cause) == 0)
+			continue;
+		cause_explain(cause, why, sizeof(why));
+		say_once(d, &d->said_accept_error, "accepting failed", why);
 	}
 }
 

@@ -43,6 +43,7 @@ struct experiment {
 	uint64_t nofile;             /* descriptor limit of a worker                          */
 	uint64_t memlock_bytes;      /* of locked memory for one worker; UINT64_MAX: no bound */
 	uint32_t without;            /* features of the engine that may not be used           */
+	bool freebind; /* source addresses are this host's by a route alone          */
 	int backlog;
 	bool pinned;         /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	uint64_t rate_per_s; /* of all workers together; 0: as fast as it goes          */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "behave/token.h"
+#include "engine/sock.h"
 #include "plan/tuple.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static bool connects(int fd, const struct experiment *x, uint64_t deadline_ns)
 	int code = 0;
 	socklen_t code_len = sizeof(code);
 
-	if (bind(fd, (const struct sockaddr *)&address, len) != 0)
+	if (sock_bind_source(fd, (const struct sockaddr *)&address, len, x->freebind) != 0)
 		return false;
 	len = ip_sockaddr(&first.target, first.target_port, &address);
 	if (connect(fd, (const struct sockaddr *)&address, len) == 0)

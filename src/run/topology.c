@@ -1,8 +1,10 @@
 /* topology: the decisions about addresses and ports. */
 #include "run/topology.h"
 
+#include "kernel/channel.h"
 #include "kernel/diag.h"
 #include "kernel/resolve.h"
+#include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "plan/endpoint.h"
 
@@ -125,8 +127,23 @@ static uint32_t count_on_link(const struct pool *pool)
 	return count < pool->count ? count : pool->count;
 }
 
+/* Whether a route makes the address this host's, as AnyIP does. IPv4 takes that for its own. */
+static bool is_routed_here(const struct ip *ip)
+{
+	uint8_t way = ROUTE_NONE;
+	struct channel c;
+
+	if (ip->family != AF_INET6 || channel_open(&c) != 0)
+		return false;
+	bool is_here = route_ways(&c, ip, 1, 0, &way) == 0 && way == ROUTE_LOCAL;
+
+	channel_close(&c);
+	return is_here;
+}
+
 /* Counts those that this host has not; the first of them is left in *missing. */
-static uint32_t count_missing(const struct pool_range *range, struct ip *missing)
+static uint32_t count_missing(const struct pool_range *range, struct ip *missing,
+                              bool *needs_freebind)
 {
 	uint32_t step = range->count > SOURCES_CHECKED ? range->count - 1 : 1, count = 0;
 
@@ -135,10 +152,16 @@ static uint32_t count_missing(const struct pool_range *range, struct ip *missing
 
 		if (ip_is_host(&ip) && is_own(&ip))
 			continue;
+		if (ip_is_host(&ip) && is_routed_here(&ip)) {
+			*needs_freebind = true;
+			continue;
+		}
 		if (count++ == 0)
 			*missing = ip;
 	}
-	return step == 1 ? count : count * (range->count / 2);
+	if (step > 1 && count > 0)
+		return count == 1 ? range->count / 2 : range->count;
+	return count;
 }
 
 static int check_sources(const struct topology_options *options, const struct pool *pool,
@@ -148,7 +171,7 @@ static int check_sources(const struct topology_options *options, const struct po
 	struct ip missing;
 
 	for (uint32_t i = 0; i < pool->range_count; i++) {
-		uint32_t count = count_missing(&pool->ranges[i], &missing);
+		uint32_t count = count_missing(&pool->ranges[i], &missing, &out->needs_freebind);
 
 		out->sources_missing += count;
 		if (count > 0 && !options->allow_missing)
@@ -169,7 +192,15 @@ static int choose_sources(const struct topology_options *options, struct tuple_p
 	int failed = 0;
 
 	if (!options->source) {
-		failed = resolve_source(&plan->target, &source, err);
+		/* A network of its own whose loopback is down can be judged all the same. */
+		bool is_known = options->allow_missing && is_loopback(&plan->target);
+
+		failed = resolve_source(&plan->target, &source, is_known ? NULL : err);
+		if (failed != 0 && is_known) {
+			source = plan->target;
+			out->sources_missing = 1;
+			failed = 0;
+		}
 		if (failed == 0)
 			pool_set(&plan->sources, &source, 1);
 	}
@@ -278,6 +309,7 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 	if (failed != 0)
 		return failed;
 	out->is_own_target = is_own(&plan->target);
-	out->is_loopback = is_loopback(&plan->target);
+	/* All of 127.0.0.0/8 is there without being added; of IPv6 only ::1. */
+	out->is_loopback = plan->target.family == AF_INET && is_loopback(&plan->target);
 	return 0;
 }

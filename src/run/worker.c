@@ -71,6 +71,7 @@ static int open_engine(const struct experiment *x, const struct shm_worker *me, 
 		.nofile = x->nofile,
 		.memlock_bytes = x->memlock_bytes,
 		.without = x->without,
+		.freebind = x->freebind,
 		.backlog = x->backlog,
 		.wake_fd = bell,
 	};
