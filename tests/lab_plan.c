@@ -115,8 +115,15 @@ static const char *take_line(const char *at, char *line, size_t size)
 	return at;
 }
 
+/* Whether it takes --json, which tests/trial gives to every command. */
+static bool is_run_here(const char *command)
+{
+	return strcmp(command, "lab") == 0 || strcmp(command, "serve") == 0 ||
+	       strcmp(command, "connect") == 0;
+}
+
 /* With --help at its end the command is parsed to the end, and does nothing. */
-static void check_command(char *line)
+static bool check_command(char *line)
 {
 	const char *args[TRIAL_ARGS_MOST] = {NULL};
 	char *rest = line, *word;
@@ -131,11 +138,16 @@ static void check_command(char *line)
 			args[count++] = word;
 	}
 	args[count] = "--help";
+	if (!is_run_here(command)) {
+		assert_true(strcmp(command, "tune") == 0 || strcmp(command, "addr") == 0);
+		return false;
+	}
 	run(&trial, command, NULL, args);
 	trial_assert_code(&trial, 0);
 	assert_non_null(strstr(trial.out, "usage: megaconn "));
 	assert_string_equal(trial.err, "");
 	trial_end(&trial);
+	return true;
 }
 
 static void printed_commands_are_taken(void **state)
@@ -152,7 +164,7 @@ static void printed_commands_are_taken(void **state)
 	for (size_t i = 0; i < COUNT_OF(asked); i++) {
 		struct trial trial;
 		char line[COMMANDS_MOST][256];
-		int count = 0;
+		int count = 0, taken = 0;
 
 		run(&trial, "plan", NULL, asked[i]);
 		for (const char *at = trial.out; (at = strstr(at, " megaconn ")) != NULL;) {
@@ -161,8 +173,9 @@ static void printed_commands_are_taken(void **state)
 		}
 		trial_end(&trial);
 		for (int j = 0; j < count; j++)
-			check_command(line[j]);
-		assert_true(count >= 6); /* address, settings, program at each end */
+			taken += check_command(line[j]);
+		assert_true(taken >= 2);
+		assert_true(count >= taken + 4); /* an address and a setting at each end */
 	}
 }
 

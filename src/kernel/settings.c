@@ -399,6 +399,8 @@ static void revert_record(struct walk *walk, const struct settings_record *recor
 		tell(walk, is_ours ? SETTINGS_RESTORED : SETTINGS_FORCED, record, now);
 		return;
 	}
+	if (failed == -ENOENT)
+		err_set(&err, failed, "%s; its journal stays (--force goes on without)", err.text);
 	problem(walk, failed, &err);
 	walk->left++;
 }
@@ -454,7 +456,8 @@ static bool read_journal(struct walk *walk, uint64_t number)
 		if (failed < 0)
 			err_set(&err, failed,
 			        "%s/%s is no journal that this megaconn understands; nothing was "
-			        "done with it",
+			        "done with it: look at it, put back by hand what it names, then "
+			        "remove it",
 			        JOURNAL_DIR, walk->journal.name);
 	}
 	if (failed < 0)
