@@ -89,11 +89,30 @@ static void test_line(void **state)
 	expect_no_line(INT64_C(40000) * 8000, 0);
 }
 
+/* What is asked for is left, and a byte less would be too little. */
+static void test_with_reserve(void **state)
+{
+	const uint64_t wanted[] = {1, 19, 20, GIB, 10 * GIB - 512 * MIB, 64 * GIB + 7};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		uint64_t bytes = capacity_with_reserve(wanted[i]);
+
+		assert_true(bytes - capacity_default_reserve(bytes) >= wanted[i]);
+		bytes--;
+		assert_true(bytes < capacity_default_reserve(bytes) ||
+		            bytes - capacity_default_reserve(bytes) < wanted[i]);
+	}
+	assert_int_equal(capacity_with_reserve(0), 0);
+	assert_int_equal(capacity_with_reserve(UINT64_MAX), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connection_bytes),
 		cmocka_unit_test(test_default_reserve),
+		cmocka_unit_test(test_with_reserve),
 		cmocka_unit_test(test_saturate),
 		cmocka_unit_test(test_line),
 	};

@@ -135,7 +135,8 @@ int journal_open(struct journal_dir *dir, bool create, struct err *err)
 		return err_set(err, -EPERM, "%s is no directory: look at it, and remove it",
 		               JOURNAL_DIR);
 	if (fd < 0)
-		return err_set(err, -errno, "cannot open %s: %s", JOURNAL_DIR, strerror(errno));
+		return err_set(err, -errno, "cannot open %s: %s%s", JOURNAL_DIR, strerror(errno),
+		               errno == EACCES ? ": only root may look into it (sudo)" : "");
 	failed = check_dir(fd, err);
 	if (failed == 0)
 		failed = lock_dir(fd, err);
