@@ -88,7 +88,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 # ---- verbs ----------------------------------------------------------------------------------
 
 .PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
-	stop-srv ping ifup ifdown tune untune test test-full bench lint format clean install help \
+	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
@@ -154,6 +154,11 @@ test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 
 test-full: $(TEST_NEEDS) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+
+WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
+
+walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write docs/walls.md (root)
+	@MEGACONN=$(B)/megaconn scripts/walls.sh $(WALLS)
 
 bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh

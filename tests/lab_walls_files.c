@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/io_uring.h>
+#include <liburing.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +128,7 @@ static void nofile_of_epoll_clients(void **state)
 	const struct wall wall = {
 		.row = "nofile_hard",
 		.how = "connect, epoll, ulimit -n 1024, 2 workers",
+		.note = "less than 32 descriptors of each worker are free, for its own files",
 		.options = {"--engine", "epoll", "--workers", "2"},
 		.prepare = nofile_1024,
 		.beyond = clients_are_full,
@@ -142,6 +143,7 @@ static void nofile_of_an_epoll_server(void **state)
 	const struct wall wall = {
 		.row = "nofile_hard",
 		.how = "serve, epoll, ulimit -n 1024, 1 worker",
+		.note = "less than 32 descriptors of each worker are free, for its own files",
 		.options = {"--engine", "epoll", "--workers", "1"},
 		.prepare = nofile_1024,
 		.beyond = servers_are_full,
@@ -151,15 +153,36 @@ static void nofile_of_an_epoll_server(void **state)
 	wall_provoke_server(&wall);
 }
 
+/* The largest table of direct descriptors that the kernel gives a process of this limit. */
+static int64_t largest_table(void)
+{
+	struct io_uring ring;
+	unsigned int slots = 256;
+
+	if (io_uring_queue_init(4, &ring, 0) != 0)
+		return -1;
+	while (slots > 0 && io_uring_register_files_sparse(&ring, slots) != 0)
+		slots--;
+	return slots;
+}
+
+static void tables_are_full(const struct trial *held, int64_t reached)
+{
+	(void)held;
+	(void)reached;
+	assert_int_equal(ask_child(nofile_64, largest_table), 64);
+}
+
 /* Direct descriptors: 64 are enough for many more connections than 64. */
 static void nofile_of_uring_clients(void **state)
 {
 	const struct wall wall = {
 		.row = "nofile_hard",
 		.how = "connect, io_uring, ulimit -n 64, 1 worker",
-		.note = "64 direct descriptors in each of 20 rings",
+		.note = "20 rings with tables of 64; the kernel refuses one of 65",
 		.options = {"--engine", "uring", "--workers", "1"},
 		.prepare = nofile_64,
+		.beyond = tables_are_full,
 	};
 
 	(void)state;
@@ -172,8 +195,10 @@ static void nofile_of_a_uring_server(void **state)
 	const struct wall wall = {
 		.row = "nofile_hard",
 		.how = "serve, io_uring, ulimit -n 64, 1 worker",
+		.note = "each table keeps room for a burst: what comes at once is never dropped",
 		.options = {"--engine", "uring", "--workers", "1"},
 		.prepare = nofile_64,
+		.beyond = tables_are_full,
 	};
 
 	(void)state;
@@ -197,7 +222,7 @@ static void nr_open_below_the_limit(void **state)
 	const struct wall wall = {
 		.row = "nr_open",
 		.how = "connect, epoll, 1 worker, fs.nr_open 4096 below the hard RLIMIT_NOFILE",
-		.note = "soft limit 1024, raised by megaconn",
+		.note = "soft limit 1024, raised by megaconn; less than 32 descriptors are free",
 		.options = {"--engine", "epoll", "--workers", "1"},
 		.beyond = clients_fill_nr_open,
 	};
@@ -244,7 +269,7 @@ static void file_max_of_an_ordinary_user(void **state)
 	const struct wall wall = {
 		.row = "file_max",
 		.how = "connect as an ordinary user, fs.file-max so that 8000 files are left",
-		.note = "the machine's other programs open and close files meanwhile",
+		.note = "open fails by ENFILE soon after; others open and close files meanwhile",
 		.prepare = become_stranger,
 		.percent = 5,
 		.beyond = files_are_used_up,
@@ -301,6 +326,7 @@ static void locked_memory(void **state)
 	const struct wall wall = {
 		.row = "memlock",
 		.how = "connect as an ordinary user, io_uring, ulimit -l 128, -n 1024, 1 worker",
+		.note = "io_uring_setup fails by ENOMEM within the tenth that is not used",
 		.options = {"--engine", "uring", "--workers", "1"},
 		.prepare = little_locked_memory,
 		.beyond = locked_memory_is_used_up,
@@ -372,6 +398,7 @@ static void few_tasks_of_a_user(void **state)
 	const struct wall wall = {
 		.row = "nproc",
 		.how = "connect as an ordinary user, epoll, ulimit -u 20, -n 64",
+		.note = "20 processes; fork fails",
 		.options = {"--engine", "epoll"},
 		.prepare = few_tasks,
 		.beyond = tasks_of_the_user_are_used_up,
@@ -403,6 +430,7 @@ static void few_tasks_of_a_cgroup(void **state)
 	const struct wall wall = {
 		.row = "cgroup_pids",
 		.how = "connect, epoll, pids.max 20 of its cgroup, ulimit -n 64",
+		.note = "20 processes; fork fails",
 		.options = {"--engine", "epoll"},
 		.prepare = few_tasks_in_a_cgroup,
 		.beyond = tasks_of_the_cgroup_are_used_up,

@@ -47,7 +47,7 @@ static void memory_of_clients(void **state)
 	const struct wall wall = {
 		.row = "cgroup_memory",
 		.how = "connect, memory limit 720 MiB of its cgroup, --reserve 500MiB",
-		.note = "a connection's cost is measured; the server is in another cgroup",
+		.note = "what is left is the reserve; the server is in another cgroup",
 		.options = {"--source", "127.0.0.2-127.0.0.9", "--reserve", "500MiB"},
 		.prepare = cgroup_enter,
 		.is_measured = true,
@@ -90,7 +90,7 @@ static void memory_of_a_lab(void **state)
 	const struct wall wall = {
 		.row = "cgroup_memory",
 		.how = "lab, memory limit 720 MiB of its cgroup, --reserve 500MiB",
-		.note = "both ends; a lab of more is refused",
+		.note = "both ends; a lab of 3 % more is refused; what is left is the reserve",
 		.options = {"--source", "127.0.0.2-127.0.0.20", "--reserve", "500MiB"},
 		.prepare = cgroup_enter,
 		.is_measured = true,

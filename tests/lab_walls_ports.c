@@ -15,6 +15,8 @@
 #define SERVER      8090
 #define OTHERS      7000 /* where a server of somebody else's listens */
 
+#define TAKEN "every 4-tuple of the plan is taken, for plain sockets too"
+
 /* ---- one more -------------------------------------------------------------------------------- */
 
 /* Where one more connection is tried from and to. */
@@ -86,6 +88,7 @@ static void range_of_500(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -100,6 +103,7 @@ static void range_of_one(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 40001-40001",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -115,6 +119,8 @@ static void usual_range(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 32768-60999, as Linux has it",
+		.note = TAKEN,
+		.beyond = every_tuple_is_taken,
 	};
 
 	(void)state;
@@ -122,6 +128,7 @@ static void usual_range(void **state)
 	if (trial_is_small())
 		apart_skip("the sanitizers make it slow, not different");
 	set_range(32768, 60999);
+	try_beyond("127.0.0.1", 32768, 60999);
 	wall_provoke_client(&wall);
 }
 
@@ -131,6 +138,7 @@ static void several_sources(void **state)
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, 4 source IPs",
 		.options = {"--source", "127.0.0.2-127.0.0.5"},
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -150,6 +158,7 @@ static void several_server_ports(void **state)
 		.how = "ip_local_port_range 40000-40499, 2 source IPs, 3 server ports",
 		.target = "127.0.0.1:8090-8092",
 		.options = {"--source", "127.0.0.2-127.0.0.3"},
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -167,6 +176,7 @@ static void over_ipv6(void **state)
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, IPv6",
 		.target = "[::1]:8090",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -183,6 +193,7 @@ static void ports_given(void **state)
 		.row = "source_ports",
 		.how = "--ports 41000-41249",
 		.options = {"--ports", "41000-41249"},
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -198,7 +209,7 @@ static void reserved_ports(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, 51 of it in ip_local_reserved_ports",
-		.note = "reserved ports are left alone, though who binds one by hand gets it",
+		.note = "every other 4-tuple is taken; who binds a reserved port by hand gets it",
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -215,6 +226,7 @@ static void listening_ports(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, 5 of it listened on",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 	int fds[5];
@@ -236,6 +248,7 @@ static void server_port_within(void **state)
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, the server's port in it",
 		.target = "127.0.0.1:40250",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 
@@ -267,6 +280,7 @@ static void ports_of_others(void **state)
 	const struct wall wall = {
 		.row = "source_ports",
 		.how = "ip_local_port_range 40000-40499, 20 of it other programs'",
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 	int fds[20];
@@ -301,6 +315,7 @@ static void missing_sources(void **state)
 		.how = "ip_local_port_range 40000-40499, 7 source IPs",
 		.target = "198.18.1.100:8090",
 		.options = {"--source", "198.18.1.1-198.18.1.7"},
+		.note = TAKEN,
 		.beyond = every_tuple_is_taken,
 	};
 	const char *const refused[] = {"198.18.1.100:8090",      "-n", "100", "--source",

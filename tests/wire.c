@@ -26,6 +26,7 @@
 #define FAR  "wire1"
 
 static pid_t far_side;
+static bool is_lent; /* far_side is not ours to end */
 
 /* Sends one request, and takes the answer. */
 static bool ask(struct nlmsghdr *msg)
@@ -140,34 +141,63 @@ static bool does_far(bool (*what)(void))
 	return status == 0;
 }
 
+static bool join(void)
+{
+	if (!add_pair()) {
+		wire_drop();
+		return false;
+	}
+	assert_int_equal(netlink_link_up(NEAR), 0);
+	assert_true(does_far(set_up_far));
+	assert_true(set_up_near());
+	return true;
+}
+
 bool wire_make(void)
 {
 	int ready = eventfd(0, EFD_CLOEXEC);
 	pid_t parent = getpid();
 	eventfd_t value;
 
+	is_lent = false;
 	far_side = fork();
 	if (far_side == 0)
 		sleep_on_the_far_side(ready, parent);
-	bool is_made = far_side > 0 && eventfd_read(ready, &value) == 0 && add_pair();
+	bool is_ready = far_side > 0 && eventfd_read(ready, &value) == 0;
 
 	close(ready);
-	if (is_made) {
-		assert_int_equal(netlink_link_up(NEAR), 0);
-		assert_true(does_far(set_up_far));
-		assert_true(set_up_near());
-	} else {
-		wire_drop();
-	}
-	return is_made;
+	return is_ready && join();
+}
+
+bool wire_make_to(int pid)
+{
+	is_lent = true;
+	far_side = pid;
+	return join();
+}
+
+/* Its other end goes with it. */
+static void delete_pair(void)
+{
+	_Alignas(8) char buffer[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buffer);
+
+	msg->nlmsg_type = RTM_DELLINK;
+	mnl_nlmsg_put_extra_header(msg, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(msg, IFLA_IFNAME, NEAR);
+	(void)ask(msg);
 }
 
 void wire_drop(void)
 {
 	if (far_side <= 0)
 		return;
-	kill(far_side, SIGKILL);
-	waitpid(far_side, NULL, 0);
+	if (is_lent) {
+		delete_pair();
+	} else {
+		kill(far_side, SIGKILL);
+		waitpid(far_side, NULL, 0);
+	}
 	far_side = 0;
 }
 

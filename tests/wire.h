@@ -6,6 +6,9 @@
 
 /* In a private network (apart_is_private). False where the kernel has no veth. */
 bool wire_make(void);
+
+/* The other side is the network of this process, which is not the test's own. */
+bool wire_make_to(int pid);
 void wire_drop(void);
 
 /* A trial_prepare function: the program is started on the other side. */

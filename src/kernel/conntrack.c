@@ -7,6 +7,9 @@
  * entry is made on the way out, also on the loopback. So a few are sent, over IPv4 and IPv6, whose
  * hooks are apart, each from a port of its own, and the number is read before and after.
  *
+ * Nothing is sent where there are entries, and no more after the first that is counted: what is
+ * sent takes a place itself.
+ *
  * Any entry at all is taken for a yes, for rules may except the loopback ("iif lo notrack") and
  * track the rest. Entries outlive the rules that made them, so after a firewall was taken down this
  * may still say yes for a while: it errs to the side of a limit. */
@@ -83,6 +86,11 @@ static int open_receiver(int family, struct sockaddr_storage *at, socklen_t *len
 	return fd;
 }
 
+static bool is_counted(const struct conntrack_seen *seen)
+{
+	return seen->after != LIMITS_UNKNOWN && seen->after > 0;
+}
+
 /* Sends to a socket of our own, so that nobody else gets anything. */
 static void send_some(int family, struct conntrack_seen *seen)
 {
@@ -93,13 +101,14 @@ static void send_some(int family, struct conntrack_seen *seen)
 
 	if (receiver < 0)
 		return;
-	for (int i = 0; i < DATAGRAMS; i++) {
+	for (int i = 0; i < DATAGRAMS && !is_counted(seen); i++) {
 		int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (fd < 0)
 			break;
 		was_taken |= sendto(fd, "", 1, 0, (const struct sockaddr *)&at, len) == 1;
 		close(fd);
+		seen->after = get(SETTING "count");
 	}
 	close(receiver);
 	seen->was_sent |= was_taken;
@@ -113,14 +122,15 @@ void conntrack_read(struct conntrack *out)
 	*out = (struct conntrack){LIMITS_USE_NO, LIMITS_NONE, LIMITS_NONE, LIMITS_NONE};
 	if (seen.is_absent)
 		return;
-	seen.before = get(SETTING "count");
-	send_some(AF_INET, &seen);
-	send_some(AF_INET6, &seen);
-	seen.after = get(SETTING "count");
+	seen.before = seen.after = get(SETTING "count");
+	if (!is_counted(&seen))
+		send_some(AF_INET, &seen);
+	if (!is_counted(&seen))
+		send_some(AF_INET6, &seen);
 	out->use = conntrack_judge(&seen);
 	out->max = get(SETTING "max");
 	if (out->max == 0)
 		out->max = LIMITS_NONE;
-	out->count = seen.before;
+	out->count = seen.after;
 	out->buckets = get(SETTING "buckets");
 }

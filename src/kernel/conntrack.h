@@ -10,14 +10,14 @@
 struct conntrack {
 	enum limits_use use;
 	uint64_t max;     /* nf_conntrack_max; LIMITS_NONE where it is 0: no bound           */
-	uint64_t count;   /* of this namespace, before we asked; max is compared with this   */
+	uint64_t count;   /* of this namespace, with what we sent; max is compared with this */
 	uint64_t buckets; /* of the hash, which all namespaces share                         */
 };
 
 /* Fills all of it; needs no privilege. What cannot be read is LIMITS_UNKNOWN; on a kernel without
- * connection tracking the numbers are LIMITS_NONE. Sends a few datagrams from 127.0.0.1 and ::1 to
- * themselves; where they are tracked, the kernel forgets them after nf_conntrack_udp_timeout (30
- * s). Never waits. */
+ * connection tracking the numbers are LIMITS_NONE. Where nothing is tracked so far, sends a few
+ * datagrams from 127.0.0.1 and ::1 to themselves, until one is; the kernel forgets it after
+ * nf_conntrack_udp_timeout (30 s). Never waits. */
 void conntrack_read(struct conntrack *out);
 
 /* What was seen of it. */

@@ -153,13 +153,20 @@ static void judge_port_search(const struct walls_case *c, struct wall_row *row,
 	text_add(&t, " are all of a source IP; megaconn chooses itself");
 }
 
+/* The value of a row; false, and said so, where it could not be read. */
+static bool count_ports(struct wall_row *row, uint32_t ports)
+{
+	return wall_value(row, ports == WALLS_PORTS_UNKNOWN ? LIMITS_UNKNOWN : ports);
+}
+
 static void judge_reserved(const struct walls_case *c, struct wall_row *row,
                            struct wall_report *out)
 {
 	struct text t;
 
 	(void)out;
-	wall_value(row, c->ports.reserved);
+	if (!count_ports(row, c->ports.reserved))
+		return;
 	t = wall_shown(row);
 	text_add(&t, " of %u-%u are never source ports", c->ports.low, c->ports.high);
 }
@@ -172,7 +179,8 @@ static void judge_listening(const struct walls_case *c, struct wall_row *row,
 	uint32_t within = c->ports.targets_within;
 	struct text t;
 
-	wall_value(row, c->ports.listening);
+	if (!count_ports(row, c->ports.listening))
+		return;
 	t = wall_shown(row);
 	text_add(&t, " of %u-%u are listened on", c->ports.low, c->ports.high);
 	if (c->ports.listening > 0)

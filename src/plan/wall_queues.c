@@ -11,6 +11,7 @@
 #define BACKLOG_MOST 65536
 #define BHASH_MOST   65536 /* net/ipv4/tcp.c, tcp_init: no more for all namespaces together */
 #define TRACK_CHAIN  8     /* entries a bucket that are slow                                */
+#define TRACK_HELLO  1     /* connect's question whether the server echoes, for 10 s        */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -150,9 +151,11 @@ static void judge_conntrack(const struct walls_case *c, struct wall_row *row,
 		row->state = WALL_UNKNOWN;
 		return;
 	}
+	if (c->role == WALL_ROLE_CLIENT)
+		count += TRACK_HELLO;
 	t = wall_shown(row);
 	text_add(&t, " entries, ");
-	text_count(&t, count);
+	text_count(&t, c->limits->conntrack_count);
 	text_add(&t, " in use: rules here track connections");
 	wall_bounds(row, most > count ? most - count : 0, saturate_plus(c->n, count));
 	if (row->allows < c->n)

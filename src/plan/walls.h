@@ -20,13 +20,15 @@ struct walls_cost {
 	bool is_measured; /* on this kernel, just now; else by earlier figures */
 };
 
+#define WALLS_PORTS_UNKNOWN UINT32_MAX
+
 /* Whose source ports cannot be used, of the range that clients take them from. */
 struct walls_ports {
 	uint16_t low, high;
 	bool are_given; /* by --ports, not by net.ipv4.ip_local_port_range           */
-	uint32_t reserved, listening, taken;
-	uint16_t first_listening; /* one of them, for the text */
-	uint32_t targets_within;  /* server ports that lie in the range, and are not reserved */
+	uint32_t reserved, listening, taken; /* reserved, listening: or WALLS_PORTS_UNKNOWN  */
+	uint16_t first_listening;            /* one of them, for the text */
+	uint32_t targets_within;             /* server ports in the range, not reserved */
 };
 
 /* Something of the kernel's that is there or is not. */

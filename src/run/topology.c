@@ -266,11 +266,13 @@ static void exclude(const struct tuple_plan *plan, struct walls_ports *ports, ui
 	uint8_t marked[TUPLE_PORT_BYTES] = {0};
 	uint32_t so_far;
 
-	(void)sysctl_reserved_ports(excluded);
-	ports->reserved = count_marked(excluded, ports->low, ports->high, NULL);
+	ports->reserved = ports->listening = WALLS_PORTS_UNKNOWN;
+	if (sysctl_reserved_ports(excluded) == 0)
+		ports->reserved = count_marked(excluded, ports->low, ports->high, NULL);
 	ports->targets_within = count_unreserved(plan, ports, excluded);
-	(void)diag_listening_ports(marked);
-	ports->listening = count_marked(marked, ports->low, ports->high, &ports->first_listening);
+	if (diag_listening_ports(marked) == 0)
+		ports->listening = count_marked(marked, ports->low, ports->high,
+		                                &ports->first_listening);
 	(void)diag_listening_ports(excluded);
 	so_far = count_marked(excluded, ports->low, ports->high, NULL);
 	mark_taken(plan, ~(1U << TCP_TIME_WAIT), excluded);
