@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define TEMPORARY   "journal.tmp"
-#define PATIENCE_NS (10 * NS_PER_S)
+#define PATIENCE_NS (5 * NS_PER_S)
 #define LOOK_NS     (20 * NS_PER_MS)
 
 /* ---- this boot, this namespace -------------------------------------------------------------- */
@@ -114,7 +114,7 @@ static int lock_dir(int fd, struct err *err)
 			               strerror(errno));
 		if (clock_now_ns() >= until)
 			return err_set(err, -EBUSY,
-			               "another megaconn has been working with %s for 10 s: wait "
+			               "another megaconn has been working with %s for 5 s: wait "
 			               "for its end",
 			               JOURNAL_DIR);
 		clock_sleep_ns(LOOK_NS);
