@@ -63,11 +63,11 @@ bool cgroup_make_pids(const char *most)
 	return false;
 }
 
-static long long read_number(const char *file)
+int cgroup_tasks(void)
 {
 	char path[256], text[32] = "";
 
-	snprintf(path, sizeof(path), "%s/%s", cgroup, file);
+	snprintf(path, sizeof(path), "%s/pids.current", cgroup);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -75,17 +75,7 @@ static long long read_number(const char *file)
 	ssize_t count = read(fd, text, sizeof(text) - 1);
 
 	close(fd);
-	return count > 0 ? strtoll(text, NULL, 10) : -1;
-}
-
-int cgroup_tasks(void)
-{
-	return (int)read_number("pids.current");
-}
-
-long long cgroup_usage_bytes(void)
-{
-	return read_number(is_v1() ? "memory.usage_in_bytes" : "memory.current");
+	return count > 0 ? (int)strtol(text, NULL, 10) : -1;
 }
 
 /* Once the last process in it has ended. */

@@ -9,9 +9,6 @@ bool cgroup_make(const char *limit);
 bool cgroup_limit(const char *limit);
 void cgroup_drop(void);
 
-/* What it has of memory now, with the page cache; -1: unknown. */
-long long cgroup_usage_bytes(void);
-
 /* A trial_prepare function. */
 void cgroup_enter(void);
 

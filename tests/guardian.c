@@ -7,17 +7,22 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KEPT_MOST   32
 #define VALUE_BYTES 256
+#define TURN        "\0megaconn-test-guardian"
+#define TURN_TRIES  1200 /* a minute */
 
 enum question { ASK_SET, ASK_GET, ASK_RESTORE };
 
@@ -31,6 +36,7 @@ static struct {
 	char name[96], value[VALUE_BYTES];
 } kept[KEPT_MOST];
 static int kept_count;
+static int turn_fd = -1; /* held while a setting is not as it was */
 
 static int socket_fd = -1;
 static pid_t guardian;
@@ -72,6 +78,36 @@ static int put(const char *name, const char *value)
 	return failed;
 }
 
+/* Two tests that lower settings of one machine would take the other's value for the old one. A
+ * name among the abstract sockets of the machine's first network is had by one process, and free
+ * again when that has ended, however it did. */
+static int take_turn(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof(TURN) - 1;
+	const struct timespec pause = {.tv_nsec = 50000000};
+
+	if (turn_fd >= 0)
+		return 0;
+	memcpy(at.sun_path, TURN, sizeof(TURN) - 1);
+	turn_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (int i = 0; i < TURN_TRIES && turn_fd >= 0; i++) {
+		if (bind(turn_fd, (const struct sockaddr *)&at, len) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	close(turn_fd);
+	turn_fd = -1;
+	return -EBUSY;
+}
+
+static void end_turn(void)
+{
+	if (turn_fd >= 0)
+		close(turn_fd);
+	turn_fd = -1;
+}
+
 static int keep(const char *name)
 {
 	for (int i = 0; i < kept_count; i++) {
@@ -100,6 +136,7 @@ static int restore(void)
 		    strcmp(now, kept[kept_count].value) != 0)
 			failed = -EIO;
 	}
+	end_turn();
 	return failed;
 }
 
@@ -107,7 +144,9 @@ static void answer(struct message *m)
 {
 	switch (m->question) {
 	case ASK_SET:
-		m->code = keep(m->name);
+		m->code = take_turn();
+		if (m->code == 0)
+			m->code = keep(m->name);
 		if (m->code == 0)
 			m->code = put(m->name, m->value);
 		break;

@@ -68,15 +68,20 @@ static int drop_rules(void **state)
 	return failed;
 }
 
+/* The port of connect's question may be one of the plan's: then its entry is used again. */
 static void table_is_full(const struct trial *held, int64_t reached)
 {
-	int fd;
+	int64_t count = wall_get("net.netfilter.nf_conntrack_count");
+	int fds[2] = {-1, -1};
 
 	(void)held;
 	(void)reached;
-	assert_int_equal(wall_get("net.netfilter.nf_conntrack_count"), 3000);
-	assert_false(dials(SERVER, 300, &fd));
-	close(fd);
+	assert_in_range(count, 2999, 3000);
+	if (count == 2999)
+		assert_true(dials(SERVER, 300, &fds[0]));
+	assert_false(dials(SERVER, 300, &fds[1]));
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* The kernel compares the entries of each network with the machine's one number. */

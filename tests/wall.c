@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define KEPT_MOST    32
@@ -126,6 +127,27 @@ int64_t wall_get(const char *name)
 	read_here(name, value, sizeof(value));
 	assert_true(value[0] >= '0' && value[0] <= '9');
 	return strtoll(value, NULL, 10);
+}
+
+int64_t wall_ask_child(trial_prepare prepare, int64_t (*count)(void))
+{
+	int64_t found = -1;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prepare();
+		found = count();
+		_exit(write(ends[1], &found, sizeof(found)) == (ssize_t)sizeof(found) ? 0 : 1);
+	}
+	close(ends[1]);
+	if (read(ends[0], &found, sizeof(found)) != (ssize_t)sizeof(found))
+		found = -1;
+	close(ends[0]);
+	waitpid(pid, NULL, 0);
+	return found;
 }
 
 /* ---- doctor ---------------------------------------------------------------------------------- */

@@ -62,6 +62,9 @@ int64_t wall_provoke_server(const struct wall *wall);
 /* Compares, within so many percent, and tells. */
 void wall_compare(const struct wall *wall, int64_t predicted, int64_t reached);
 
+/* What a child counts that has become what `prepare` makes of it; -1 where it could not. */
+int64_t wall_ask_child(trial_prepare prepare, int64_t (*count)(void));
+
 /* A line for docs/walls.md. */
 void wall_tell(const char *row, const char *how, const char *predicted, const char *reached,
                const char *note);

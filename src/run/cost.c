@@ -21,7 +21,9 @@
 #define SMALL_PART    8 /* the small lab has an eighth of the large one's connections */
 #define SHARE         2 /* of what is left of memory, the large lab may take a half */
 #define MEASURES_MOST 5
-#define AGREEMENT     50 /* two costs agree that differ by less than this part */
+/* Two costs agree that differ by less than this part. */
+#define AGREEMENT        50
+#define AGREEMENT_CGROUP 100
 
 /* What a lab took away. */
 struct taken {
@@ -122,11 +124,11 @@ static int measure_once(enum engine_kind engine, uint64_t n, struct cost *out, s
 	return 0;
 }
 
-static bool do_agree(const struct walls_cost *a, const struct walls_cost *b)
+static bool do_agree(const struct walls_cost *a, const struct walls_cost *b, uint64_t part)
 {
 	uint64_t x = a->each_bytes, y = b->each_bytes;
 
-	return a->is_measured && b->is_measured && (x > y ? x - y : y - x) <= x / AGREEMENT;
+	return a->is_measured && b->is_measured && (x > y ? x - y : y - x) <= x / part;
 }
 
 static void take_mean(const struct walls_cost *a, const struct walls_cost *b,
@@ -137,16 +139,39 @@ static void take_mean(const struct walls_cost *a, const struct walls_cost *b,
 	out->is_measured = a->is_measured && b->is_measured;
 }
 
-/* Others' doings do not disturb the cgroup's figures: these are taken as they are. */
-static bool conclude(const struct cost *a, const struct cost *b, struct cost *out)
+static bool conclude_machine(const struct cost *a, const struct cost *b, struct cost *out)
 {
-	for (int role = 0; role < WALL_ROLE_COUNT; role++)
-		take_mean(&a->cgroup[role], &b->cgroup[role], &out->cgroup[role]);
-	if (!do_agree(&a->machine, &b->machine))
+	if (!do_agree(&a->machine, &b->machine, AGREEMENT))
 		return false;
 	take_mean(&a->machine, &b->machine, &out->machine);
 	out->machine.each_bytes += out->machine.each_bytes / 100 * SLACK_PERCENT;
 	return true;
+}
+
+/* Others' doings do not disturb the cgroup's figures, but the kernel charges CPUs in batches: where
+ * no two agree, the last mean is as good as any. */
+static bool conclude_cgroup(const struct cost *a, const struct cost *b, struct cost *out)
+{
+	bool agree = true;
+
+	for (int role = 0; role < WALL_ROLE_COUNT; role++) {
+		take_mean(&a->cgroup[role], &b->cgroup[role], &out->cgroup[role]);
+		if (out->cgroup[role].is_measured)
+			agree &= do_agree(&a->cgroup[role], &b->cgroup[role], AGREEMENT_CGROUP);
+	}
+	return agree;
+}
+
+/* Compares the newest with those before it, until two agree. */
+static void conclude(const struct cost *costs, int newest, bool *machine, bool *cgroup,
+                     struct cost *out)
+{
+	for (int i = 0; i < newest; i++) {
+		if (!*machine)
+			*machine = conclude_machine(&costs[i], &costs[newest], out);
+		if (!*cgroup)
+			*cgroup = conclude_cgroup(&costs[i], &costs[newest], out);
+	}
 }
 
 int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
@@ -154,23 +179,23 @@ int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct
 {
 	uint64_t n = left_bytes / SHARE / capacity_connection_bytes(2, ipv6);
 	struct cost costs[MEASURES_MOST];
+	bool machine = false, cgroup = false;
 
 	cost_assume(ipv6, out);
 	if (n < LARGE_LEAST)
 		return err_set(err, -ENOMEM, "too little memory is left to measure with");
 	n = n < LARGE_MOST ? n : LARGE_MOST;
-	for (int i = 0; i < MEASURES_MOST; i++) {
+	for (int i = 0; i < MEASURES_MOST && !(machine && cgroup); i++) {
 		cost_assume(ipv6, &costs[i]);
 		int failed = measure_once(engine, n, &costs[i], err);
 
 		if (failed != 0)
 			return failed;
-		for (int j = 0; j < i; j++) {
-			if (conclude(&costs[j], &costs[i], out))
-				return 0;
-		}
+		conclude(costs, i, &machine, &cgroup, out);
 	}
-	return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
+	if (!machine)
+		return err_set(err, -EAGAIN, "other programs use memory too unsteadily");
+	return 0;
 }
 
 struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends)
