@@ -217,12 +217,9 @@ static int64_t segments_sent(void)
 	const char *at = strstr(text, "\nTcp: ");
 
 	at = at ? strstr(at + 1, "\nTcp: ") : NULL; /* the names, then the numbers */
-	for (int field = 0; field < 11; field++) {
-		assert_non_null(at);
+	for (int field = 0; at && field < 11; field++)
 		at = strchr(at + 1, ' ');
-	}
-	assert_non_null(at);
-	return strtoll(at, NULL, 10);
+	return at ? strtoll(at, NULL, 10) : -1;
 }
 
 /* Here 8.8.8.8 is an address of our own, and somebody listens there: were anything sent, it would

@@ -137,8 +137,10 @@ static inline const struct wall_row *judge(const char *id)
 	judge_all();
 	const struct wall_row *row = walls_row(&r, id);
 
-	if (!row)
+	if (!row) {
 		fail_msg("no row %s", id);
+		return &r.rows[0]; /* never: fail_msg does not return, which linters cannot see */
+	}
 	return row;
 }
 
@@ -211,7 +213,7 @@ static inline void expect_ask(const char *id, const char *name, const char *valu
 		fail_msg("%s is not asked for", name);
 		return;
 	}
-	assert_string_equal(ask->row, id);
+	assert_ptr_equal(ask->row, row->id);
 	assert_string_equal(ask->value, value);
 	assert_false(ask->is_met);
 	if (!strstr(row->fix, command))

@@ -75,18 +75,36 @@ static void expect_no_line(int64_t small_bytes, int64_t large_bytes)
 static void test_line(void **state)
 {
 	(void)state;
-	expect_line(7000000 + 5000 * 8100, 7000000 + INT64_C(40000) * 8100, 8100, 7000000);
-	expect_line(5000 * 8100, INT64_C(40000) * 8100, 8100, 0);
+	expect_line(7000000 + INT64_C(5000) * 8100, 7000000 + INT64_C(40000) * 8100, 8100, 7000000);
+	expect_line(INT64_C(5000) * 8100, INT64_C(40000) * 8100, 8100, 0);
 	/* Others gave something back meanwhile: the slope is what counts. */
-	expect_line(-9000000 + 5000 * 8100, -9000000 + INT64_C(40000) * 8100, 8100, 0);
+	expect_line(-9000000 + INT64_C(5000) * 8100, -9000000 + INT64_C(40000) * 8100, 8100, 0);
 	expect_line(-9000000, -9000000 + INT64_C(35000) * 8100, 8100, 0);
 	/* Four times what is assumed, or a fourth of it, is where it ends. */
 	expect_line(0, INT64_C(35000) * 32000, 32000, 0);
 	expect_no_line(0, INT64_C(35000) * 32001);
-	expect_line(5000 * 2000, 5000 * 2000 + INT64_C(35000) * 2000, 2000, 0);
+	expect_line(INT64_C(5000) * 2000, INT64_C(5000) * 2000 + INT64_C(35000) * 2000, 2000, 0);
 	expect_no_line(0, INT64_C(35000) * 2000 - 1);
 	expect_no_line(0, 0);
 	expect_no_line(INT64_C(40000) * 8000, 0);
+}
+
+/* What is asked for is left, and a byte less would be too little. */
+static void test_with_reserve(void **state)
+{
+	const uint64_t wanted[] = {1, 19, 20, GIB, 10 * GIB - 512 * MIB, 64 * GIB + 7};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		uint64_t bytes = capacity_with_reserve(wanted[i]);
+
+		assert_true(bytes - capacity_default_reserve(bytes) >= wanted[i]);
+		bytes--;
+		assert_true(bytes < capacity_default_reserve(bytes) ||
+		            bytes - capacity_default_reserve(bytes) < wanted[i]);
+	}
+	assert_int_equal(capacity_with_reserve(0), 0);
+	assert_int_equal(capacity_with_reserve(UINT64_MAX), UINT64_MAX);
 }
 
 int main(void)
@@ -94,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connection_bytes),
 		cmocka_unit_test(test_default_reserve),
+		cmocka_unit_test(test_with_reserve),
 		cmocka_unit_test(test_saturate),
 		cmocka_unit_test(test_line),
 	};

@@ -389,6 +389,7 @@ static void gone_setting(void **state)
 	need_seal();
 	put_journal("state complete\nnet.ipv4.conf.gone0.forwarding 0 1\n");
 	assert_int_equal(revert(false, false), -ENOENT);
+	assert_non_null(strstr(why, "--force goes on without"));
 	assert_int_equal(journals(), 1);
 	assert_int_equal(revert(true, false), 1);
 	assert_int_equal(told[SETTINGS_GONE], 1);
@@ -403,6 +404,7 @@ static void not_understood(void **state)
 	assert_int_equal(revert(true, false), -EBADMSG);
 	assert_non_null(strstr(why, "settings-1.journal is no journal that this megaconn "
 	                            "understands"));
+	assert_non_null(strstr(why, "then remove it"));
 	assert_int_equal(journals(), -EBADMSG);
 	/* One that is right is reverted nevertheless. */
 	assert_int_equal(apply_one(SOMAXCONN, "65535"), 1);
@@ -431,6 +433,7 @@ static void other_netns(void **state)
 	assert_non_null(strstr(why, "--force removes it"));
 	assert_int_equal(told[SETTINGS_PROBLEM], 1);
 	assert_int_equal(journals(), 1);
+	assert_int_equal(told[SETTINGS_JOURNALLED], 1); /* not that of the other network */
 	assert_int_equal(revert(true, false), 1);
 	assert_int_equal(told[SETTINGS_OTHER_NETNS], 1);
 	assert_int_equal(told[is_set ? SETTINGS_RESTORED : SETTINGS_WAS_BACK], 1);

@@ -267,54 +267,6 @@ static void test_absurd(void **state)
 	assert_int_equal(sizing_memory_bytes(UINT64_MAX, SIZING_BOTH, true), UINT64_MAX);
 }
 
-static const struct sizing_setting *find(const struct sizing_setting *list, uint32_t count,
-                                         const char *name)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (strcmp(list[i].name, name) == 0)
-			return &list[i];
-	}
-	return NULL;
-}
-
-static void test_settings(void **state)
-{
-	struct sizing_setting list[SIZING_SETTINGS_MOST];
-	const char *const neighbours[] = {"net.ipv4.neigh.default.gc_thresh3",
-	                                  "net.ipv6.neigh.default.gc_thresh3"};
-	struct sizing_ask ask = asking(UINT64_C(28232) * 1024);
-	struct sizing s;
-	uint32_t count;
-
-	(void)state;
-	sizing_work(&ask, &s);
-	count = sizing_settings(&ask, &s, list);
-	assert_string_equal(find(list, count, "net.core.somaxconn")->value, "65535");
-	assert_string_equal(find(list, count, "net.ipv4.ip_local_port_range")->value, "1024 65535");
-	assert_string_equal(find(list, count, "fs.file-max")->value, "28975104");
-	assert_string_equal(find(list, count, "thash_entries")->value, "16777216");
-	assert_null(find(list, count, neighbours[0]));
-	for (int i = 0; i < 2; i++) {
-		ask.n = UINT64_C(28232) * 1024 + 1;
-		ask.is_ipv6 = i != 0;
-		sizing_work(&ask, &s);
-		count = sizing_settings(&ask, &s, list);
-		assert_string_equal(find(list, count, neighbours[i])->value, "2049");
-		assert_null(find(list, count, neighbours[!i]));
-	}
-	ask.n = 524288;
-	sizing_work(&ask, &s);
-	assert_null(find(list, sizing_settings(&ask, &s, list), "thash_entries"));
-	ask.n++;
-	sizing_work(&ask, &s);
-	count = sizing_settings(&ask, &s, list);
-	assert_string_equal(find(list, count, "thash_entries")->value, "1048576");
-	ask.n = UINT64_MAX;
-	sizing_work(&ask, &s);
-	count = sizing_settings(&ask, &s, list);
-	assert_string_equal(find(list, count, "fs.file-max")->value, "18446744073709551615");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,7 +278,6 @@ int main(void)
 		cmocka_unit_test(test_too_little_memory),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_absurd),
-		cmocka_unit_test(test_settings),
 	};
 
 	return cmocka_run_group_tests_name("unit_sizing", tests, NULL, NULL);

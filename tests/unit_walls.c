@@ -109,7 +109,7 @@ static void test_order(void **state)
 	plan.source_count = 2;
 	c.held_by_files = 30000;
 	l.files_left = 2 * 20000 + 64 * 7;
-	l.memory_left_bytes = c.reserve_bytes + 8000 * 30000;
+	l.memory_left_bytes = c.reserve_bytes + UINT64_C(8000) * 30000;
 	judge_all();
 	assert_string_equal(r.rows[0].id, "file_max");
 	assert_string_equal(r.rows[1].id, "nofile_hard");
@@ -148,7 +148,7 @@ static void test_source_ports(void **state)
 	c.is_lab = false;
 	plan.source_count = 20;
 	plan.target_port_count = 30;
-	expect_wall("source_ports", 28232 * 600);
+	expect_wall("source_ports", UINT64_C(28232) * 600);
 	/* Server ports end at 65,535. */
 	plan.source_count = plan.target_port_count = 1;
 	c.n = UINT64_C(28232) * 65535;
@@ -219,7 +219,7 @@ static void test_source_addresses(void **state)
 	judge_all();
 	assert_true(walls_row(&r, "source_addresses")->allows == WALL_NO_BOUND);
 	c.sources_missing = 15;
-	row = expect_wall("source_addresses", 28232 * 5);
+	row = expect_wall("source_addresses", UINT64_C(28232) * 5);
 	assert_string_equal(row->shown, "5 of 20 source IPs are this host's");
 	assert_string_equal(row->fix, "megaconn addr up POOL --dev DEV");
 	assert_int_equal(row->value, 5);
@@ -273,9 +273,9 @@ static void test_memory(void **state)
 	(void)state;
 	roomy();
 	c.machine.fixed_bytes = 3 * MIB;
-	l.memory_left_bytes = 515 * MIB + 8000 * 123456;
+	l.memory_left_bytes = 515 * MIB + UINT64_C(8000) * 123456;
 	row = expect_wall("memory", 123456);
-	assert_int_equal(row->needed, 515 * MIB + 8000 * 123457);
+	assert_int_equal(row->needed, 515 * MIB + UINT64_C(8000) * 123457);
 	assert_int_equal(row->value, l.memory_left_bytes);
 	assert_string_equal(row->shown, "1.4 GiB left less a reserve of 512.0 MiB, at 8,000 bytes "
 	                                "a connection with both its ends");
@@ -303,7 +303,7 @@ static void test_cgroup_memory(void **state)
 	(void)state;
 	roomy();
 	expect_no_bound("cgroup_memory", "unlimited");
-	l.cgroup_left_bytes = 512 * MIB + 4000 * 77;
+	l.cgroup_left_bytes = 512 * MIB + UINT64_C(4000) * 77;
 	assert_non_null(strstr(expect_wall("cgroup_memory", 77)->fix, "memory.max"));
 	l.cgroup_left_bytes--;
 	expect_wall("cgroup_memory", 76);

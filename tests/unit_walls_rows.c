@@ -47,7 +47,7 @@ static void test_nr_open(void **state)
 
 static void test_file_max(void **state)
 {
-	const uint64_t own = 64 * 6; /* 2 workers of each side, and 2 that lead */
+	const uint64_t own = UINT64_C(64) * 6; /* 2 workers of each side, and 2 that lead */
 
 	(void)state;
 	roomy();
@@ -222,7 +222,7 @@ static void test_slows(void **state)
 		assert_null(find_ask(slow->name));
 	}
 	roomy();
-	c.n = 64 * 100;
+	c.n = UINT64_C(64) * 100;
 	l.somaxconn = l.netdev_max_backlog = 1;
 	expect_ask("somaxconn", "net.core.somaxconn", "6400");
 	expect_ask("netdev_max_backlog", "net.core.netdev_max_backlog", "100");
@@ -295,15 +295,15 @@ static void test_neighbours(void **state)
 	expect_no_bound("neigh_gc_thresh3", "no client is on a LAN");
 	c.neighbours = 2000;
 	l.neigh4_used = 24;
-	assert_int_equal(expect_wall("neigh_gc_thresh3", 28232 * 1000)->needed, 2024);
+	assert_int_equal(expect_wall("neigh_gc_thresh3", UINT64_C(28232) * 1000)->needed, 2024);
 	expect_ask("neigh_gc_thresh3", name, "4048");
 	/* Half of them are beyond a router, and need no entry. */
 	c.neighbours = 1000;
 	expect_met("neigh_gc_thresh3", name, "1024");
 	l.neigh4_used = 524;
-	expect_wall("neigh_gc_thresh3", 28232 * 1500);
+	expect_wall("neigh_gc_thresh3", UINT64_C(28232) * 1500);
 	l.neigh4_used = 2000;
-	expect_wall("neigh_gc_thresh3", 28232 * 1000);
+	expect_wall("neigh_gc_thresh3", UINT64_C(28232) * 1000);
 	c.neighbours = 2000;
 	expect_wall("neigh_gc_thresh3", 0);
 	c.n = 1;
@@ -314,7 +314,7 @@ static void test_neighbours(void **state)
 	plan.target.family = AF_INET6;
 	l.neigh6_max = 100;
 	l.neigh6_used = 0;
-	expect_wall("neigh_gc_thresh3", 28232 * 100);
+	expect_wall("neigh_gc_thresh3", UINT64_C(28232) * 100);
 	expect_ask("neigh_gc_thresh3", "net.ipv6.neigh.default.gc_thresh3", "4000");
 }
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define LEADERS 2 /* holder, director; the supervisor is there already */
+#define LEADERS 2 /* holder, director: the supervisor is there already */
 
 static struct experiment x;
 static struct limits l;

@@ -48,9 +48,9 @@ static const struct opt options[] = {
 static void print_help(void)
 {
 	printf("usage: megaconn plan [-n N] [--memory SIZE] [options]\n\n"
-	       "Says what N connections need (source IPs, ports, descriptors, memory, settings),\n"
-	       "how many a given memory holds, and the command lines for it. It is arithmetic: it\n"
-	       "asks nothing of this machine and needs no rights.\n\n");
+	       "Says what N connections need (source IPs, ports, descriptors, memory), how many a\n"
+	       "given memory holds, and the command lines for it. It is arithmetic: it asks\n"
+	       "nothing of this machine and needs no rights.\n\n");
 	opt_print_help(options, OPTION_COUNT);
 	printf("\nexit codes: 0 it fits what is given, 1 failed, 2 usage, 3 it does not fit\n");
 }

@@ -96,6 +96,7 @@ static void add_tune(struct list *list, enum plan_place place, uint64_t n)
 
 	text_add(&t, "megaconn tune apply");
 	add_n(&t, n);
+	text_add(&t, " --role %s", place == PLAN_SERVER ? "server" : "client");
 }
 
 static void add_serve(struct list *list, enum plan_place place, uint64_t ports)

@@ -38,19 +38,6 @@ static json_t *asked(const struct plan_view *v)
 	                 v->ask.is_ipv6);
 }
 
-static json_t *settings(const struct plan_view *v)
-{
-	struct sizing_setting list[SIZING_SETTINGS_MOST];
-	uint32_t count = sizing_settings(&v->ask, &v->sizing, list);
-	json_t *array = json_array();
-
-	for (uint32_t i = 0; i < count; i++)
-		json_array_append_new(array,
-		                      json_pack("{s:s, s:s, s:s}", "where", list[i].where, "name",
-		                                list[i].name, "value", list[i].value));
-	return array;
-}
-
 static json_t *commands(const struct plan_view *v)
 {
 	static const char *const places[] = {
@@ -93,7 +80,6 @@ static json_t *document(const struct plan_view *v)
 	                              "processes", number(s->processes)));
 	json_object_set_new(o, "memory_bytes", by_role(s->memory_bytes));
 	json_object_set_new(o, "held", v->ask.memory_bytes > 0 ? by_role(s->held) : json_null());
-	json_object_set_new(o, "settings", settings(v));
 	json_object_set_new(o, "runs",
 	                    json_pack("{s:o, s:o}", "servers", number(s->servers), "clients",
 	                              number(s->clients)));

@@ -219,19 +219,7 @@ static void put_needs(struct screen *s)
 	put_memory(s);
 }
 
-/* --- what to raise, what to run ------------------------------------------------------------- */
-
-static void put_settings(struct screen *s)
-{
-	struct sizing_setting settings[SIZING_SETTINGS_MOST];
-	uint32_t count = sizing_settings(&s->view->ask, &s->view->sizing, settings);
-
-	for (uint32_t i = 0; i < count; i++) {
-		text_add(&s->line, "%-6s %s = %s (%s)", settings[i].where, settings[i].name,
-		         settings[i].value, settings[i].why);
-		put(s, i == 0 ? "raise" : "");
-	}
-}
+/* --- what to run ---------------------------------------------------------------------------- */
 
 static void put_runs(struct screen *s)
 {
@@ -288,6 +276,9 @@ static void put_commands(struct screen *s)
 		put_command(s, goes_on ? "" : names[place], v->commands[i].line);
 	}
 	put_runs(s);
+	text_add(&s->line,
+	         "what a machine lacks, doctor and tune diff say; tune apply raises that alone");
+	put(s, "settings");
 }
 
 void plan_screen_print(FILE *to, const struct plan_view *view)
@@ -303,7 +294,6 @@ void plan_screen_print(FILE *to, const struct plan_view *view)
 	put_theory(&s);
 	fprintf(to, "\n");
 	put_needs(&s);
-	put_settings(&s);
 	if (view->command_count == 0)
 		return;
 	fprintf(to, "\n");

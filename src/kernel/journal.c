@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define TEMPORARY   "journal.tmp"
-#define PATIENCE_NS (10 * NS_PER_S)
+#define PATIENCE_NS (5 * NS_PER_S)
 #define LOOK_NS     (20 * NS_PER_MS)
 
 /* ---- this boot, this namespace -------------------------------------------------------------- */
@@ -114,7 +114,7 @@ static int lock_dir(int fd, struct err *err)
 			               strerror(errno));
 		if (clock_now_ns() >= until)
 			return err_set(err, -EBUSY,
-			               "another megaconn has been working with %s for 10 s: wait "
+			               "another megaconn has been working with %s for 5 s: wait "
 			               "for its end",
 			               JOURNAL_DIR);
 		clock_sleep_ns(LOOK_NS);
@@ -135,7 +135,8 @@ int journal_open(struct journal_dir *dir, bool create, struct err *err)
 		return err_set(err, -EPERM, "%s is no directory: look at it, and remove it",
 		               JOURNAL_DIR);
 	if (fd < 0)
-		return err_set(err, -errno, "cannot open %s: %s", JOURNAL_DIR, strerror(errno));
+		return err_set(err, -errno, "cannot open %s: %s%s", JOURNAL_DIR, strerror(errno),
+		               errno == EACCES ? ": only root may look into it (sudo)" : "");
 	failed = check_dir(fd, err);
 	if (failed == 0)
 		failed = lock_dir(fd, err);

@@ -29,7 +29,7 @@ struct journal_dir {
 /* Opens and locks the directory. `create`: makes it (0700) where it is missing; else -ENOENT.
  * Refused (-EPERM) where it is a symbolic link or no directory, not root's or writable by others:
  * who writes a journal chooses what root writes. -EACCES for who may not look into it. -EBUSY where
- * another megaconn has held the lock for 10 s. Every error has its line in `err`. */
+ * another megaconn has held the lock for 5 s. Every error has its line in `err`. */
 int journal_open(struct journal_dir *dir, bool create, struct err *err);
 void journal_close(struct journal_dir *dir);
 

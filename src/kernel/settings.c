@@ -399,6 +399,8 @@ static void revert_record(struct walk *walk, const struct settings_record *recor
 		tell(walk, is_ours ? SETTINGS_RESTORED : SETTINGS_FORCED, record, now);
 		return;
 	}
+	if (failed == -ENOENT)
+		err_set(&err, failed, "%s; its journal stays (--force goes on without)", err.text);
 	problem(walk, failed, &err);
 	walk->left++;
 }
@@ -454,7 +456,8 @@ static bool read_journal(struct walk *walk, uint64_t number)
 		if (failed < 0)
 			err_set(&err, failed,
 			        "%s/%s is no journal that this megaconn understands; nothing was "
-			        "done with it",
+			        "done with it: look at it, put back by hand what it names, then "
+			        "remove it",
 			        JOURNAL_DIR, walk->journal.name);
 	}
 	if (failed < 0)
@@ -492,8 +495,12 @@ static void revert_journal(struct walk *walk, uint64_t number)
 static void each_journal(struct walk *walk, uint64_t number)
 {
 	if (read_journal(walk, number) && journal_is_of_this_boot(&walk->journal)) {
-		for (uint32_t i = 0; i < list.count; i++)
-			tell(walk, SETTINGS_JOURNALLED, &list.records[i], "");
+		bool is_here = journal_is_of_this_netns(&walk->journal);
+
+		for (uint32_t i = 0; i < list.count; i++) {
+			if (is_here || !is_of_network(list.records[i].name))
+				tell(walk, SETTINGS_JOURNALLED, &list.records[i], "");
+		}
 	}
 	journal_free(&walk->journal);
 }

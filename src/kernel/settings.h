@@ -74,5 +74,6 @@ struct settings_revert {
 int settings_revert(const struct settings_revert *options, const struct settings_view *view,
                     struct err *err);
 
-/* Tells every setting of every journal of this boot, newest first; returns how many journals. */
+/* Tells every setting of every journal of this boot, newest first, but for those of another network
+ * namespace's network; returns how many journals. */
 int settings_each(const struct settings_view *view, struct err *err);

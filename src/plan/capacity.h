@@ -19,3 +19,7 @@ uint64_t capacity_connection_bytes(uint32_t ends, bool is_ipv6);
 
 /* What the memory guard keeps free by default: 5 % of memory or 512 MiB, whichever is more. */
 uint64_t capacity_default_reserve(uint64_t memory_total_bytes);
+
+/* The least memory of which `bytes` are left beside that reserve; 0 for 0, UINT64_MAX where it does
+ * not fit. */
+uint64_t capacity_with_reserve(uint64_t bytes);

@@ -1,21 +1,10 @@
 /* sizing: the arithmetic of N, both ways. */
 #include "plan/sizing.h"
 
-#include "base/text.h"
 #include "plan/capacity.h"
 #include "plan/saturate.h"
 
 #include <assert.h>
-#include <inttypes.h>
-
-#define RESERVE_LEAST    (UINT64_C(512) << 20) /* see capacity_default_reserve */
-#define RESERVE_SHARE    20                    /* one part in so many          */
-#define FILES_OF_OTHERS  65536
-#define QUEUE_MOST       65535
-#define SYN_QUEUE        65536
-#define NEIGHBOURS_USUAL 1024   /* gc_thresh3 as the kernel has it                     */
-#define HASH_USUAL       524288 /* buckets that tcp_init takes at most by itself       */
-#define HASH_MOST        (UINT64_C(1) << 24) /* as tcp_child_ehash_entries: 128 MiB of buckets */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -34,16 +23,9 @@ static uint64_t connection_bytes(enum sizing_role role, bool is_ipv6)
 	return capacity_connection_bytes(role == SIZING_BOTH ? 2 : 1, is_ipv6);
 }
 
-/* The reserve is a twentieth of memory, rounded down, or RESERVE_LEAST. Of the first, the least
- * memory that leaves `bytes` is bytes + (bytes - 1) / 19. */
 uint64_t sizing_memory_bytes(uint64_t n, enum sizing_role role, bool is_ipv6)
 {
-	uint64_t bytes = saturate_times(n, connection_bytes(role, is_ipv6));
-
-	if (bytes == 0)
-		return 0;
-	return most(saturate_plus(bytes, (bytes - 1) / (RESERVE_SHARE - 1)),
-	            saturate_plus(bytes, RESERVE_LEAST));
+	return capacity_with_reserve(saturate_times(n, connection_bytes(role, is_ipv6)));
 }
 
 uint64_t sizing_held(uint64_t bytes, enum sizing_role role, bool is_ipv6)
@@ -143,63 +125,4 @@ void sizing_work(const struct sizing_ask *ask, struct sizing *out)
 	out->processes = saturate_parts(out->n, ask->nofile - SIZING_SPARE_DESCRIPTORS);
 	set_shapes(ask, out);
 	set_runs(ask, out);
-}
-
-/* --- settings ------------------------------------------------------------------------------- */
-
-static struct text add(struct sizing_setting *out, uint32_t *count, const char *where,
-                       const char *name, const char *why)
-{
-	struct sizing_setting *setting = &out[(*count)++];
-	struct text t;
-
-	assert(*count <= SIZING_SETTINGS_MOST);
-	*setting = (struct sizing_setting){.where = where, .name = name, .why = why};
-	text_init(&t, setting->value, sizeof(setting->value));
-	return t;
-}
-
-static void add_number(struct sizing_setting *out, uint32_t *count, const char *where,
-                       const char *name, const char *why, uint64_t value)
-{
-	struct text t = add(out, count, where, name, why);
-
-	text_add(&t, "%" PRIu64, value);
-}
-
-/* A power of two, a bucket a connection where there may be so many. */
-static uint64_t buckets(uint64_t n)
-{
-	uint64_t count = HASH_USUAL;
-
-	while (count < n && count < HASH_MOST)
-		count *= 2;
-	return count;
-}
-
-uint32_t sizing_settings(const struct sizing_ask *ask, const struct sizing *s,
-                         struct sizing_setting *out)
-{
-	uint32_t count = 0;
-
-	add_number(out, &count, "server", "net.core.somaxconn", "its listen queues", QUEUE_MOST);
-	add_number(out, &count, "server", "net.ipv4.tcp_max_syn_backlog", "a fast ramp", SYN_QUEUE);
-	if (s->by_sources.sources > NEIGHBOURS_USUAL)
-		add_number(out, &count, "server",
-		           ask->is_ipv6 ? "net.ipv6.neigh.default.gc_thresh3"
-		                        : "net.ipv4.neigh.default.gc_thresh3",
-		           "source IPs on its link",
-		           saturate_plus(s->by_sources.sources, NEIGHBOURS_USUAL));
-	struct text t = add(out, &count, "client", "net.ipv4.ip_local_port_range",
-	                    "for programs that bind no port");
-
-	text_add(&t, "%d %d", SIZING_PORT_WIDE_LOW, SIZING_PORT_WIDE_HIGH);
-	add_number(out, &count, "each", "fs.file-max", "a file a connection, with io_uring too",
-	           saturate_plus(s->n, FILES_OF_OTHERS));
-	add_number(out, &count, "each", "net.netfilter.nf_conntrack_max", "only where rules track",
-	           saturate_plus(s->n, FILES_OF_OTHERS));
-	if (s->n > HASH_USUAL)
-		add_number(out, &count, "each", "thash_entries",
-		           "kernel command line: short searches", buckets(s->n));
-	return count;
 }

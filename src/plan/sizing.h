@@ -28,8 +28,6 @@
 /* Source addresses of one run in the example network: 198.18.0.1 ... 198.18.255.254. */
 #define SIZING_RUN_SOURCES 65534
 
-#define SIZING_SETTINGS_MOST 8
-
 /* Whose memory: of a server alone, of clients alone, of a machine with both ends. */
 enum sizing_role { SIZING_SERVER, SIZING_CLIENT, SIZING_BOTH, SIZING_ROLE_COUNT };
 
@@ -76,14 +74,6 @@ struct sizing {
 	uint64_t clients, client_n, client_sources;
 };
 
-/* A kernel setting worth having. */
-struct sizing_setting {
-	const char *where; /* "server", "client", "each"    */
-	const char *name;  /* "net.core.somaxconn"          */
-	char value[24];    /* as it is written              */
-	const char *why;   /* a few words                   */
-};
-
 /* Fills *out. */
 void sizing_work(const struct sizing_ask *ask, struct sizing *out);
 
@@ -92,8 +82,3 @@ uint64_t sizing_memory_bytes(uint64_t n, enum sizing_role role, bool is_ipv6);
 
 /* Its inverse: the connections that `bytes` of free memory hold. */
 uint64_t sizing_held(uint64_t bytes, enum sizing_role role, bool is_ipv6);
-
-/* The settings for it, at most SIZING_SETTINGS_MOST; returns how many. Only those that a kernel
- * as it comes has too low, or that depend on memory and boot. */
-uint32_t sizing_settings(const struct sizing_ask *ask, const struct sizing *sizing,
-                         struct sizing_setting *out);

@@ -70,7 +70,7 @@ static void judge_nr_open(const struct walls_case *c, struct wall_row *row, stru
 		row->allows = c->held_by_files;
 	if (nr_open < one_process)
 		wall_ask(out, row, "fs.nr_open", "%llu",
-		         (unsigned long long)(wall_numbered(c) + OTHER_FILES));
+		         (unsigned long long)wall_numbered(c) + OTHER_FILES);
 	else
 		wall_meets(out, row, "fs.nr_open", "%llu", (unsigned long long)nr_open);
 }

@@ -191,6 +191,10 @@ static void judge_listening(const struct walls_case *c, struct wall_row *row,
 	         within == 1 ? "; a server port lies in it"
 	                     : "; %" PRIu32 " server ports lie in it",
 	         within);
+	if (c->ports.reserved > 0) {
+		t = wall_fix(row);
+		text_add(&t, "beside those that are there, as megaconn tune apply does");
+	}
 	if (plan->target_port_count == 1)
 		wall_ask(out, row, "net.ipv4.ip_local_reserved_ports", "%u", plan->target_port_low);
 	else

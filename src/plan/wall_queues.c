@@ -101,7 +101,7 @@ static void judge_ehash(const struct walls_case *c, struct wall_row *row, struct
 	if (row->value < row->needed / 4) {
 		t = wall_fix(row);
 		text_add(&t, "slow, no stop: boot with thash_entries=%llu; a lab has its own",
-		         (unsigned long long)(wall_numbered(c) * c->ends));
+		         (unsigned long long)wall_numbered(c) * c->ends);
 	}
 }
 
@@ -214,7 +214,7 @@ static void judge_neighbours(const struct walls_case *c, struct wall_row *row,
 	if (!wall_value(row, most))
 		return;
 	t = wall_shown(row);
-	if (c->neighbours == 0) {
+	if (!c->tuples || c->neighbours == 0) {
 		text_add(&t, ": no client is on a LAN with this host%s",
 		         c->is_loopback ? "" : "; a host on the LAN needs an entry a source IP");
 		return;

@@ -28,7 +28,7 @@ struct walls_ports {
 	bool are_given; /* by --ports, not by net.ipv4.ip_local_port_range           */
 	uint32_t reserved, listening, taken; /* reserved, listening: or WALLS_PORTS_UNKNOWN  */
 	uint16_t first_listening;            /* one of them, for the text */
-	uint32_t targets_within;             /* server ports that lie in the range */
+	uint32_t targets_within;             /* server ports in the range, not reserved */
 };
 
 /* Something of the kernel's that is there or is not. */
@@ -39,18 +39,13 @@ struct walls_feature {
 
 struct walls_case {
 	uint64_t n;
-	enum wall_role role;
 	const struct limits *limits;
-	bool is_private; /* in namespaces of its own: the host's rules do not reach there */
-	bool is_loopback;
-	bool is_lab; /* which chooses its addresses itself */
 
 	/* Where from and where to; tuples is NULL where clients may come from anywhere. */
 	const struct tuple_plan *tuples;
 	struct walls_ports ports;
 	uint32_t sources_missing; /* source IPs that this host has not (yet)             */
-	/* Source IPs on this host's links, each an entry there; 0 where tuples is NULL. */
-	uint32_t neighbours;
+	uint32_t neighbours;      /* source IPs on this host's links, each an entry there */
 
 	/* Memory. */
 	uint32_t ends;        /* of a connection on this host: 1 or 2               */
@@ -59,13 +54,18 @@ struct walls_case {
 	uint64_t reserve_bytes;
 
 	/* Processes: what all that can be started would hold together ... */
-	bool takes_descriptors; /* one each; not so with io_uring's direct ones        */
-	uint64_t held_by_files; /* ... as RLIMIT_NOFILE has it                         */
-	uint64_t held;          /* ... and RLIMIT_MEMLOCK                              */
-	uint64_t worker_most;   /* one worker (of each side)                           */
-	uint32_t workers;       /* of a side that n takes                              */
-	uint32_t sides;         /* that are started: 1 or 2                            */
+	uint64_t held_by_files; /* ... as RLIMIT_NOFILE has it      */
+	uint64_t held;          /* ... and RLIMIT_MEMLOCK           */
+	uint64_t worker_most;   /* one worker (of each side)        */
+	uint32_t workers;       /* of a side that n takes           */
+	uint32_t sides;         /* that are started: 1 or 2         */
 
+	enum wall_role role;
+	bool is_private; /* in namespaces of its own: the host's rules do not reach there */
+	bool is_loopback;
+	bool is_lab;            /* which chooses its addresses itself                       */
+	bool is_measured;       /* costs: on this kernel, just now; else by earlier figures */
+	bool takes_descriptors; /* one a connection; not so with io_uring's direct ones    */
 	struct walls_feature uring, namespaces;
 };
 

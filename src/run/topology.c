@@ -245,6 +245,21 @@ static uint32_t count_marked(const uint8_t *ports, uint16_t low, uint16_t high, 
 	return count;
 }
 
+/* Server ports that lie in the range and that nothing keeps clients from. */
+static uint32_t count_unreserved(const struct tuple_plan *plan, const struct walls_ports *ports,
+                                 const uint8_t *reserved)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < plan->target_port_count; i++) {
+		uint32_t port = plan->target_port_low + i;
+
+		count += port >= ports->low && port <= ports->high &&
+		         !tuple_port_is_marked(reserved, (uint16_t)port);
+	}
+	return count;
+}
+
 /* Marks in `excluded` what may not be a source port, and counts by reason. */
 static void exclude(const struct tuple_plan *plan, struct walls_ports *ports, uint8_t *excluded)
 {
@@ -254,6 +269,7 @@ static void exclude(const struct tuple_plan *plan, struct walls_ports *ports, ui
 	ports->reserved = ports->listening = WALLS_PORTS_UNKNOWN;
 	if (sysctl_reserved_ports(excluded) == 0)
 		ports->reserved = count_marked(excluded, ports->low, ports->high, NULL);
+	ports->targets_within = count_unreserved(plan, ports, excluded);
 	if (diag_listening_ports(marked) == 0)
 		ports->listening = count_marked(marked, ports->low, ports->high,
 		                                &ports->first_listening);
@@ -264,8 +280,6 @@ static void exclude(const struct tuple_plan *plan, struct walls_ports *ports, ui
 	for (uint32_t i = 0; i < plan->target_port_count; i++) {
 		uint16_t port = (uint16_t)(plan->target_port_low + i);
 
-		if (port >= ports->low && port <= ports->high)
-			ports->targets_within++;
 		if (pool_index(&plan->sources, &plan->target) >= 0)
 			tuple_port_mark(excluded, port);
 	}

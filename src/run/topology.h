@@ -25,7 +25,7 @@ struct topology {
 	uint32_t neighbours;      /* of these, how many are on a link of this host  */
 	bool needs_freebind;      /* they are this host's by a route alone (AnyIP over IPv6) */
 	bool is_own_target;       /* both ends are on this host                     */
-	bool is_loopback; /* 127.0.0.0/8, all of which is this host's */
+	bool is_loopback;         /* 127.0.0.0/8, all of which is this host's */
 };
 
 /* Chooses the plan. 0, or a negative errno with one line that says what to give instead: -EINVAL
