@@ -25,7 +25,7 @@
 /* Whether one more connection is made within so many milliseconds; kept open in *fd. */
 static bool dials(uint16_t port, unsigned int ms, int *fd)
 {
-	const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
 	struct sockaddr_storage at;
 	socklen_t len;
 
@@ -120,7 +120,8 @@ static int64_t entries_of_the_machine(void)
 	int64_t count = -1;
 
 	assert_non_null(file);
-	if (fgets(line, sizeof(line), file) && fgets(line, sizeof(line), file))
+	/* The last of its lines, below the names of the columns. */
+	while (fgets(line, sizeof(line), file))
 		count = strtoll(line, NULL, 16);
 	fclose(file);
 	return count;
@@ -292,14 +293,28 @@ struct harmless {
 	trial_prepare prepare;
 };
 
+/* Not in one burst, which some of these do cut, and with time for what was cut to be sent again. */
 static void hold_all(const struct harmless *h)
 {
 	const struct wall wall = {
 		.row = h->row, .options = {"--engine", "epoll"}, .prepare = h->prepare};
 	const char *const serving[] = {"--engine", "epoll", NULL};
-	const char *const args[] = {"127.0.0.1:8090", "-n",        "1000", "--proof",
-	                            "echo",           "--hold",    "0",    "--engine",
-	                            "epoll",          "--retries", "10",   NULL};
+	const char *const args[] = {"127.0.0.1:8090",
+	                            "-n",
+	                            "1000",
+	                            "--proof",
+	                            "echo",
+	                            "--hold",
+	                            "0",
+	                            "--engine",
+	                            "epoll",
+	                            "--rate",
+	                            "2k/s",
+	                            "--retries",
+	                            "10",
+	                            "--timeout",
+	                            "30s",
+	                            NULL};
 	struct trial doctor, serve, connect;
 	char how[128];
 

@@ -289,7 +289,7 @@ static void ports_of_others(void **state)
 	set_range(40000, 40499);
 	int others = apart_listen("127.0.0.1", OTHERS, 64);
 
-	for (uint16_t i = 0; i < COUNT_OF(fds); i++)
+	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		fds[i] = take_port((uint16_t)(40020 + 3 * i));
 	try_beyond("127.0.0.1", 40000, 40499);
 	wall_provoke_client(&wall);
