@@ -90,8 +90,8 @@ static void tracked_connections(void **state)
 	const struct wall wall = {
 		.row = "conntrack_max",
 		.how = "connect, nf_conntrack_max 3000, an nft rule with ct state",
-		.note = "one entry is doctor's question whether connections are tracked, one "
-			"connect's whether the server echoes",
+		.note = "the table is full, one more gets no answer; 2 entries are questions: are "
+			"connections tracked, does the server echo",
 		.connects = {"--timeout", "1s", "--retries", "0"},
 		.beyond = table_is_full,
 	};
