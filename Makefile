@@ -72,8 +72,9 @@ FUZZ_OBJ  := $(SRC:%.c=$(B)/fuzz/obj/%.o)
 UNIT_BIN  := $(UNIT:tests/%.c=$(B)/tests/%)
 LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
-# What lab_walls_* show is numbers, which are the same in the sanitized build.
-ASAN_LAB  := $(patsubst tests/%.c,$(B)/asan/tests/%,$(filter-out tests/lab_walls_%,$(LAB)))
+ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
+# Labs that mostly wait, or show numbers: sanitized, they are test-full's.
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
@@ -143,17 +144,17 @@ untune: $(B)/megaconn ## put back what tune raised
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
 TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
-	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(ASAN_LAB)
-FULL_RUN = LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
+	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
+FULL_RUN = $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
-	$(ASAN_LAB)
+	$(filter-out $(ASAN_LATE),$(ASAN_LAB))
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
 
-test-full: $(TEST_NEEDS) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
+test-full: $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))

@@ -64,8 +64,7 @@ static int refuse(const struct err *err, int code)
 /* What went wrong below, as an exit code. */
 static int exit_of(int failed)
 {
-	return failed == -EPERM || failed == -EACCES || failed == -EBUSY ? EXIT_REFUSED
-	                                                                 : EXIT_FAILED;
+	return failed == -EPERM || failed == -EACCES ? EXIT_REFUSED : EXIT_FAILED;
 }
 
 static void *marks_of(size_t bytes, struct err *err)
