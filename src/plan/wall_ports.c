@@ -83,6 +83,10 @@ static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
 		text_add(&t, "a server port takes 2^32 source IPs x 2^16 ports: no limit here");
 		return;
 	}
+	if (c->ports.low == 0) {
+		wall_value(row, LIMITS_UNKNOWN);
+		return;
+	}
 	row->value = tuple_room(plan);
 	put_number(&t, plan->source_count, "source IP", "source IPs");
 	text_add(&t, " to ");
@@ -128,7 +132,8 @@ static void judge_source_addresses(const struct walls_case *c, struct wall_row *
 	row->needed = count;
 	if (c->sources_missing == 0)
 		return;
-	row->allows = tuple_room(c->tuples) / count * here;
+	if (c->ports.low > 0 || here == 0)
+		row->allows = tuple_room(c->tuples) / count * here;
 	t = wall_fix(row);
 	text_add(&t, is_of_loopback(c->tuples) ? "ip link set lo up"
 	                                       : "megaconn addr up POOL --dev DEV");

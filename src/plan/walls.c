@@ -51,6 +51,22 @@ static void sort(struct wall_report *out)
 	}
 }
 
+/* Whether a row that may bound could not be read. */
+static bool has_unknown(const struct wall_report *out)
+{
+	static const char *const may_bound[] = {"source_ports", "nofile_hard",  "nr_open",
+	                                        "file_max",     "pid_max",      "threads_max",
+	                                        "memory",       "conntrack_max"};
+
+	for (size_t i = 0; i < sizeof(may_bound) / sizeof(may_bound[0]); i++) {
+		const struct wall_row *row = walls_row(out, may_bound[i]);
+
+		if (row && row->state == WALL_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
 /* "this machine stops at 28,232: one source IP to one server port, ... Add 35 ..." */
 static void put_words(struct wall_report *out)
 {
@@ -61,7 +77,8 @@ static void put_words(struct wall_report *out)
 	if (out->fits) {
 		text_count(&t, out->n);
 		text_add(&t, out->n == 1 ? " connection fits" : " connections fit");
-		text_add(&t, "; this machine would stop at ");
+		text_add(&t, "%s; this machine would stop at ",
+		         has_unknown(out) ? ", as far as can be read" : "");
 	} else {
 		text_add(&t, "this machine stops at ");
 	}

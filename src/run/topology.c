@@ -295,9 +295,14 @@ static int choose_ports(const struct topology_options *options, struct tuple_pla
 	ports->low = options->port_low;
 	ports->high = options->port_high;
 	ports->are_given = options->port_low > 0;
-	if (!ports->are_given && sysctl_port_range(&ports->low, &ports->high) != 0)
+	if (!ports->are_given && sysctl_port_range(&ports->low, &ports->high) != 0) {
+		ports->low = ports->high = 0;
+		ports->reserved = ports->listening = WALLS_PORTS_UNKNOWN;
+		if (options->allow_missing)
+			return 0;
 		return err_set(err, -EINVAL,
 		               "cannot read net.ipv4.ip_local_port_range: give --ports LO-HI");
+	}
 	exclude(plan, ports, excluded);
 	mark_taken(plan, 1U << TCP_TIME_WAIT, waiting);
 	if (tuple_set_ports(plan, ports->low, ports->high, excluded, TUPLE_PORT_BITS) == 0 &&
