@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "kernel/probe.h"
+#include "kernel/write_all.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -230,21 +231,6 @@ static int make_draft(struct journal_draft *draft, const char *kind, const char 
 		               failed < 0 ? "/proc/sys/kernel/random/boot_id"
 		                          : "/proc/self/ns/net");
 	journal_format(kind, boot_id, netns, lines, len, draft);
-	return 0;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		bytes += n;
-		len -= (size_t)n;
-	}
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "kernel/sysctl.h"
+#include "kernel/write_all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,21 +206,6 @@ int persist_check(struct err *err)
 				err, -EEXIST,
 				"%s is there and not megaconn's: look at it, and move it away",
 				paths[which]);
-	}
-	return 0;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		bytes += n;
-		len -= (size_t)n;
 	}
 	return 0;
 }

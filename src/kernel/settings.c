@@ -224,7 +224,7 @@ static int undo(const struct journal_dir *dir, uint64_t number, const struct set
 	return err_set(err, code, "%s: all is as it was", err->text);
 }
 
-static int write_all(const struct journal_dir *dir, struct settings_list *list, struct err *err)
+static int write_each(const struct journal_dir *dir, struct settings_list *list, struct err *err)
 {
 	uint64_t number = 0;
 	long len = settings_format(list, lines, sizeof(lines));
@@ -263,7 +263,7 @@ int settings_apply(const struct settings_item *items, uint32_t count, struct set
 	if (rc == 0)
 		keep_changes(out);
 	if (rc == 0 && out->count > 0)
-		rc = write_all(&dir, out, err);
+		rc = write_each(&dir, out, err);
 	journal_close(&dir);
 	return rc;
 }
