@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cmd/addr_tell.h"
 #include "cmd/classic_conf.h"
+#include "cmd/verb.h"
 #include "kernel/address.h"
 #include "kernel/addresses.h"
 #include "kernel/addresses_down.h"
@@ -513,22 +514,19 @@ static int check_operands(const struct verb *verb, int argc, char **argv, int at
 static int find_verb(int argc, char **argv, struct command *c, const struct verb **verb,
                      struct err *err)
 {
+	const struct verb_table table = {.command = "addr",
+	                                 .ask = "ping, up, down or show?",
+	                                 .rows = verbs,
+	                                 .row_bytes = sizeof(verbs[0]),
+	                                 .row_count = VERB_COUNT,
+	                                 .is_alone = false};
 	int at;
 	int failed = opt_parse(options, OPTION_COUNT, "addr", argc, argv, c, &at, err);
 
 	if (failed < 0 || c->help)
 		return failed;
-	if (at == argc)
-		return err_set(err, -EINVAL,
-		               "ping, up, down or show? (see 'megaconn addr --help')");
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (strcmp(argv[at], verbs[i].name) == 0)
-			*verb = &verbs[i];
-	}
-	if (!*verb)
-		return err_set(err, -EINVAL, "unknown verb '%s' (see 'megaconn addr --help')",
-		               text_quote(argv[at], strlen(argv[at])).text);
-	return check_operands(*verb, argc, argv, at + 1, c, err);
+	*verb = verb_find(&table, argc, argv, at, err);
+	return *verb ? check_operands(*verb, argc, argv, at + 1, c, err) : -EINVAL;
 }
 
 int cmd_addr(int argc, char **argv)

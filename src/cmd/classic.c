@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cmd/classic_conf.h"
 #include "cmd/tell.h"
+#include "cmd/verb.h"
 #include "kernel/background.h"
 #include "kernel/pidfile.h"
 #include "plan/ip.h"
@@ -332,24 +333,19 @@ static void print_help(void)
 static int find_verb(int argc, char **argv, struct command *c, const struct verb **verb,
                      struct err *err)
 {
+	const struct verb_table table = {.command = "classic",
+	                                 .ask = "which verb?",
+	                                 .rows = verbs,
+	                                 .row_bytes = sizeof(verbs[0]),
+	                                 .row_count = VERB_COUNT,
+	                                 .is_alone = true};
 	int at;
 	int failed = opt_parse(options, OPTION_COUNT, "classic", argc, argv, c, &at, err);
 
 	if (failed < 0 || c->help)
 		return failed;
-	if (at == argc)
-		return err_set(err, -EINVAL, "which verb? (see 'megaconn classic --help')");
-	if (at + 1 < argc)
-		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn classic --help')",
-		               argv[at + 1]);
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (strcmp(argv[at], verbs[i].name) == 0)
-			*verb = &verbs[i];
-	}
-	if (!*verb)
-		return err_set(err, -EINVAL, "unknown verb '%s' (see 'megaconn classic --help')",
-		               argv[at]);
-	return 0;
+	*verb = verb_find(&table, argc, argv, at, err);
+	return *verb ? 0 : -EINVAL;
 }
 
 int cmd_classic(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "cmd/choices.h"
 #include "cmd/classic_conf.h"
 #include "cmd/tune_say.h"
+#include "cmd/verb.h"
 #include "kernel/persist.h"
 #include "kernel/settings.h"
 #include "run/doctor.h"
@@ -399,24 +400,19 @@ static int refuse_strange(const struct verb *verb, const struct command *c, stru
 static int find_verb(int argc, char **argv, struct command *c, const struct verb **verb,
                      struct err *err)
 {
+	const struct verb_table table = {.command = "tune",
+	                                 .ask = "which verb?",
+	                                 .rows = verbs,
+	                                 .row_bytes = sizeof(verbs[0]),
+	                                 .row_count = VERB_COUNT,
+	                                 .is_alone = true};
 	int at;
 	int failed = opt_parse(options, OPTION_COUNT, "tune", argc, argv, c, &at, err);
 
 	if (failed < 0 || c->help)
 		return failed;
-	if (at == argc)
-		return err_set(err, -EINVAL, "which verb? (see 'megaconn tune --help')");
-	if (at + 1 < argc)
-		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn tune --help')",
-		               text_quote(argv[at + 1], strlen(argv[at + 1])).text);
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (strcmp(argv[at], verbs[i].name) == 0)
-			*verb = &verbs[i];
-	}
-	if (!*verb)
-		return err_set(err, -EINVAL, "unknown verb '%s' (see 'megaconn tune --help')",
-		               text_quote(argv[at], strlen(argv[at])).text);
-	return refuse_strange(*verb, c, err);
+	*verb = verb_find(&table, argc, argv, at, err);
+	return *verb ? refuse_strange(*verb, c, err) : -EINVAL;
 }
 
 int cmd_tune(int argc, char **argv)
