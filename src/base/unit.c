@@ -3,7 +3,6 @@
 #include "base/unit.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -180,4 +179,21 @@ int unit_ports(const char *s, uint16_t *low, uint16_t *high)
 	*low = (uint16_t)first;
 	*high = (uint16_t)second;
 	return 0;
+}
+
+bool unit_take_digits(const char **at, const char *end, uint64_t *out)
+{
+	const char *c = *at;
+	uint64_t n = 0;
+
+	for (; c < end && *c >= '0' && *c <= '9'; c++) {
+		if (__builtin_mul_overflow(n, UINT64_C(10), &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*c - '0'), &n))
+			return false;
+	}
+	if (c == *at)
+		return false;
+	*at = c;
+	*out = n;
+	return true;
 }

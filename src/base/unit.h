@@ -6,6 +6,7 @@
  * ("1.5M" is 1,500,000; "1.5" alone is -EINVAL for a count). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "1000000", "1M", "2.5k", "1G": decimal multipliers k K M G. */
@@ -23,3 +24,7 @@ int unit_duration(const char *s, uint64_t *duration_ns);
 
 /* "8090" or "8090-8119": 1..65535, low end first; 0, or a high end below the low, is -EINVAL. */
 int unit_ports(const char *s, uint16_t *low, uint16_t *high);
+
+/* The decimal digits at *at, at most to `end`, as a number; moves behind them. False where there
+ * are none, or too many for the type, and nothing is moved. For texts that programs write. */
+bool unit_take_digits(const char **at, const char *end, uint64_t *out);

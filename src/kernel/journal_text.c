@@ -9,6 +9,8 @@
  * or a leading zero is damaged. */
 #include "kernel/journal_text.h"
 
+#include "base/unit.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,22 +41,12 @@ static bool take_word(const char **at, const char *end, const char *word)
 	return true;
 }
 
-/* Reads a decimal number as printf writes it: no sign, no leading zero. */
+/* A decimal number as printf writes it: no sign, no leading zero. */
 static bool take_number(const char **at, const char *end, uint64_t *out)
 {
-	const char *c = *at;
-	uint64_t n = 0;
+	const char *from = *at;
 
-	for (; c < end && *c >= '0' && *c <= '9'; c++) {
-		if (__builtin_mul_overflow(n, UINT64_C(10), &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*c - '0'), &n))
-			return false;
-	}
-	if (c == *at || (**at == '0' && c - *at > 1))
-		return false;
-	*at = c;
-	*out = n;
-	return true;
+	return unit_take_digits(at, end, out) && (*from != '0' || *at - from == 1);
 }
 
 /* Reads "01234567-89ab-cdef-0123-456789abcdef". */

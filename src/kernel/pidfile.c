@@ -9,6 +9,7 @@
 #include "kernel/pidfile.h"
 
 #include "base/clock.h"
+#include "base/unit.h"
 #include "kernel/probe.h"
 
 #include <errno.h>
@@ -30,31 +31,13 @@
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-/* Reads digits at *at, at most to `end`, and moves behind them. */
-static bool take_number(const char **at, const char *end, uint64_t *out)
-{
-	const char *c = *at;
-	uint64_t n = 0;
-
-	for (; c < end && *c >= '0' && *c <= '9'; c++) {
-		if (__builtin_mul_overflow(n, UINT64_C(10), &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*c - '0'), &n))
-			return false;
-	}
-	if (c == *at)
-		return false;
-	*at = c;
-	*out = n;
-	return true;
-}
-
 int pidfile_parse(const char *text, size_t len, struct pidfile_process *out)
 {
 	const char *at = text, *end = text + len;
 	uint64_t pid, start;
 
-	if (!take_number(&at, end, &pid) || at == end || *at++ != ' ' ||
-	    !take_number(&at, end, &start) || at == end || *at++ != '\n' || at != end)
+	if (!unit_take_digits(&at, end, &pid) || at == end || *at++ != ' ' ||
+	    !unit_take_digits(&at, end, &start) || at == end || *at++ != '\n' || at != end)
 		return -EINVAL;
 	/* kill(2) takes 0 and less for groups of processes. */
 	if (pid < 1 || pid > INT32_MAX)
@@ -79,7 +62,7 @@ int pidfile_parse_stat(const char *text, size_t len, char *state, uint64_t *star
 	}
 	at++;
 	/* A number that the end of the text cuts is another number. */
-	if (!take_number(&at, end, start) || at == end || *at != ' ')
+	if (!unit_take_digits(&at, end, start) || at == end || *at != ' ')
 		return -EINVAL;
 	return 0;
 }
