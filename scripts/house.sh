@@ -16,7 +16,7 @@ cd "${1:-$(dirname "$0")/..}" || exit 2
 # Headers that are a contract or a structure alone.
 headers_alone="src/engine/uring_abi.h src/engine/uring_state.h src/engine/epoll_state.h
  src/base/limits.h src/base/live.h src/base/version.h
- src/base/wall.h src/run/experiment.h "
+ src/base/wall.h src/run/experiment.h src/utcp/device.h src/utcp/segment.h "
 
 pairs()
 {
@@ -128,7 +128,7 @@ function may_include(path,   to) {
 		return 0
 	if (path == "plan/ip.h")
 		return 1
-	return room == "utcp" && path ~ /^(engine\/engine|plan\/tuple|kernel\/netlink)\.h$/
+	return room == "utcp" && path ~ /^(engine\/engine|plan\/tuple|kernel\/(tun|veth|link|route|channel))\.h$/
 }
 
 function check_include(line,   path) {

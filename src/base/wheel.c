@@ -9,6 +9,11 @@
 
 #define OVERDUE WHEEL_SLOTS /* the list after those of the slots */
 
+static struct wheel_entry *entry_at(const struct wheel *w, uint32_t index)
+{
+	return (struct wheel_entry *)(void *)((char *)w->entries + index * w->stride);
+}
+
 static uint64_t tick_of(const struct wheel *w, uint64_t deadline_ns)
 {
 	return deadline_ns / w->tick_ns + (deadline_ns % w->tick_ns != 0);
@@ -16,48 +21,47 @@ static uint64_t tick_of(const struct wheel *w, uint64_t deadline_ns)
 
 static void link_first(struct wheel *w, uint32_t index, uint32_t list)
 {
-	struct wheel_entry *entry = &w->entries[index];
+	struct wheel_entry *entry = entry_at(w, index);
 
 	entry->prev = w->count + list;
 	entry->next = w->heads[list];
 	if (entry->next != WHEEL_NONE)
-		w->entries[entry->next].prev = index;
+		entry_at(w, entry->next)->prev = index;
 	w->heads[list] = index;
 }
 
-void wheel_init(struct wheel *w, struct wheel_entry *entries, uint32_t count, uint64_t tick_ns,
-                uint64_t now_ns)
+void wheel_init(struct wheel *w, struct wheel_entry *entries, size_t stride, uint32_t count,
+                uint64_t tick_ns, uint64_t now_ns)
 {
 	*w = (struct wheel){
 		.entries = entries,
+		.stride = stride,
 		.count = count,
 		.tick_ns = tick_ns,
 		.now_tick = now_ns / tick_ns + 1,
 	};
 	for (uint32_t i = 0; i <= OVERDUE; i++)
 		w->heads[i] = WHEEL_NONE;
-	for (uint32_t i = 0; i < count; i++)
-		entries[i] = (struct wheel_entry){.next = WHEEL_NONE, .prev = WHEEL_NONE};
 }
 
 bool wheel_is_armed(const struct wheel *w, uint32_t index)
 {
-	return w->entries[index].deadline_ns != 0;
+	return entry_at(w, index)->deadline_ns != 0;
 }
 
 void wheel_cancel(struct wheel *w, uint32_t index)
 {
-	struct wheel_entry *entry = &w->entries[index];
+	struct wheel_entry *entry = entry_at(w, index);
 
 	if (!wheel_is_armed(w, index))
 		return;
 	if (entry->prev >= w->count)
 		w->heads[entry->prev - w->count] = entry->next;
 	else
-		w->entries[entry->prev].next = entry->next;
+		entry_at(w, entry->prev)->next = entry->next;
 	if (entry->next != WHEEL_NONE)
-		w->entries[entry->next].prev = entry->prev;
-	*entry = (struct wheel_entry){.next = WHEEL_NONE, .prev = WHEEL_NONE};
+		entry_at(w, entry->next)->prev = entry->prev;
+	*entry = (struct wheel_entry){0};
 	w->armed--;
 }
 
@@ -67,7 +71,7 @@ void wheel_arm(struct wheel *w, uint32_t index, uint64_t deadline_ns)
 
 	wheel_cancel(w, index);
 	link_first(w, index, tick < w->now_tick ? OVERDUE : (uint32_t)(tick % WHEEL_SLOTS));
-	w->entries[index].deadline_ns = deadline_ns > 0 ? deadline_ns : 1; /* 0 is: not armed */
+	entry_at(w, index)->deadline_ns = deadline_ns > 0 ? deadline_ns : 1; /* 0 is: not armed */
 	w->armed++;
 }
 
@@ -80,8 +84,8 @@ static size_t expire_list(struct wheel *w, uint32_t list, uint64_t now_ns, uint3
 	while (next != WHEEL_NONE && n < max) {
 		uint32_t index = next;
 
-		next = w->entries[index].next;
-		if (w->entries[index].deadline_ns > now_ns)
+		next = entry_at(w, index)->next;
+		if (entry_at(w, index)->deadline_ns > now_ns)
 			continue; /* of a later turn */
 		wheel_cancel(w, index);
 		expired[n++] = index;

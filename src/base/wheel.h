@@ -1,9 +1,10 @@
 /* wheel: a hashed timer wheel over small indexes.
  *
  * Each index 0..count-1 has at most one timer. Arm, re-arm and cancel are O(1); expiry is O(expired
- * + ticks passed). Links are index arrays in the caller's memory: 16 bytes an index, no allocation
- * here. A timer never fires early, and at most one tick late (plus the caller's own lateness).
- * Deadlines further than a turn of the wheel away stay in their slot until their turn comes. */
+ * + ticks passed). Links are indexes in the caller's memory: 16 bytes an index, an array of their
+ * own or a part of the caller's records, no allocation here. A timer never fires early, and at most
+ * one tick late (plus the caller's own lateness). Deadlines further than a turn of the wheel away
+ * stay in their slot until their turn comes. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,18 +20,21 @@ struct wheel_entry {
 };
 
 struct wheel {
-	struct wheel_entry *entries; /* `count` of them, the caller's */
-	uint32_t count;              /* < 2^31: the upper values mark list heads in `prev` */
-	uint32_t armed;              /* how many timers are armed */
+	void *entries; /* `count` of them, the caller's, `stride` bytes from one to the next */
+	size_t stride;
+	uint32_t count; /* < 2^31: the upper values mark list heads in `prev` */
+	uint32_t armed; /* how many timers are armed */
 	uint64_t tick_ns;
 	uint64_t now_tick;               /* everything before it has been expired */
 	uint32_t heads[WHEEL_SLOTS + 1]; /* the last: what was already due when it was armed */
 };
 
-/* `entries`: memory for `count` entries, which the wheel owns until it is no longer used.
- * tick_ns > 0. */
-void wheel_init(struct wheel *w, struct wheel_entry *entries, uint32_t count, uint64_t tick_ns,
-                uint64_t now_ns);
+/* `entries`: the first of `count` entries, each `stride` bytes after the one before, which the
+ * wheel owns until it is no longer used. Memory that is all zero is as good as initialised, and is
+ * not touched: a table that is mapped costs only what is used of it. Anything else must be zeroed
+ * before. tick_ns > 0. */
+void wheel_init(struct wheel *w, struct wheel_entry *entries, size_t stride, uint32_t count,
+                uint64_t tick_ns, uint64_t now_ns);
 
 /* Arms or re-arms the timer of `index` (deadline_ns > 0). A deadline in the past expires at the
  * next call, or a tick later where it lies within the tick that is running. */

@@ -12,6 +12,8 @@ static const char *const names[] = {
 	[ENGINE_AUTO] = "auto",
 	[ENGINE_URING] = "uring",
 	[ENGINE_EPOLL] = "epoll",
+	[ENGINE_TUN] = "tun",
+	[ENGINE_PACKET] = "packet",
 };
 static_assert(sizeof(names) / sizeof(names[0]) == ENGINE_KIND_COUNT, "each kind has its name");
 
@@ -42,10 +44,12 @@ int engine_open(enum engine_kind kind, const struct engine_config *config, struc
 	case ENGINE_EPOLL:
 		return epoll_open(config, out, err);
 	case ENGINE_AUTO:
+	case ENGINE_TUN:
+	case ENGINE_PACKET:
 	case ENGINE_KIND_COUNT:
 		break;
 	}
-	return err_set(err, -EINVAL, "an engine must be chosen before it is opened");
+	return err_set(err, -EINVAL, "an engine of kernel sockets must be chosen first");
 }
 
 uint32_t engine_most(enum engine_kind kind, uint32_t listeners, uint64_t nofile,

@@ -32,6 +32,10 @@
  * Events of different connections come in any order, and of one connection, SENT may come after the
  * RECEIVED that answers it.
  *
+ * An engine with a TCP of its own keeps no copy of what it sends: to send it again it asks
+ * config->message, which writes the same bytes until SENT has come. Its SENT comes when the peer
+ * has acknowledged all of it.
+ *
  * No engine allocates after open. Timers are not the engine's: the caller keeps a base/wheel and
  * tells poll until when it may sleep. */
 #pragma once
@@ -110,7 +114,32 @@ enum engine_kind {
 	ENGINE_AUTO, /* the best that works here */
 	ENGINE_URING,
 	ENGINE_EPOLL,
+	ENGINE_TUN,    /* our own TCP over a TUN device: clients only (utcp/utcp.h)              */
+	ENGINE_PACKET, /* the same over a packet socket on a veth pair                           */
 	ENGINE_KIND_COUNT
+};
+
+static inline bool engine_is_utcp(enum engine_kind kind)
+{
+	return kind == ENGINE_TUN || kind == ENGINE_PACKET;
+}
+
+struct tuple_plan; /* plan/tuple.h */
+
+/* Writes what is being sent on `index`, the whole message, to `out` (ENGINE_SEND_MAX). */
+typedef void (*engine_message)(void *context, uint32_t index, uint8_t *out);
+
+/* What an engine with a TCP of its own has counted. */
+struct engine_packets {
+	uint64_t sent, received;
+	uint64_t retransmitted; /* segments: SYN, data, FIN                                    */
+	uint64_t probes;        /* of zero windows                                             */
+	uint64_t challenged;    /* challenge ACKs (RFC 5961)                                   */
+	uint64_t out_of_order;  /* data behind a gap, dropped                                  */
+	uint64_t unasked;       /* data nobody had asked for, dropped                          */
+	uint64_t stray;         /* segments of no connection, answered with RST                */
+	uint64_t bad_checksum, malformed, foreign;
+	uint64_t dropped; /* ours that the kernel did not take                                 */
 };
 
 struct engine_config {
@@ -123,6 +152,13 @@ struct engine_config {
 	                * IPv6, which is bound with IPV6_FREEBIND) */
 	int backlog;   /* what the listening sockets were given                       */
 	int wake_fd;   /* an eventfd: a write to it ends a sleeping poll              */
+
+	/* For engines with a TCP of their own, which keep neither tuples nor what they send. */
+	const struct tuple_plan *tuples; /* by_source; index 0 is number `first` of it          */
+	uint32_t first;
+	engine_message message; /* asked between send and SENT, to send it again                */
+	void *message_context;
+	struct engine_packets *packets; /* the caller's; the engine counts there                */
 };
 
 struct engine;
@@ -212,13 +248,13 @@ static inline void engine_shut(struct engine *e)
 	e->ops->shut(e);
 }
 
-/* "auto", "uring", "epoll". */
+/* "auto", "uring", "epoll", "tun", "packet". */
 const char *engine_kind_name(enum engine_kind kind);
 
-/* Which engine a run takes: the wanted one, or for AUTO the best that works here. 0 with it in
- * *out, and in `why` a line where AUTO had to take another than io_uring ("" otherwise); a negative
- * errno with the reason in `why` where the wanted one does not work here. Opens and closes one
- * small ring. */
+/* Which engine of kernel sockets a run takes: the wanted one, or for AUTO the best that works here.
+ * 0 with it in *out, and in `why` a line where AUTO had to take another than io_uring (""
+ * otherwise); a negative errno with the reason in `why` where the wanted one does not work here.
+ * Opens and closes one small ring. */
 int engine_choose(enum engine_kind wanted, enum engine_kind *out, struct err *why);
 
 /* Opens an engine of a kind that engine_choose gave. 0 with it in *out, to be ended with

@@ -32,3 +32,17 @@ bool link_is_running(const struct link *link);
 
 /* Sets a link up, by name ("lo"). */
 int link_up(const char *name);
+
+/* How a device of ours is set up before it goes up. */
+struct link_setup {
+	uint32_t queue_packets; /* txqueuelen; 0: as it is                                     */
+	bool no_arp;            /* IFF_NOARP                                                   */
+	bool no_queue;          /* no queueing discipline ("noqueue"): what is sent goes at once */
+	bool no_ipv6_address;   /* the kernel makes no link-local address for it, and asks nobody */
+};
+
+/* Applies the setup to the link of an index and sets it up (IFF_UP), by a conversation with the
+ * network that it is in. What this kernel lacks of no_queue and no_ipv6_address (IPv6 switched off)
+ * is no error. 0 or a negative errno. */
+struct channel;
+int link_set_up(struct channel *c, unsigned int index, const struct link_setup *setup);

@@ -34,3 +34,13 @@ int route_ways(struct channel *c, const struct ip *first, uint32_t count, unsign
 /* Pure: whether an address lies in the prefix, and whether the prefix has host bits set. */
 bool route_prefix_has(const struct route_prefix *prefix, const struct ip *ip);
 struct route_prefix route_prefix_of(const struct ip *ip, uint8_t len);
+
+/* Pure: the prefixes that cover `count` (> 0) addresses from `first` on, exactly and as few as can
+ * be, in order. Returns how many; those beyond `most` are not written. At most 2 * 32 for IPv4. */
+uint32_t route_prefixes_of(const struct ip *first, uint32_t count, struct route_prefix *out,
+                           uint32_t most);
+
+/* A unicast route to the prefix over a link, by `gateway` (onlink) where it is not NULL. -EEXIST
+ * where there is one to exactly this prefix already. It goes with the link. */
+int route_add_link(struct channel *c, const struct route_prefix *prefix, unsigned int link,
+                   const struct ip *gateway);

@@ -98,14 +98,26 @@ uint64_t tuple_room(const struct tuple_plan *plan)
 	return (uint64_t)plan->port_count * plan->source_count * plan->target_port_count;
 }
 
+uint64_t tuple_per_source(const struct tuple_plan *plan)
+{
+	return (uint64_t)plan->port_count * plan->target_port_count;
+}
+
 struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index)
 {
-	uint64_t rest = index / plan->target_port_count;
+	uint64_t rest = index / plan->target_port_count, source, port;
 
+	if (plan->by_source) {
+		source = rest / plan->port_count;
+		port = rest % plan->port_count;
+	} else {
+		source = rest % plan->source_count;
+		port = rest / plan->source_count;
+	}
 	return (struct tuple){
-		.source = pool_at(&plan->sources, (uint32_t)(rest % plan->source_count)),
+		.source = pool_at(&plan->sources, (uint32_t)source),
 		.target = plan->target,
-		.source_port = plan->ports[rest / plan->source_count],
+		.source_port = plan->ports[port],
 		.target_port = (uint16_t)(plan->target_port_low + index % plan->target_port_count),
 	};
 }
@@ -121,7 +133,9 @@ int64_t tuple_index(const struct tuple_plan *plan, const struct tuple *tuple)
 	    tuple->target_port < plan->target_port_low ||
 	    tuple->target_port - plan->target_port_low >= (int64_t)plan->target_port_count)
 		return -1;
-	uint64_t rest = (uint64_t)(position - 1) * plan->source_count + (uint64_t)source;
+	uint64_t rest = plan->by_source
+	                        ? (uint64_t)source * plan->port_count + (position - 1)
+	                        : (uint64_t)(position - 1) * plan->source_count + (uint64_t)source;
 
 	return (int64_t)(rest * plan->target_port_count +
 	                 (uint64_t)(tuple->target_port - plan->target_port_low));

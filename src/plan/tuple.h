@@ -6,7 +6,14 @@
  *
  * The target port runs fastest and the source port slowest, so that connections made one after the
  * other use the same source port to or from many addresses (the kernel's bind bucket for it stays
- * in the cache), and workers with disjoint ranges of indexes use disjoint source ports. */
+ * in the cache), and workers with disjoint ranges of indexes use disjoint source ports.
+ *
+ * Clients with a TCP of their own have a device for each worker, and a source IP's packets come out
+ * of one device. Their plan is `by_source`: the source IP runs slowest,
+ *
+ * index = (source IP * source ports + position of source port) * target ports + target port
+ *
+ * and ranges of indexes that begin at multiples of tuple_per_source share no source IP. */
 #pragma once
 
 #include "plan/ip.h"
@@ -33,6 +40,7 @@ struct tuple {
 struct tuple_plan {
 	struct pool sources;
 	uint32_t source_count; /* how many of the pool are used, the first ones */
+	bool by_source;        /* the source IP runs slowest */
 	struct ip target;
 	uint16_t target_port_low;
 	uint32_t target_port_count;
@@ -58,6 +66,9 @@ uint64_t tuple_shape(struct tuple_plan *plan, enum solution solution, uint64_t n
 
 /* How many tuples there are: indexes are below it. */
 uint64_t tuple_room(const struct tuple_plan *plan);
+
+/* How many tuples each source IP has. */
+uint64_t tuple_per_source(const struct tuple_plan *plan);
 
 /* The tuple of an index below tuple_room. */
 struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index);

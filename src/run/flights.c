@@ -20,7 +20,7 @@ bool flights_init(struct flights *f, uint32_t count, uint32_t connections)
 		f->of[i] = NO_FLIGHT;
 	for (uint32_t i = 0; i < count; i++)
 		f->free[i] = (uint16_t)i;
-	wheel_init(&f->wheel, f->timers, count, TICK_NS, clock_now_ns());
+	wheel_init(&f->wheel, f->timers, sizeof(*f->timers), count, TICK_NS, clock_now_ns());
 	return true;
 }
 
