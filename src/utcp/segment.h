@@ -35,5 +35,9 @@ static inline bool segment_not_after(uint32_t a, uint32_t b)
 /* SEG.LEN. */
 static inline uint32_t segment_len(const struct segment *s)
 {
-	return s->len + ((s->flags & SEGMENT_SYN) != 0) + ((s->flags & SEGMENT_FIN) != 0);
+	uint32_t len = s->len;
+
+	len += (s->flags & SEGMENT_SYN) != 0;
+	len += (s->flags & SEGMENT_FIN) != 0;
+	return len;
 }

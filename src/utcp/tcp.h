@@ -99,7 +99,7 @@ struct tcp_emit {
 	bool has_mss; /* with the path's MSS as an option */
 };
 
-#define TCP_EMITS_MOST 3
+#define TCP_EMITS_MOST 4 /* a message in pieces of 48 bytes, and an ACK */
 
 /* What a step wants done. Filled from scratch by each of the functions below. */
 struct tcp_out {
