@@ -164,8 +164,9 @@ static void advance(struct step *s, uint32_t ack)
 	c->sent = (uint8_t)(c->sent - data);
 	c->tries = 0;
 	if (c->len > 0 && c->acked == c->len) {
-		c->len = c->acked = 0;
+		s->out->sent_len = c->len;
 		s->out->events |= c->flags & TCP_FLAG_HELD ? TCP_SENT : 0;
+		c->len = c->acked = 0;
 	}
 	if (is_fin) {
 		c->flags &= (uint8_t)~TCP_FLAG_FIN_OUT;

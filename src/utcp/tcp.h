@@ -109,6 +109,7 @@ struct tcp_out {
 	bool was_asked; /* TCP_ERROR: by a receive (else it answers a send)                */
 	int error;      /* negative errno: -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EPIPE   */
 	uint16_t data_at, data_len;
+	uint8_t sent_len;  /* TCP_SENT: how long the message was */
 	uint64_t timer_ns; /* when tcp_timer is to be called; TCP_TIMER_OFF: not at all;
 	                    * TCP_TIMER_SAME: as it was                                      */
 };
