@@ -16,7 +16,7 @@
 
 enum packet_kind {
 	PACKET_TCP,
-	PACKET_FOREIGN,     /* another protocol, a fragment, IPv6 with extension headers         */
+	PACKET_FOREIGN,     /* another protocol, a fragment, IPv6 with extension headers, no IP  */
 	PACKET_MALFORMED,   /* lengths contradict each other, or it is cut off                   */
 	PACKET_BAD_CHECKSUM /* of IPv4's header, or of TCP                                       */
 };
@@ -31,8 +31,10 @@ struct packet {
 /* Takes `len` bytes apart that begin with an IP header. Bytes behind the IP packet's own length are
  * padding, and ignored. `is_checked`: the checksum of TCP is known to be right, or will only be
  * filled in by a device (CHECKSUM_PARTIAL), and is not looked at; IPv4's always is. *out is filled
- * only where PACKET_TCP is returned. Options of TCP other than the MSS are skipped; an MSS below
- * 1 counts as none; options that run over the end of the header make it PACKET_MALFORMED. */
+ * only where PACKET_TCP is returned. Its flags are the five of utcp/segment.h; urgent data and
+ * congestion marks are not told. Options other than the MSS of a SYN are skipped; an MSS below 1
+ * counts as none; options that run over the end of the header, or are shorter than their own kind
+ * and length, make it PACKET_MALFORMED. */
 enum packet_kind packet_parse(const uint8_t *bytes, uint32_t len, bool is_checked,
                               struct packet *out);
 
@@ -41,7 +43,8 @@ enum packet_kind packet_parse(const uint8_t *bytes, uint32_t len, bool is_checke
  * 0. Both ends are of one family. IPv4: DF, id 0 (RFC 6864), TTL 64; IPv6: hop limit 64. */
 uint32_t packet_build(uint8_t *out, const struct tuple *tuple, const struct segment *segment);
 
-/* RFC 1071: the sum of `len` bytes at any address as 16-bit words, added to `sum`; and what goes
- * into a header: its complement, folded, as a number whose high byte goes first. */
+/* RFC 1071: the sum of `len` bytes at any address as 16-bit words, added to `sum` (an odd byte is
+ * the high one of its word, so only the last piece may be of odd length); and what goes into a
+ * header: its complement, folded, as a number whose high byte goes first. */
 uint32_t packet_sum(const uint8_t *bytes, uint32_t len, uint32_t sum);
 uint16_t packet_fold(uint32_t sum);

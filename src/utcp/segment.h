@@ -35,9 +35,7 @@ static inline bool segment_not_after(uint32_t a, uint32_t b)
 /* SEG.LEN. */
 static inline uint32_t segment_len(const struct segment *s)
 {
-	uint32_t len = s->len;
+	uint32_t syn = (s->flags & SEGMENT_SYN) != 0, fin = (s->flags & SEGMENT_FIN) != 0;
 
-	len += (s->flags & SEGMENT_SYN) != 0;
-	len += (s->flags & SEGMENT_FIN) != 0;
-	return len;
+	return s->len + syn + fin;
 }
