@@ -1,4 +1,4 @@
-/* link: RTM_GETLINK and RTM_NEWLINK (net/core/rtnetlink.c). */
+/* link: RTM_GETLINK, RTM_NEWLINK, RTM_DELLINK (net/core/rtnetlink.c), RTM_NEWQDISC (net/sched). */
 #include "kernel/link.h"
 
 #include "kernel/channel.h"
@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,12 +32,16 @@ static int take_link(const struct nlmsghdr *msg, struct link *out)
 	const char *name = channel_attribute(msg, sizeof(*body), IFLA_IFNAME, 2);
 	const void *mac = channel_attribute(msg, sizeof(*body), IFLA_ADDRESS, LINK_MAC_BYTES);
 
+	const void *peer = channel_attribute(msg, sizeof(*body), IFLA_LINK, sizeof(out->peer));
+
 	if (name)
 		memcpy(out->name, name, strnlen(name, sizeof(out->name) - 1));
 	if (mac && out->type == ARPHRD_ETHER) {
 		memcpy(out->mac, mac, LINK_MAC_BYTES);
 		out->has_mac = true;
 	}
+	if (peer)
+		memcpy(&out->peer, peer, sizeof(out->peer));
 	return 0;
 }
 
@@ -58,6 +64,16 @@ static int take_next(const struct nlmsghdr *msg, uint32_t number, void *context)
 	return failed;
 }
 
+int link_read(struct channel *c, unsigned int index, struct link *out)
+{
+	struct nlmsghdr *msg = channel_request(c, 0, RTM_GETLINK, 0);
+	struct ifinfomsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+
+	body->ifi_family = AF_UNSPEC;
+	body->ifi_index = (int)index;
+	return channel_exchange(c, msg->nlmsg_len, 1, take_one, out);
+}
+
 int link_at(unsigned int index, struct link *out)
 {
 	struct channel c;
@@ -65,12 +81,7 @@ int link_at(unsigned int index, struct link *out)
 
 	if (result < 0)
 		return result;
-	struct nlmsghdr *msg = channel_request(&c, 0, RTM_GETLINK, 0);
-	struct ifinfomsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
-
-	body->ifi_family = AF_UNSPEC;
-	body->ifi_index = (int)index;
-	result = channel_exchange(&c, msg->nlmsg_len, 1, take_one, out);
+	result = link_read(&c, index, out);
 	channel_close(&c);
 	return result;
 }
@@ -127,25 +138,96 @@ static int take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
 	return channel_ack(msg);
 }
 
-int link_up(const char *name)
+/* ---- setting up ----------------------------------------------------------------------------- */
+
+static struct nlmsghdr *begin(struct channel *c, uint16_t type, unsigned int index,
+                              struct ifinfomsg **body)
 {
-	unsigned int index = if_nametoindex(name);
-	struct channel c;
+	struct nlmsghdr *msg = channel_request(c, 0, type, NLM_F_ACK);
 
-	if (index == 0)
-		return -errno;
-	int result = channel_open(&c);
+	*body = mnl_nlmsg_put_extra_header(msg, sizeof(**body));
+	(*body)->ifi_family = AF_UNSPEC;
+	(*body)->ifi_index = (int)index;
+	return msg;
+}
 
-	if (result < 0)
-		return result;
-	struct nlmsghdr *msg = channel_request(&c, 0, RTM_NEWLINK, NLM_F_ACK);
-	struct ifinfomsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+static int finish(struct channel *c, const struct nlmsghdr *msg)
+{
+	return channel_exchange(c, msg->nlmsg_len, 1, take_ack, NULL);
+}
 
-	body->ifi_family = AF_UNSPEC;
-	body->ifi_index = (int)index;
-	body->ifi_change = IFF_UP;
-	body->ifi_flags = IFF_UP;
-	result = channel_exchange(&c, msg->nlmsg_len, 1, take_ack, NULL);
-	channel_close(&c);
-	return result;
+static int set_flags(struct channel *c, unsigned int index, uint32_t flags)
+{
+	struct ifinfomsg *body;
+	struct nlmsghdr *msg = begin(c, RTM_NEWLINK, index, &body);
+
+	body->ifi_change = flags;
+	body->ifi_flags = flags;
+	return finish(c, msg);
+}
+
+static int set_queue(struct channel *c, unsigned int index, uint32_t packets)
+{
+	struct ifinfomsg *body;
+	struct nlmsghdr *msg = begin(c, RTM_NEWLINK, index, &body);
+
+	mnl_attr_put_u32(msg, IFLA_TXQLEN, packets);
+	return finish(c, msg);
+}
+
+/* IN6_ADDR_GEN_MODE_NONE. Without an address nothing is asked of routers either. -EAFNOSUPPORT:
+ * there is no IPv6, on this link or at all. */
+static int set_no_ipv6_address(struct channel *c, unsigned int index)
+{
+	struct ifinfomsg *body;
+	struct nlmsghdr *msg = begin(c, RTM_NEWLINK, index, &body);
+	struct nlattr *families = mnl_attr_nest_start(msg, IFLA_AF_SPEC);
+	struct nlattr *ipv6 = mnl_attr_nest_start(msg, AF_INET6);
+
+	mnl_attr_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(msg, ipv6);
+	mnl_attr_nest_end(msg, families);
+	int result = finish(c, msg);
+
+	return result == -EAFNOSUPPORT || result == -EOPNOTSUPP ? 0 : result;
+}
+
+/* `tc qdisc replace dev ... root noqueue`. A kernel without traffic control has no queue to take
+ * away; one before 4.2 does not know the name. */
+static int set_no_queue(struct channel *c, unsigned int index)
+{
+	struct nlmsghdr *msg = channel_request(c, 0, RTM_NEWQDISC,
+	                                       NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+	struct tcmsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+
+	body->tcm_family = AF_UNSPEC;
+	body->tcm_ifindex = (int)index;
+	body->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(msg, TCA_KIND, "noqueue");
+	int result = finish(c, msg);
+
+	return result == -ENOENT || result == -EOPNOTSUPP ? 0 : result;
+}
+
+int link_set_up(struct channel *c, unsigned int index, const struct link_setup *setup)
+{
+	int result = 0;
+
+	if (setup->queue_packets > 0)
+		result = set_queue(c, index, setup->queue_packets);
+	if (result == 0 && setup->no_arp)
+		result = set_flags(c, index, IFF_NOARP);
+	if (result == 0 && setup->no_ipv6_address)
+		result = set_no_ipv6_address(c, index);
+	if (result == 0 && setup->no_queue)
+		result = set_no_queue(c, index);
+	return result == 0 ? set_flags(c, index, IFF_UP) : result;
+}
+
+int link_delete(struct channel *c, unsigned int index)
+{
+	struct ifinfomsg *body;
+	struct nlmsghdr *msg = begin(c, RTM_DELLINK, index, &body);
+
+	return finish(c, msg);
 }

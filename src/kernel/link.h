@@ -1,4 +1,5 @@
-/* link: the network devices of the calling process's network namespace. */
+/* link: network devices: of the calling process's network namespace, or where a channel is given,
+ * of the one it talks to. */
 #pragma once
 
 #include <net/if.h>
@@ -14,11 +15,14 @@ struct link {
 	uint32_t flags;              /* IFF_...                               */
 	uint8_t mac[LINK_MAC_BYTES]; /* of Ethernet; else 0                   */
 	bool has_mac;
+	unsigned int peer; /* of a veth pair: the other end's index, in its own network */
 };
 
 /* By name, or by index. -ENODEV where there is none. */
+struct channel;
 int link_find(const char *name, struct link *out);
 int link_at(unsigned int index, struct link *out);
+int link_read(struct channel *c, unsigned int index, struct link *out);
 
 /* Fills `out` with up to `most` links; returns how many there are, or a negative errno. */
 int link_list(struct link *out, uint32_t most);
@@ -29,9 +33,6 @@ bool link_has_neighbours(const struct link *link);
 
 /* Whether frames can be sent over it: up, with a carrier. */
 bool link_is_running(const struct link *link);
-
-/* Sets a link up, by name ("lo"). */
-int link_up(const char *name);
 
 /* How a device of ours is set up before it goes up. */
 struct link_setup {
@@ -44,5 +45,7 @@ struct link_setup {
 /* Applies the setup to the link of an index and sets it up (IFF_UP), by a conversation with the
  * network that it is in. What this kernel lacks of no_queue and no_ipv6_address (IPv6 switched off)
  * is no error. 0 or a negative errno. */
-struct channel;
 int link_set_up(struct channel *c, unsigned int index, const struct link_setup *setup);
+
+/* Deletes it, with its routes; of a veth pair, both ends. -ENODEV where there is none. */
+int link_delete(struct channel *c, unsigned int index);

@@ -11,7 +11,19 @@
 
 int netlink_link_up(const char *name)
 {
-	return link_up(name);
+	const struct link_setup as_it_is = {0};
+	unsigned int index = if_nametoindex(name);
+	struct channel c;
+
+	if (index == 0)
+		return -errno;
+	int result = channel_open(&c);
+
+	if (result < 0)
+		return result;
+	result = link_set_up(&c, index, &as_it_is);
+	channel_close(&c);
+	return result;
 }
 
 static uint32_t batch_size(uint32_t from, uint32_t count)

@@ -37,6 +37,38 @@ bool route_prefix_has(const struct route_prefix *prefix, const struct ip *ip)
 	return ip_equal(&of.first, &prefix->first);
 }
 
+/* How many addresses a prefix can have that begins here: a power of two, given as its exponent. */
+static uint32_t zeros_at_end(const struct ip *ip)
+{
+	uint32_t zeros = 0;
+
+	for (uint32_t i = address_bits(ip->family) / 8u; i-- > 0; zeros += 8) {
+		if (ip->bytes[i] != 0)
+			return zeros + (uint32_t)__builtin_ctz(ip->bytes[i]);
+	}
+	return zeros;
+}
+
+/* The largest that begins at the first address and does not go beyond the last, again and again. */
+uint32_t route_prefixes_of(const struct ip *first, uint32_t count, struct route_prefix *out,
+                           uint32_t most)
+{
+	uint32_t found = 0;
+
+	for (uint32_t at = 0, left = count; left > 0; found++) {
+		struct ip ip = ip_add(first, at);
+		uint32_t zeros = zeros_at_end(&ip), fits = 31u - (uint32_t)__builtin_clz(left);
+		uint32_t bits = zeros < fits ? zeros : fits;
+
+		if (found < most)
+			out[found] = (struct route_prefix){
+				.first = ip, .len = (uint8_t)(address_bits(ip.family) - bits)};
+		at += UINT32_C(1) << bits;
+		left -= UINT32_C(1) << bits;
+	}
+	return found;
+}
+
 /* ---- local routes --------------------------------------------------------------------------- */
 
 static int take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
@@ -126,6 +158,82 @@ int route_has_local(const struct route_prefix *prefix)
 	for (int tries = 0; tries < DUMP_TRIES && result == -EINTR; tries++)
 		result = search_once(&search);
 	return result < 0 ? result : search.is_found;
+}
+
+/* ---- routes over a link --------------------------------------------------------------------- */
+
+int route_add_link(struct channel *c, const struct route_prefix *prefix, unsigned int link,
+                   const struct ip *gateway)
+{
+	size_t bytes = address_bits(prefix->first.family) / 8u;
+	struct nlmsghdr *msg = channel_request(c, 0, RTM_NEWROUTE,
+	                                       NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+
+	body->rtm_family = prefix->first.family;
+	body->rtm_dst_len = prefix->len;
+	body->rtm_table = RT_TABLE_MAIN;
+	body->rtm_protocol = RTPROT_STATIC;
+	body->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	body->rtm_type = RTN_UNICAST;
+	mnl_attr_put(msg, RTA_DST, bytes, prefix->first.bytes);
+	mnl_attr_put_u32(msg, RTA_OIF, link);
+	if (gateway) {
+		body->rtm_flags = RTNH_F_ONLINK;
+		mnl_attr_put(msg, RTA_GATEWAY, bytes, gateway->bytes);
+	}
+	return channel_exchange(c, msg->nlmsg_len, 1, take_ack, NULL);
+}
+
+struct overlap {
+	const struct ip *first;
+	uint32_t count;
+	struct route_prefix *out;
+	bool is_found;
+};
+
+static int take_overlap(const struct nlmsghdr *msg, uint32_t number, void *context)
+{
+	const struct rtmsg *body = mnl_nlmsg_get_payload(msg);
+	struct overlap *overlap = context;
+	const uint8_t family = overlap->first->family;
+	struct route_prefix route = {.first.family = family};
+	size_t bytes = address_bits(family) / 8u;
+
+	(void)number;
+	if (msg->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(msg) < sizeof(*body))
+		return -EPROTO;
+	const void *dst = channel_attribute(msg, sizeof(*body), RTA_DST, bytes);
+
+	if (body->rtm_family != family || !dst || body->rtm_dst_len < (family == AF_INET ? 8 : 16))
+		return 0;
+	if (body->rtm_table != RT_TABLE_MAIN && body->rtm_table != RT_TABLE_LOCAL)
+		return 0;
+	memcpy(route.first.bytes, dst, bytes);
+	route.len = body->rtm_dst_len;
+	int64_t ahead = ip_distance(overlap->first, &route.first);
+
+	if ((ahead >= 0 && ahead < overlap->count) || route_prefix_has(&route, overlap->first)) {
+		*overlap->out = route;
+		overlap->is_found = true;
+	}
+	return 0;
+}
+
+int route_overlap(struct channel *c, const struct ip *first, uint32_t count,
+                  struct route_prefix *out)
+{
+	struct overlap overlap = {.first = first, .count = count, .out = out};
+	int result = -EINTR;
+
+	for (int tries = 0; tries < DUMP_TRIES && result == -EINTR; tries++) {
+		struct nlmsghdr *msg = channel_request(c, 0, RTM_GETROUTE, NLM_F_DUMP);
+		struct rtmsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+
+		body->rtm_family = first->family;
+		result = channel_dump(c, take_overlap, &overlap);
+	}
+	return result < 0 ? result : overlap.is_found;
 }
 
 /* ---- ways ----------------------------------------------------------------------------------- */

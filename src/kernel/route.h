@@ -44,3 +44,9 @@ uint32_t route_prefixes_of(const struct ip *first, uint32_t count, struct route_
  * where there is one to exactly this prefix already. It goes with the link. */
 int route_add_link(struct channel *c, const struct route_prefix *prefix, unsigned int link,
                    const struct ip *gateway);
+
+/* Whether a route of the main or the local table shares an address with first .. first+count-1, as
+ * `out`: 1 or 0, or a negative errno. Those of less than 8 bits (IPv6: 16) do not count: they are
+ * default routes, also cut in two, as tunnels do. */
+int route_overlap(struct channel *c, const struct ip *first, uint32_t count,
+                  struct route_prefix *out);

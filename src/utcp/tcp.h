@@ -99,7 +99,7 @@ struct tcp_emit {
 	bool has_mss; /* with the path's MSS as an option */
 };
 
-#define TCP_EMITS_MOST 3
+#define TCP_EMITS_MOST 4 /* a message in pieces of 48 bytes, and an ACK */
 
 /* What a step wants done. Filled from scratch by each of the functions below. */
 struct tcp_out {
@@ -109,6 +109,7 @@ struct tcp_out {
 	bool was_asked; /* TCP_ERROR: by a receive (else it answers a send)                */
 	int error;      /* negative errno: -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EPIPE   */
 	uint16_t data_at, data_len;
+	uint8_t sent_len;  /* TCP_SENT: how long the message was */
 	uint64_t timer_ns; /* when tcp_timer is to be called; TCP_TIMER_OFF: not at all;
 	                    * TCP_TIMER_SAME: as it was                                      */
 };
