@@ -2,9 +2,10 @@
  * kernel answers is read, in that order.
  *
  * Writing a packet to a TUN device runs the kernel's TCP for it at once, in the writer's context
- * (drivers/net/tun.c, tun_get_user), so the answers to a batch are there when its reads begin. The
- * descriptor is non-blocking: a read that finds nothing completes with EAGAIN, none is left waiting
- * in the ring. How many reads are tried follows what the last batch found.
+ * (drivers/net/tun.c, tun_get_user), so the answers to a batch are there when its reads begin. A
+ * read that finds nothing completes at once with EAGAIN (RWF_NOWAIT: that the descriptor is
+ * non-blocking is not enough, io_uring would wait for it), so that none is left behind. How many
+ * reads are tried follows what the last batch found.
  *
  * Where io_uring cannot be had, each packet is a system call of its own. */
 #include "utcp/device_tun.h"
@@ -77,6 +78,7 @@ static void queue_reads(struct tun *t, uint32_t count)
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
 
 		io_uring_prep_read(sqe, 0, t->in[i], FRAME_BYTES, 0);
+		sqe->rw_flags = RWF_NOWAIT;
 		sqe->flags |= IOSQE_FIXED_FILE;
 		io_uring_sqe_set_data64(sqe, i);
 	}
