@@ -236,10 +236,11 @@ SEALED_UNIT := unit_journal unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
 
-# The behaviours' time is the test's.
+# The behaviours' time is the test's, and so is our TCP's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)
 $(B)/asan/tests/unit_engine $(B)/asan/tests/unit_behaviour: $(FAKE:%.c=$(B)/asan/obj/%.o)
-$(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
+$(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour $(B)/tests/unit_utcp \
+	$(B)/asan/tests/unit_utcp: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
 
 # $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
 # static pattern rule would replace by the stem.

@@ -232,9 +232,9 @@ static int lead(const struct device_config *config, const char *name, struct err
 		.no_ipv6_address = true,
 	};
 	unsigned int link = if_nametoindex(name);
+	int family = config->tuples->target.family;
+	const struct ip gateway = subnet_gateway(family);
 	struct channel c;
-	struct ip gateway;
-	bool is_ipv6 = config->tuples->target.family == AF_INET6;
 	int failed = channel_open(&c);
 
 	if (failed != 0)
@@ -242,10 +242,9 @@ static int lead(const struct device_config *config, const char *name, struct err
 	failed = link_set_up(&c, link, &setup);
 	if (failed != 0)
 		err_set(err, failed, "cannot set the device %s up: %s", name, strerror(-failed));
-	if (failed == 0 && is_ipv6)
-		failed = ip_parse("fe80::1", &gateway);
+	/* IPv4 has one neighbour on such a device, whatever the address; IPv6 one for each. */
 	if (failed == 0)
-		failed = subnet_route(&c, link, config, is_ipv6 ? &gateway : NULL, err);
+		failed = subnet_route(&c, link, config, family == AF_INET6 ? &gateway : NULL, err);
 	channel_close(&c);
 	return failed;
 }
