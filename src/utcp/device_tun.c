@@ -16,6 +16,7 @@
 #include "utcp/packet.h"
 #include "utcp/subnet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <liburing.h>
 #include <string.h>
@@ -60,10 +61,18 @@ static void tun_put(struct device *d, uint32_t len)
 /* --- by io_uring ----------------------------------------------------------------------------- */
 
 /* The ring has room for a whole batch each way. */
+static struct io_uring_sqe *next_entry(struct tun *t)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+
+	assert(sqe);
+	return sqe;
+}
+
 static void queue_writes(struct tun *t)
 {
 	for (uint32_t i = 0; i < t->put_count; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+		struct io_uring_sqe *sqe = next_entry(t);
 
 		io_uring_prep_write(sqe, 0, t->put[i], t->put_len[i], 0);
 		sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
@@ -75,7 +84,7 @@ static void queue_writes(struct tun *t)
 static void queue_reads(struct tun *t, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+		struct io_uring_sqe *sqe = next_entry(t);
 
 		io_uring_prep_read(sqe, 0, t->in[i], FRAME_BYTES, 0);
 		sqe->rw_flags = RWF_NOWAIT;
