@@ -76,6 +76,8 @@ ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
 ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
+# The inputs kept for a fuzzer, replayed without one.
+REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
@@ -144,12 +146,12 @@ untune: $(B)/megaconn ## put back what tune raised
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
 TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
-	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
+	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
 FULL_RUN = $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
-	$(filter-out $(ASAN_LATE),$(ASAN_LAB))
+	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
@@ -186,7 +188,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # For lint.sh: all that one compiler can compile, without the sanitizers.
-everything: $(B)/megaconn $(UNIT_BIN) $(LAB_BIN) $(BENCH_BIN) $(FUZZ:%.c=$(B)/obj/%.o)
+everything: $(B)/megaconn $(UNIT_BIN) $(LAB_BIN) $(BENCH_BIN) $(FUZZ:%.c=$(B)/obj/%.o) $(B)/obj/tests/replay.o
 
 print-tidy-flags:
 	@echo '$(BASE_CFLAGS) $(TEST_CFLAGS)'
@@ -261,6 +263,12 @@ $(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ)
 	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
 		$(LDLIBS)
 
+$(REPLAY): $(B)/asan/tests/replay_%: $(B)/asan/obj/tests/fuzz_%.o $(B)/asan/obj/tests/replay.o \
+	$(ASAN_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 	$(call say,LINK-F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $^ $(LDLIBS)
@@ -277,4 +285,5 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(call parts,$(B)/obj,bench/$$*)
 
 -include $(patsubst %.o,%.d,$(B)/obj/src/main.o $(B)/asan/obj/src/main.o $(OBJ) $(ASAN_OBJ) \
 	$(FUZZ_OBJ) $(TEST_OBJ) $(ASAN_TEST) $(FUZZ:%.c=$(B)/fuzz/obj/%.o) $(FUZZ:%.c=$(B)/obj/%.o) \
+	$(FUZZ:%.c=$(B)/asan/obj/%.o) $(B)/obj/tests/replay.o $(B)/asan/obj/tests/replay.o \
 	$(patsubst %.c,$(B)/obj/%.o,$(BENCH) $(wildcard bench/*/*.c)))

@@ -62,6 +62,14 @@ static bool same(const struct tuple *a, const struct tuple *b)
 
 /* --- the bijection ------------------------------------------------------------------------ */
 
+static uint64_t index_by_hand(uint64_t source, uint64_t position, uint64_t target_port)
+{
+	uint64_t rest = plan.by_source ? source * plan.port_count + position
+	                               : position * plan.source_count + source;
+
+	return rest * plan.target_port_count + target_port;
+}
+
 /* Asks for every tuple in a box wider than the plan, by arithmetic of its own: what the plan has
  * not is -1, what it has is an index below the room that nobody else has and that leads back. */
 static void check_box(uint16_t port_from, uint16_t port_to)
@@ -92,9 +100,7 @@ static void check_box(uint16_t port_from, uint16_t port_to)
 
 				assert_true(same(&t, &back));
 				assert_int_equal(index,
-				                 ((plan.position_of[p] - 1U) * plan.source_count +
-				                  s) * plan.target_port_count +
-				                         q - 1);
+				                 index_by_hand(s, plan.position_of[p] - 1U, q - 1));
 				found++;
 			}
 		}
@@ -136,6 +142,8 @@ static void test_small_plans(void **state)
 				                                            shapes[s].sources *
 				                                            shapes[s].target_ports);
 				check_box(39998, 40033);
+				plan.by_source = true;
+				check_box(39998, 40033);
 			}
 		}
 	}
@@ -158,6 +166,8 @@ static void test_small_solutions(void **state)
 				                            5);
 
 				assert_int_equal(room, tuple_room(&plan));
+				check_box(99, 112);
+				plan.by_source = true;
 				check_box(99, 112);
 			}
 		}
@@ -186,6 +196,64 @@ static void test_order(void **state)
 	assert_int_not_equal(tuple_at(&plan, 5).source_port, tuple_at(&plan, 6).source_port);
 }
 
+/* By source: the source IP slowest, in the pool's order, and the target port fastest still. */
+static void test_order_by_source(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	assert_int_equal(pool_parse("198.18.0.9,198.18.0.1-2", &plan.sources, NULL), 0);
+	tuple_set_ports(&plan, 1024, 1033, NULL, NO_MOST);
+	plan.source_count = 3;
+	plan.target_port_count = 2;
+	plan.by_source = true;
+	assert_int_equal(tuple_per_source(&plan), 20);
+	for (uint64_t i = 0; i < tuple_room(&plan); i++) {
+		struct tuple t = tuple_at(&plan, i);
+		struct ip expected = pool_at(&plan.sources, (uint32_t)(i / 20));
+
+		assert_int_equal(t.target_port, 8090 + i % 2);
+		assert_int_equal(t.source_port, 1024 + i / 2 % 10);
+		assert_true(ip_equal(&t.source, &expected));
+		assert_int_equal(tuple_index(&plan, &t), i);
+	}
+}
+
+/* Workers whose ranges begin at multiples of tuple_per_source: however long these are, each has the
+ * source IPs between its multiples and no others, so that each IP's packets have one device. */
+static void test_workers_by_source(void **state)
+{
+	static const uint16_t holes[] = {20001, 20004};
+
+	(void)state;
+	exclude(holes, COUNT_OF(holes));
+	for (size_t n = 0; n < COUNT_OF(networks); n++) {
+		set_addresses(networks[n].source, networks[n].target, networks[n].target_port_low);
+		assert_int_equal(tuple_set_ports(&plan, 20000, 20008, excluded, NO_MOST), 7);
+		plan.source_count = 12;
+		plan.target_port_count = 3;
+		plan.by_source = true;
+		uint64_t per_source = tuple_per_source(&plan);
+
+		assert_int_equal(per_source, 7 * 3);
+		assert_int_equal(tuple_room(&plan), per_source * plan.source_count);
+		for (uint64_t sources = 1; sources <= plan.source_count; sources++) {
+			for (uint64_t i = 0; i < tuple_room(&plan); i++) {
+				struct ip first = source_first(),
+					  source = tuple_at(&plan, i).source;
+				uint64_t worker = i / (sources * per_source);
+
+				assert_in_range(ip_distance(&first, &source), worker * sources,
+				                worker * sources + sources - 1);
+			}
+		}
+		/* One index further is somebody else's IP. */
+		struct ip last = tuple_at(&plan, per_source - 1).source;
+		struct ip next = tuple_at(&plan, per_source).source;
+
+		assert_false(ip_equal(&last, &next));
+	}
+}
+
 static void test_large_plans(void **state)
 {
 	(void)state;
@@ -207,6 +275,7 @@ static void test_large_plans(void **state)
 				assert_false(tuple_port_is_marked(excluded, t.source_port));
 				assert_true(t.source_port >= 10240);
 				assert_int_equal(tuple_index(&plan, &t), index);
+				plan.by_source = tries % 2 == 0;
 			}
 		}
 	}
@@ -496,6 +565,8 @@ int main(void)
 		cmocka_unit_test(test_small_plans),
 		cmocka_unit_test(test_small_solutions),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_by_source),
+		cmocka_unit_test(test_workers_by_source),
 		cmocka_unit_test(test_large_plans),
 		cmocka_unit_test(test_ten_million),
 		cmocka_unit_test(test_strangers),
