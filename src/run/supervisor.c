@@ -406,6 +406,7 @@ int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, stru
 		*err = why;
 		return failed;
 	}
+	s->experiment->clients = s->experiment->engine;
 	if (why.text[0] == '\0')
 		return 0;
 	text_init(&t, line, sizeof(line));
