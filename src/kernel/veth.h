@@ -13,8 +13,10 @@ struct veth {
 };
 
 /* Makes a network namespace, moves the calling process into it, and makes the pair. The end here is
- * named after `pattern` ("mcveth%d"). Needs CAP_NET_ADMIN and CAP_SYS_ADMIN where it is. 0 or a
- * negative errno with one line that says what to do. `here_channel` (kernel/channel.h) is opened
- * before the move, and stays a conversation with the network the caller came from. */
+ * named after `pattern` ("mcveth%d"). Needs CAP_NET_ADMIN where it is, and CAP_SYS_ADMIN. 0, or a
+ * negative errno with one line that says what to do; the process may then be in the new namespace
+ * already. `here_channel` is opened before the move, and stays a conversation with the network that
+ * the caller came from: the caller closes it, where this has not failed. The pair is deleted by
+ * link_delete of the end here, at once, or goes with the new namespace, some time later. */
 struct channel;
 int veth_open(const char *pattern, struct veth *out, struct channel *here_channel, struct err *err);

@@ -36,7 +36,7 @@ struct device_ops {
 struct device {
 	const struct device_ops *ops;
 	int fd;           /* poll(2) says POLLIN where a packet can be received; not to be read */
-	uint64_t dropped; /* packets of ours that the kernel did not take                       */
+	uint64_t dropped; /* packets, of either direction, that the device is known to have lost */
 };
 
 /* What a device leads to: sources `first` .. first+count-1 of the plan's pool. */

@@ -2,9 +2,10 @@
  * kernel answers is read, in that order.
  *
  * Writing a packet to a TUN device runs the kernel's TCP for it at once, in the writer's context
- * (drivers/net/tun.c, tun_get_user), so the answers to a batch are there when its reads begin. The
- * descriptor is non-blocking: a read that finds nothing completes with EAGAIN, none is left waiting
- * in the ring. How many reads are tried follows what the last batch found.
+ * (drivers/net/tun.c, tun_get_user), so the answers to a batch are there when its reads begin. A
+ * read that finds nothing completes at once with EAGAIN (RWF_NOWAIT: that the descriptor is
+ * non-blocking is not enough, io_uring would wait for it), so that none is left behind. How many
+ * reads are tried follows what the last batch found.
  *
  * Where io_uring cannot be had, each packet is a system call of its own. */
 #include "utcp/device_tun.h"
@@ -15,6 +16,7 @@
 #include "utcp/packet.h"
 #include "utcp/subnet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <liburing.h>
 #include <string.h>
@@ -59,10 +61,18 @@ static void tun_put(struct device *d, uint32_t len)
 /* --- by io_uring ----------------------------------------------------------------------------- */
 
 /* The ring has room for a whole batch each way. */
+static struct io_uring_sqe *next_entry(struct tun *t)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+
+	assert(sqe);
+	return sqe;
+}
+
 static void queue_writes(struct tun *t)
 {
 	for (uint32_t i = 0; i < t->put_count; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+		struct io_uring_sqe *sqe = next_entry(t);
 
 		io_uring_prep_write(sqe, 0, t->put[i], t->put_len[i], 0);
 		sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
@@ -74,9 +84,10 @@ static void queue_writes(struct tun *t)
 static void queue_reads(struct tun *t, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
+		struct io_uring_sqe *sqe = next_entry(t);
 
 		io_uring_prep_read(sqe, 0, t->in[i], FRAME_BYTES, 0);
+		sqe->rw_flags = RWF_NOWAIT;
 		sqe->flags |= IOSQE_FIXED_FILE;
 		io_uring_sqe_set_data64(sqe, i);
 	}

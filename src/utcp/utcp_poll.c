@@ -1,0 +1,191 @@
+/* utcp_poll: frame -> packet -> tcp, until there is something to tell. */
+#include "utcp/utcp_poll.h"
+
+#include "base/clock.h"
+#include "utcp/packet.h"
+#include "utcp/utcp_carry.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define EXPIRED 64
+
+static void count_refused(struct utcp *u, enum packet_kind kind)
+{
+	switch (kind) {
+	case PACKET_FOREIGN:
+		u->packets->foreign++;
+		break;
+	case PACKET_MALFORMED:
+		u->packets->malformed++;
+		break;
+	case PACKET_BAD_CHECKSUM:
+		u->packets->bad_checksum++;
+		break;
+	case PACKET_TCP:
+		break;
+	}
+}
+
+/* Of an earlier run, or of nobody: this host shall not keep it open. */
+static void refuse_stray(struct utcp *u, const struct packet *packet)
+{
+	struct tcp_out out;
+
+	u->packets->stray++;
+	tcp_stray(&packet->segment, &out);
+	utcp_carry_stray(u, &packet->tuple, &out);
+}
+
+/* The record of a packet's connection; -1 where it is of none. */
+static int64_t find(const struct utcp *u, const struct packet *packet)
+{
+	int64_t index = tuple_index(u->tuples, &packet->tuple) - (int64_t)u->first;
+
+	return index >= 0 && index < (int64_t)u->count ? index : -1;
+}
+
+/* False where it is to be kept for the next poll. */
+static bool take_frame(struct utcp *u, const struct device_frame *frame)
+{
+	struct packet packet;
+	struct tcp_out out;
+	enum packet_kind kind = packet_parse(frame->bytes, frame->len, frame->is_checked, &packet);
+	int64_t index;
+
+	if (kind != PACKET_TCP) {
+		count_refused(u, kind);
+		return true;
+	}
+	index = find(u, &packet);
+	if (index < 0 || u->conns[index].state == TCP_CLOSED) {
+		refuse_stray(u, &packet);
+		return true;
+	}
+	struct about about = utcp_about(u, (uint32_t)index);
+
+	about.tuple = &packet.tuple;
+	about.segment = &packet.segment;
+	if (!tcp_input(&u->conns[index], &u->path, &packet.segment, u->now_ns, &out)) {
+		if (u->event_count > 0)
+			return false;
+		u->packets->unasked++;
+		return true;
+	}
+	utcp_carry(u, &about, &out);
+	return true;
+}
+
+static bool has_room(const struct utcp *u)
+{
+	return u->event_count < u->event_max && u->left_count == 0;
+}
+
+static void take_frames(struct utcp *u)
+{
+	while (u->frame_next < u->frame_count && has_room(u)) {
+		if (!take_frame(u, &u->frames[u->frame_next]))
+			return;
+		u->frame_next++;
+		u->packets->received++;
+	}
+}
+
+static void run_timers(struct utcp *u)
+{
+	uint32_t expired[EXPIRED];
+	size_t count;
+
+	do {
+		size_t room = has_room(u) ? (size_t)(u->event_max - u->event_count) : 0;
+
+		count = wheel_expire(&u->wheel, u->now_ns, expired,
+		                     room < EXPIRED ? room : EXPIRED);
+		for (size_t i = 0; i < count; i++) {
+			const struct about about = utcp_about(u, expired[i]);
+			struct tcp_out out;
+
+			tcp_timer(&u->conns[expired[i]], &u->path, u->now_ns, &out);
+			utcp_carry(u, &about, &out);
+		}
+	} while (count == EXPIRED);
+}
+
+void utcp_publish_counts(struct utcp *u)
+{
+	u->packets->retransmitted = u->path.retransmitted;
+	u->packets->probes = u->path.probes;
+	u->packets->challenged = u->path.challenged;
+	u->packets->out_of_order = u->path.out_of_order;
+	u->packets->dropped = u->device->dropped;
+}
+
+static void return_left(struct utcp *u)
+{
+	int count = u->left_count < u->event_max ? u->left_count : u->event_max;
+
+	memcpy(u->events, u->left, (size_t)count * sizeof(*u->left));
+	u->event_count = count;
+	u->left_count -= count;
+	memmove(u->left, u->left + count, (size_t)u->left_count * sizeof(*u->left));
+}
+
+/* One exchange and what comes of it. How many frames there were, or a negative errno. */
+int utcp_turn(struct utcp *u)
+{
+	int count = 0;
+
+	u->now_ns = clock_now_ns();
+	if (u->frame_next == u->frame_count) {
+		count = device_exchange(u->device, u->frames, DEVICE_BATCH);
+		if (count < 0)
+			return count;
+		u->frame_next = 0;
+		u->frame_count = count;
+	}
+	take_frames(u);
+	run_timers(u);
+	return count;
+}
+
+int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
+{
+	uint64_t timer_ns = wheel_next_ns(&u->wheel);
+	struct epoll_event events[2];
+	int count = epoll_wait(u->sleep_fd, events, 2,
+	                       clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd == u->wake_fd)
+			return 1;
+	}
+	return 0;
+}
+
+int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t deadline_ns)
+{
+	int failed = 0;
+
+	u->events = events;
+	u->event_max = max;
+	u->event_count = 0;
+	if (u->left_count > 0) {
+		return_left(u);
+		return u->event_count;
+	}
+	while (failed == 0) {
+		int count = utcp_turn(u);
+
+		utcp_publish_counts(u);
+		if (count < 0)
+			return count;
+		if (u->event_count > 0 || clock_now_ns() >= deadline_ns)
+			return u->event_count;
+		if (count == 0)
+			failed = utcp_sleep_until(u, deadline_ns);
+	}
+	return failed < 0 ? failed : 0; /* woken */
+}
