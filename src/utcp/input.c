@@ -193,13 +193,9 @@ static void take_ack(struct step *s, const struct segment *segment)
 	} else if (c->snd_wnd == 0 && c->tries > PROBED_TRIES) {
 		c->tries = PROBED_TRIES;
 	} else if (was_shut && c->snd_wnd > 0 && c->len > c->acked) {
-		c->sent = 0; /* the probe was dropped: it goes with the rest */
-		c->flags &= (uint8_t)~TCP_FLAG_FIN_OUT;
+		s->has_opened = true;
 		c->tries = 0;
-		step_forget_time(s);
 	}
-	if (c->state != TCP_CLOSED)
-		step_push(s);
 }
 
 /* Seventh: data. What of it is new is handed on. */
@@ -296,6 +292,8 @@ void input_synchronized(struct step *s, const struct segment *segment)
 	take_ack(s, segment);
 	if (s->c->state != TCP_CLOSED && !is_crossed)
 		take_text(s, segment);
+	if (s->c->state != TCP_CLOSED) /* last: it acknowledges what came */
+		step_push(s);
 	if (s->needs_ack || is_crossed)
 		step_emit_ack(s);
 }

@@ -34,6 +34,13 @@ bool step_has_fin(const struct tcp_conn *c)
 	return c->state == TCP_FIN_WAIT_1 || c->state == TCP_CLOSING || c->state == TCP_LAST_ACK;
 }
 
+bool step_owes(const struct tcp_conn *c)
+{
+	const uint8_t known = TCP_FLAG_FIN | TCP_FLAG_RESET | TCP_FLAG_TIMEOUT;
+
+	return (c->flags & TCP_FLAG_ASKED) && (c->flags & known);
+}
+
 static uint8_t unsent(const struct tcp_conn *c)
 {
 	return (uint8_t)(c->len - c->acked - c->sent);
@@ -74,6 +81,8 @@ void step_forget_time(const struct step *s)
 
 static void take_sample(struct tcp_path *path, uint64_t r_ns)
 {
+	uint64_t margin_ns;
+
 	if (path->srtt_ns == 0) {
 		path->srtt_ns = r_ns;
 		path->rttvar_ns = r_ns / 2;
@@ -83,7 +92,8 @@ static void take_sample(struct tcp_path *path, uint64_t r_ns)
 		path->rttvar_ns = path->rttvar_ns / 4 * 3 + off / 4;
 		path->srtt_ns = path->srtt_ns / 8 * 7 + r_ns / 8;
 	}
-	path->rto_ns = path->srtt_ns + 4 * path->rttvar_ns;
+	margin_ns = 4 * path->rttvar_ns;
+	path->rto_ns = path->srtt_ns + (margin_ns > TCP_GRAIN_NS ? margin_ns : TCP_GRAIN_NS);
 	if (path->rto_ns < TCP_RTO_LEAST_NS)
 		path->rto_ns = TCP_RTO_LEAST_NS;
 	if (path->rto_ns > TCP_RTO_MOST_NS)
@@ -184,8 +194,7 @@ void step_emit_data(const struct step *s, uint8_t from, uint8_t len)
 	}
 }
 
-/* Sends what the window lets, and the FIN when all else is sent. */
-void step_push(struct step *s)
+static void push_new(struct step *s)
 {
 	struct tcp_conn *c = s->c;
 	bool was_quiet = tcp_snd_nxt(c) == c->snd_una;
@@ -206,6 +215,25 @@ void step_push(struct step *s)
 	step_time(s);
 	if (was_quiet)
 		step_arm_retransmission(s);
+}
+
+void step_push(struct step *s)
+{
+	struct tcp_conn *c = s->c;
+	uint8_t sent = c->sent, fin_out = c->flags & TCP_FLAG_FIN_OUT;
+
+	if (!s->has_opened) {
+		push_new(s);
+		return;
+	}
+	c->sent = 0;
+	c->flags &= (uint8_t)~TCP_FLAG_FIN_OUT;
+	push_new(s);
+	step_forget_time(s);
+	/* SND.NXT does not go back: the peer may have it all the same. */
+	if (c->sent < sent)
+		c->sent = sent;
+	c->flags |= fin_out;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

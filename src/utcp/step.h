@@ -11,7 +11,8 @@ struct step {
 	struct tcp_path *path;
 	uint64_t now_ns;
 	struct tcp_out *out;
-	bool needs_ack; /* what was received is not acknowledged by a segment of this step yet */
+	bool needs_ack;  /* what was received is not acknowledged by a segment of this step yet */
+	bool has_opened; /* the peer's window was shut, and what was sent into it is lost      */
 };
 
 /* The smaller one, as what a byte of the record holds. */
@@ -51,7 +52,11 @@ void step_emit_challenge(const struct step *s);
 /* `len` bytes of the message from byte `from` on, and the FIN behind them where it is theirs. */
 void step_emit_data(const struct step *s, uint8_t from, uint8_t len);
 
-/* Sends what the window lets, and the FIN when all else is sent. */
+/* Whether the caller asks for what is known already. */
+bool step_owes(const struct tcp_conn *c);
+
+/* Sends what the window lets, and the FIN when all else is sent. Where the window has opened, what
+ * was sent before goes again with it. */
 void step_push(struct step *s);
 
 /* The connection is over: what stays is what its next life needs, and whether somebody has it. */

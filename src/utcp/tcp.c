@@ -68,6 +68,13 @@ void tcp_connect(struct tcp_conn *c, struct tcp_path *path, uint32_t iss, uint64
 	step_arm_retransmission(&s);
 }
 
+/* What is owed is told before the timer is needed for anything else. */
+static void tell_first(const struct step *s)
+{
+	if (s->out->timer_ns != TCP_TIMER_SAME && step_owes(s->c))
+		s->out->timer_ns = s->now_ns;
+}
+
 void tcp_send(struct tcp_conn *c, struct tcp_path *path, uint8_t len, uint64_t now_ns,
               struct tcp_out *out)
 {
@@ -82,13 +89,14 @@ void tcp_send(struct tcp_conn *c, struct tcp_path *path, uint8_t len, uint64_t n
 	step_push(&s);
 	if (c->sent == 0)
 		step_arm_retransmission(&s);
+	tell_first(&s);
 }
 
 void tcp_receive(struct tcp_conn *c, uint64_t now_ns, struct tcp_out *out)
 {
 	(void)step_begin(c, NULL, now_ns, out);
 	c->flags |= TCP_FLAG_ASKED;
-	if (c->flags & (TCP_FLAG_FIN | TCP_FLAG_RESET | TCP_FLAG_TIMEOUT))
+	if (step_owes(c))
 		out->timer_ns = now_ns;
 }
 
@@ -110,10 +118,13 @@ void tcp_close(struct tcp_conn *c, struct tcp_path *path, enum tcp_close how, ui
                struct tcp_out *out)
 {
 	struct step s = step_begin(c, path, now_ns, out);
+	bool was_owed = step_owes(c);
 
 	c->flags &= TCP_FLAG_LIVED | TCP_FLAG_FIN_OUT;
 	if (how == TCP_CLOSE_FIN) {
 		close_in_order(&s);
+		if (was_owed && out->timer_ns == TCP_TIMER_SAME)
+			step_arm_retransmission(&s); /* the timer was to tell */
 		return;
 	}
 	/* A SYN-ACK that still comes is a stray, and is answered with RST. */
@@ -152,6 +163,7 @@ bool tcp_input(struct tcp_conn *c, struct tcp_path *path, const struct segment *
 		input_synchronized(&s, segment);
 		break;
 	}
+	tell_first(&s);
 	return true;
 }
 

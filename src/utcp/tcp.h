@@ -76,6 +76,7 @@ struct tcp_path {
 #define TCP_RTO_FIRST_NS    UINT64_C(1000000000)  /* RFC 6298 (2.1)                           */
 #define TCP_RTO_LEAST_NS    UINT64_C(200000000)   /* where RFC 6298 (2.4) has 1 s: as Linux   */
 #define TCP_RTO_MOST_NS     UINT64_C(60000000000) /* RFC 6298 (2.5)                           */
+#define TCP_GRAIN_NS        UINT64_C(10000000)    /* G of RFC 6298 (2.2): a tick of the wheel */
 #define TCP_TRIES_MOST      15 /* of data and FIN (R2 of RFC 9293 section 3.8.3)              */
 #define TCP_SYN_TRIES       6  /* of a SYN: 1 + 2 + 4 ... 63 s, then 64 more                   */
 #define TCP_MSL_NS          UINT64_C(30000000000) /* TIME_WAIT lasts for two of them           */
@@ -99,7 +100,7 @@ struct tcp_emit {
 	bool has_mss; /* with the path's MSS as an option */
 };
 
-#define TCP_EMITS_MOST 4 /* a message in pieces of 48 bytes, and an ACK */
+#define TCP_EMITS_MOST 3 /* a message in pieces of 48 bytes */
 
 /* What a step wants done. Filled from scratch by each of the functions below. */
 struct tcp_out {
