@@ -18,6 +18,7 @@ enum bench_device { BENCH_PACKET, BENCH_TUN };
 enum bench_task {
 	BENCH_OPEN,    /* what a child does first                                   */
 	BENCH_ASK,     /* a SYN from each source to a closed port: RST comes back   */
+	BENCH_FLOOD,   /* likewise, but nothing is received until all are sent      */
 	BENCH_CONNECT, /* a handshake from the first source to BENCH_OPEN_PORT      */
 	BENCH_COLLECT, /* takes what the server sends, and acknowledges nothing     */
 	BENCH_WATCH,   /* sends nothing, until an exchange fails                    */
@@ -32,6 +33,8 @@ struct bench_report {
 	uint32_t bad;       /* frames that are cut, or have a wrong checksum       */
 	uint32_t strangers; /* frames to addresses that are not this device's      */
 	bool is_quiet;      /* after the last answer poll(2) says that there is none */
+	uint32_t flooded;   /* frames that were there after a flood                   */
+	uint64_t dropped;   /* the device's, after ASK                                */
 	bool is_connected;
 	uint32_t collected, longest; /* bytes in order from the first; of an IP packet */
 	int watched;
@@ -48,8 +51,7 @@ struct bench {
 /* Group set-up: apart_set_up, with 198.19.0.1 and 2001:2:0:2::1 as the host's addresses. */
 int bench_set_up(void **state);
 
-/* A test after which nothing of it is left, even where it has failed. */
-#define BENCH_TEST(name) cmocka_unit_test_teardown(name, bench_tear_down)
+/* After a test nothing of it is left, even where it has failed. */
 int bench_tear_down(void **state);
 
 /* Whether this process was root before it went into its network. */

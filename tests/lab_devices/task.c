@@ -86,16 +86,21 @@ static void take_answers(struct device *d, const struct device_config *config,
 	}
 }
 
+static void send_syn(struct device *d, const struct device_config *config, uint32_t number)
+{
+	const struct tuple tuple = tuple_of(config, number, TASK_CLOSED_PORT);
+	const struct segment syn = {.flags = SEGMENT_SYN, .seq = SEQ + number, .mss = MSS};
+
+	send_one(d, &tuple, &syn);
+}
+
 static void ask_once(struct device *d, const struct device_config *config,
                      struct bench_report *report)
 {
 	for (uint32_t i = 0; i < config->source_count; i++) {
-		struct tuple tuple = tuple_of(config, i, TASK_CLOSED_PORT);
-		struct segment syn = {.flags = SEGMENT_SYN, .seq = SEQ + i, .mss = MSS};
-
 		if (has_answered[i])
 			continue;
-		send_one(d, &tuple, &syn);
+		send_syn(d, config, i);
 		if (i % DEVICE_BATCH == DEVICE_BATCH - 1)
 			take_answers(d, config, report);
 	}
@@ -124,6 +129,23 @@ static void ask(struct device *d, const struct device_config *config, struct ben
 	for (int i = 0; i < ROUNDS && report->answered < config->source_count; i++)
 		ask_once(d, config, report);
 	report->is_quiet = is_quiet(d);
+	report->dropped = d->dropped;
+}
+
+static void flood(struct device *d, const struct device_config *config, struct bench_report *report)
+{
+	int count;
+
+	for (uint32_t i = 0; i < config->source_count; i++) {
+		if (!device_room(d))
+			(void)device_flush(d);
+		send_syn(d, config, i);
+	}
+	(void)device_flush(d);
+	do {
+		count = device_exchange(d, frames, DEVICE_BATCH);
+		report->flooded += count > 0 ? (uint32_t)count : 0;
+	} while (count > 0 || (count == 0 && await(d, ROUND_MS)));
 }
 
 /* --- one connection -------------------------------------------------------------------------- */
@@ -223,6 +245,9 @@ void task_do(enum bench_task task, struct device *device, const struct device_co
 	switch (task) {
 	case BENCH_ASK:
 		ask(device, config, report);
+		break;
+	case BENCH_FLOOD:
+		flood(device, config, report);
 		break;
 	case BENCH_CONNECT:
 		connect_one(device, config, report);
