@@ -85,7 +85,7 @@ LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/guardian.c tests/
 	tests/peer.c tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c \
 	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
-TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
+TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
