@@ -92,7 +92,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million millions run-srv run-cli stop-cli \
 	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
@@ -116,6 +116,9 @@ deps-lint: deps-test ## install what lint needs
 
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
 	$(B)/megaconn lab -n $(N)
+
+millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, held for a minute
+	$(B)/megaconn lab -n max --hold 60s
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
 	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
