@@ -252,6 +252,7 @@ $(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour $(B)/tests/unit_utcp \
 $(B)/tests/unit_tcp: $(WATCH:%.c=$(B)/obj/%.o)
 $(B)/asan/tests/unit_tcp: $(WATCH:%.c=$(B)/asan/obj/%.o)
 $(B)/fuzz/fuzz_segments: $(WATCH:%.c=$(B)/fuzz/obj/%.o)
+$(B)/asan/tests/replay_segments: $(WATCH:%.c=$(B)/asan/obj/%.o)
 
 # $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
 # static pattern rule would replace by the stem.

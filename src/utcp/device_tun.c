@@ -192,6 +192,15 @@ static int plain_exchange(struct device *d, struct device_frame *frames, int max
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+static void drop(struct tun *t)
+{
+	if (t->device.fd >= 0)
+		close(t->device.fd);
+	map_drop(t->put, DEVICE_BATCH * sizeof(*t->put));
+	map_drop(t->in, DEVICE_BATCH * sizeof(*t->in));
+	map_drop(t, sizeof(*t));
+}
+
 static void tun_close(struct device *d)
 {
 	struct tun *t = tun_of(d);
@@ -201,10 +210,7 @@ static void tun_close(struct device *d)
 		(void)io_uring_unregister_files(&t->ring);
 		io_uring_queue_exit(&t->ring);
 	}
-	close(d->fd);
-	map_drop(t->put, DEVICE_BATCH * sizeof(*t->put));
-	map_drop(t->in, DEVICE_BATCH * sizeof(*t->in));
-	map_drop(t, sizeof(*t));
+	drop(t);
 }
 
 static const struct device_ops ring_ops = {tun_room, tun_put, ring_exchange, ring_flush, tun_close};
@@ -227,9 +233,14 @@ static struct tun *make(void)
 
 	if (!t)
 		return NULL;
+	t->device.fd = -1;
+	t->reads = READS_LEAST;
 	t->put = map_private(DEVICE_BATCH * sizeof(*t->put));
 	t->in = map_private(DEVICE_BATCH * sizeof(*t->in));
-	return t->put && t->in ? t : NULL;
+	if (t->put && t->in)
+		return t;
+	drop(t);
+	return NULL;
 }
 
 /* Sets the device up, and leads the sources to it. */
@@ -262,18 +273,15 @@ int device_tun_open(const struct device_config *config, struct device **out, str
 {
 	struct tun *t = make();
 	char name[IF_NAMESIZE];
-	int failed;
+	int result;
 
 	if (!t)
 		return err_set(err, -ENOMEM, "no memory for a device's packets");
-	t->reads = READS_LEAST;
 	t->device.fd = tun_open(NAME_PATTERN, name, err);
-	if (t->device.fd < 0)
-		return t->device.fd;
-	failed = lead(config, name, err);
-	if (failed != 0) {
-		close(t->device.fd);
-		return failed;
+	result = t->device.fd < 0 ? t->device.fd : lead(config, name, err);
+	if (result < 0) {
+		drop(t);
+		return result;
 	}
 	t->has_ring = open_ring(t);
 	t->device.ops = t->has_ring ? &ring_ops : &plain_ops;
