@@ -179,6 +179,7 @@ static void utcp_close_all(struct engine *e, enum engine_close how)
 		failed = await_closed(u);
 	if (u->alive > 0 && failed >= 0)
 		(void)close_each(u, ENGINE_CLOSE_RESET);
+	(void)device_flush(u->device); /* the ACKs of the last FINs */
 	utcp_publish_counts(u);
 }
 
