@@ -85,13 +85,14 @@ LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/g
 	tests/guardian.c tests/killer.c tests/others.c tests/peer.c tests/rules.c tests/sealed.c \
 	tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
-TEST_PART := $(LAB_TOOLS) $(FAKE) $(sort $(wildcard tests/unit_*/*.c))
+WATCH     := tests/watch.c tests/watch_run.c
+TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million millions run-srv run-cli stop-cli \
 	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
@@ -115,6 +116,9 @@ deps-lint: deps-test ## install what lint needs
 
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
 	$(B)/megaconn lab -n $(N)
+
+millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, held for a minute
+	$(B)/megaconn lab -n max --hold 60s
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
 	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
@@ -244,6 +248,11 @@ $(B)/asan/tests/unit_engine $(B)/asan/tests/unit_behaviour: $(FAKE:%.c=$(B)/asan
 $(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour $(B)/tests/unit_utcp \
 	$(B)/asan/tests/unit_utcp: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
 
+# A connection under watch, which its fuzzer and its tables share.
+$(B)/tests/unit_tcp: $(WATCH:%.c=$(B)/obj/%.o)
+$(B)/asan/tests/unit_tcp: $(WATCH:%.c=$(B)/asan/obj/%.o)
+$(B)/fuzz/fuzz_segments: $(WATCH:%.c=$(B)/fuzz/obj/%.o)
+
 # $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
 # static pattern rule would replace by the stem.
 parts = $(addprefix $(1)/,$(addsuffix .o,$(basename $(sort $(wildcard $(2)/*.c)))))
@@ -286,4 +295,5 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(call parts,$(B)/obj,bench/$$*)
 -include $(patsubst %.o,%.d,$(B)/obj/src/main.o $(B)/asan/obj/src/main.o $(OBJ) $(ASAN_OBJ) \
 	$(FUZZ_OBJ) $(TEST_OBJ) $(ASAN_TEST) $(FUZZ:%.c=$(B)/fuzz/obj/%.o) $(FUZZ:%.c=$(B)/obj/%.o) \
 	$(FUZZ:%.c=$(B)/asan/obj/%.o) $(B)/obj/tests/replay.o $(B)/asan/obj/tests/replay.o \
+	$(WATCH:%.c=$(B)/fuzz/obj/%.o) \
 	$(patsubst %.c,$(B)/obj/%.o,$(BENCH) $(wildcard bench/*/*.c)))

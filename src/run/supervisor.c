@@ -326,7 +326,8 @@ static int spawn_and_supervise(struct supervisor *s)
 {
 	struct err err = {""};
 	sigset_t signals, before;
-	uint64_t hash = 2 * s->experiment->n;
+	uint64_t sockets = engine_is_utcp(s->experiment->clients) ? 1 : 2; /* a connection */
+	uint64_t hash = sockets * s->experiment->n;
 
 	if (pipe2(s->lifeline, O_CLOEXEC) != 0) {
 		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));

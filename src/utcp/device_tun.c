@@ -103,11 +103,13 @@ static int submit(struct tun *t)
 	return count < 0 ? count : 0;
 }
 
-/* Everything completes within the submission: a TUN device does not wait for anything. */
+/* Everything completes within the submission: a TUN device does not wait for anything. Returns the
+ * number of frames, or where there is none, why none can be read any more (EBADFD: somebody has
+ * deleted the device). */
 static int reap(struct tun *t, struct device_frame *frames)
 {
 	struct io_uring_cqe *cqe;
-	int count = 0;
+	int count = 0, failed = 0;
 
 	while (io_uring_peek_cqe(&t->ring, &cqe) == 0) {
 		uint64_t tag = io_uring_cqe_get_data64(cqe);
@@ -117,9 +119,11 @@ static int reap(struct tun *t, struct device_frame *frames)
 		else if (cqe->res > 0)
 			frames[count++] = (struct device_frame){.bytes = t->in[tag],
 			                                        .len = (uint32_t)cqe->res};
+		else if (cqe->res != -EAGAIN && cqe->res != -EINTR)
+			failed = cqe->res;
 		io_uring_cqe_seen(&t->ring, cqe);
 	}
-	return count;
+	return count > 0 ? count : failed;
 }
 
 static int ring_exchange(struct device *d, struct device_frame *frames, int max)
@@ -134,6 +138,8 @@ static int ring_exchange(struct device *d, struct device_frame *frames, int max)
 	if (failed != 0)
 		return failed;
 	count = reap(t, frames);
+	if (count < 0)
+		return count;
 	t->reads = (uint32_t)count == reads ? 2 * reads : (uint32_t)count + READS_LEAST;
 	if (t->reads > DEVICE_BATCH)
 		t->reads = DEVICE_BATCH;
@@ -190,8 +196,11 @@ static void tun_close(struct device *d)
 {
 	struct tun *t = tun_of(d);
 
-	if (t->has_ring)
+	/* Else the ring would hold the device for as long as the kernel takes to tear it down. */
+	if (t->has_ring) {
+		(void)io_uring_unregister_files(&t->ring);
 		io_uring_queue_exit(&t->ring);
+	}
 	close(d->fd);
 	map_drop(t->put, DEVICE_BATCH * sizeof(*t->put));
 	map_drop(t->in, DEVICE_BATCH * sizeof(*t->in));
