@@ -135,12 +135,15 @@ static int turn_unheard(struct utcp *u)
 	return utcp_turn(u);
 }
 
+/* Those that the caller has closed in order go on with that. */
 static int close_each(struct utcp *u, enum engine_close how)
 {
 	int failed = 0;
 
 	for (uint32_t i = 0, closed = 0; i < u->count && failed >= 0; i++) {
-		if (!tcp_is_alive(&u->conns[i]))
+		const struct tcp_conn *c = &u->conns[i];
+
+		if (!tcp_is_alive(c) || (how == ENGINE_CLOSE_FIN && !(c->flags & TCP_FLAG_HELD)))
 			continue;
 		utcp_close(&u->engine, i, how);
 		if (++closed % CLOSE_BATCH == 0)
@@ -149,7 +152,8 @@ static int close_each(struct utcp *u, enum engine_close how)
 	return failed < 0 ? failed : device_flush(u->device);
 }
 
-/* Until every peer has closed, too, or none has for a while. */
+/* Until every peer has closed, too, or none has for a while. The last of them have yet to be told
+ * that their FIN has come. */
 static int await_closed(struct utcp *u)
 {
 	uint32_t fewest = u->alive;
@@ -167,7 +171,7 @@ static int await_closed(struct utcp *u)
 		if (count == 0)
 			count = utcp_sleep_until(u, since_ns + CLOSE_STILL_NS);
 	}
-	return count;
+	return count < 0 ? count : device_flush(u->device);
 }
 
 static void utcp_close_all(struct engine *e, enum engine_close how)
