@@ -74,23 +74,25 @@ LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
-ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers walls_%),$(ASAN_LAB))
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers servers walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
+# The inputs kept for a fuzzer, replayed without one.
+REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
-LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/guardian.c tests/killer.c \
-	tests/peer.c tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c \
-	tests/wire.c
+LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
+	tests/guardian.c tests/killer.c tests/others.c tests/peer.c tests/rules.c tests/sealed.c \
+	tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_run.c
-TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c))
+TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million run-srv run-cli stop-cli \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million millions run-srv run-cli stop-cli \
 	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
@@ -102,7 +104,7 @@ deps: ## install what the build needs, if something is missing
 deps-test: deps ## install what the tests need
 	@CC='$(CC)' scripts/deps.sh test
 
-deps-servers: deps-test ## install nginx, redis and nftables, for tests that skip without them
+deps-servers: deps-test ## install nginx, redis, haproxy and tshark, for tests that skip without them
 	@scripts/deps.sh servers
 
 # One group after the other: two apt-get at a time would fight for the lock.
@@ -114,6 +116,9 @@ deps-lint: deps-test ## install what lint needs
 
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
 	$(B)/megaconn lab -n $(N)
+
+millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, held for a minute
+	$(B)/megaconn lab -n max --hold 60s
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
 	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
@@ -145,12 +150,12 @@ untune: $(B)/megaconn ## put back what tune raised
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
 TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
-	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
+	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
 FULL_RUN = $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
-	$(filter-out $(ASAN_LATE),$(ASAN_LAB))
+	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
@@ -187,7 +192,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # For lint.sh: all that one compiler can compile, without the sanitizers.
-everything: $(B)/megaconn $(UNIT_BIN) $(LAB_BIN) $(BENCH_BIN) $(FUZZ:%.c=$(B)/obj/%.o)
+everything: $(B)/megaconn $(UNIT_BIN) $(LAB_BIN) $(BENCH_BIN) $(FUZZ:%.c=$(B)/obj/%.o) $(B)/obj/tests/replay.o
 
 print-tidy-flags:
 	@echo '$(BASE_CFLAGS) $(TEST_CFLAGS)'
@@ -237,15 +242,17 @@ SEALED_UNIT := unit_journal unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
 
-# The behaviours' time is the test's.
+# The behaviours' time is the test's, and so is our TCP's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)
 $(B)/asan/tests/unit_engine $(B)/asan/tests/unit_behaviour: $(FAKE:%.c=$(B)/asan/obj/%.o)
-$(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
+$(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour $(B)/tests/unit_utcp \
+	$(B)/asan/tests/unit_utcp: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
 
 # A connection under watch, which its fuzzer and its tables share.
 $(B)/tests/unit_tcp: $(WATCH:%.c=$(B)/obj/%.o)
 $(B)/asan/tests/unit_tcp: $(WATCH:%.c=$(B)/asan/obj/%.o)
 $(B)/fuzz/fuzz_segments: $(WATCH:%.c=$(B)/fuzz/obj/%.o)
+$(B)/asan/tests/replay_segments: $(WATCH:%.c=$(B)/asan/obj/%.o)
 
 # $(call parts,OBJECTS,DIR): the objects of a directory's sources. Without patsubst, whose % a
 # static pattern rule would replace by the stem.
@@ -266,6 +273,12 @@ $(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ)
 	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
 		$(LDLIBS)
 
+$(REPLAY): $(B)/asan/tests/replay_%: $(B)/asan/obj/tests/fuzz_%.o $(B)/asan/obj/tests/replay.o \
+	$(ASAN_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK-A)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 	$(call say,LINK-F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $^ $(LDLIBS)
@@ -282,5 +295,6 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(call parts,$(B)/obj,bench/$$*)
 
 -include $(patsubst %.o,%.d,$(B)/obj/src/main.o $(B)/asan/obj/src/main.o $(OBJ) $(ASAN_OBJ) \
 	$(FUZZ_OBJ) $(TEST_OBJ) $(ASAN_TEST) $(FUZZ:%.c=$(B)/fuzz/obj/%.o) $(FUZZ:%.c=$(B)/obj/%.o) \
+	$(FUZZ:%.c=$(B)/asan/obj/%.o) $(B)/obj/tests/replay.o $(B)/asan/obj/tests/replay.o \
 	$(WATCH:%.c=$(B)/fuzz/obj/%.o) \
 	$(patsubst %.c,$(B)/obj/%.o,$(BENCH) $(wildcard bench/*/*.c)))

@@ -6,14 +6,17 @@
 #   epoll     megaconn lab --engine epoll
 #   uring     megaconn lab --engine uring
 #   apart     megaconn serve and megaconn connect, two programs on the host's 127.0.0.1, by io_uring
+#   tun       megaconn lab --clients tun: our own TCP over a TUN device
+#   packet    megaconn lab --clients packet: the same over a packet socket
 #
-# each in both solutions, with each number of connections in BENCH_SIZES ("10k 100k 1M"), in
+# or those in BENCH_DESIGNS, each in both solutions, with each number of connections in BENCH_SIZES ("10k 100k 1M"), in
 # BENCH_ROUNDS (2) rounds. A round has three turns of a small size (BENCH_SMALL_TURNS): they are
 # short, and vary more.
 # Before each run it waits until sockets and memory are quiet.
 #
 #   run.sh             build/bench/bench.md (printed, too) and build/bench/bench.json
-#   run.sh --profile   one run of uring under perf, of the last size: build/bench/profile.txt
+#   run.sh --profile   one run under perf, of the last size, of uring or the first of
+#                      BENCH_DESIGNS: build/bench/profile.txt
 #
 # Exit code 1 where a run failed. A target that is missed is a figure, no failure. Nothing else may
 # run meanwhile: memory and sockets are counted for the machine.
@@ -25,6 +28,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 sizes=${BENCH_SIZES:-10k 100k 1M}
 rounds=${BENCH_ROUNDS:-2}
+designs=${BENCH_DESIGNS:-classic epoll uring apart tun packet}
 build=${B:-build}
 out=$build/bench
 runs=$out/runs
@@ -174,12 +178,22 @@ bounded()
 	echo $? >"$runs/status"
 }
 
-# lab ENGINE SOLUTION N NAME
+# lab_options DESIGN: the engine of the servers, and who the clients are.
+lab_options()
+{
+	case $1 in
+	tun | packet) echo "--engine uring --clients $1" ;;
+	*) echo "--engine $1 --clients sockets" ;;
+	esac
+}
+
+# lab DESIGN SOLUTION N NAME
 lab()
 {
 	hold=$small_hold_s
 	[ "$3" -lt "$large" ] || hold=$hold_s
-	bounded "$megaconn" lab -n "$3" --engine "$1" --solution "$2" --hold "${hold}s" \
+	# shellcheck disable=SC2046
+	bounded "$megaconn" lab -n "$3" $(lab_options "$1") --solution "$2" --hold "${hold}s" \
 		--json "$runs/$4.json" 2>&1 >"$runs/$4.summary" | watch "$4" "$3"
 }
 
@@ -268,7 +282,7 @@ turns()
 	turn=$2
 	while [ "$turn" -le "$3" ]; do
 		for solution in 1 2; do
-			for design in classic epoll uring apart; do
+			for design in $designs; do
 				one "$turn" "$4" "$solution" "$design" "$1"
 			done
 		done
@@ -353,9 +367,13 @@ profile()
 	rm -f "$runs/control" "$runs/profile.log"
 	mkfifo "$runs/control" || return 1
 	wait_quiet
-	say "profile: the ramp of megaconn lab --engine uring -n $n ..."
+	design=${BENCH_DESIGNS:-uring}
+	design=${design%% *}
+	options=$(lab_options "$design")
+	say "profile: the ramp of megaconn lab $options -n $n ..."
+	# shellcheck disable=SC2086
 	bounded perf record -q -D -1 --control "fifo:$runs/control" -e cpu-clock -F 999 -a -g \
-		-o "$out/perf.data" -- "$megaconn" lab -n "$n" --engine uring --hold 0s \
+		-o "$out/perf.data" -- "$megaconn" lab -n "$n" $options --hold 0s \
 		2>&1 >"$runs/profile.summary" | watch_ramp
 	status=$(cat "$runs/status")
 	if [ "$status" -ne 0 ]; then
@@ -364,7 +382,7 @@ profile()
 		return 1
 	fi
 	{
-		echo "# megaconn lab -n $n --engine uring, the ramp, all CPUs (cpu-clock, 999 Hz); $(revision)"
+		echo "# megaconn lab -n $n $options, the ramp, all CPUs (cpu-clock, 999 Hz); $(revision)"
 		echo "# more: perf report -i $out/perf.data"
 		perf report -i "$out/perf.data" --stdio --no-children -g none \
 			--sort dso,symbol 2>>"$runs/profile.log" |
@@ -406,6 +424,15 @@ case $small_turns in
 	exit 2
 	;;
 esac
+for design in $designs; do
+	case $design in
+	classic | epoll | uring | apart | tun | packet) ;;
+	*)
+		say "BENCH_DESIGNS: $design is none of classic, epoll, uring, apart, tun, packet"
+		exit 2
+		;;
+	esac
+done
 count=0
 for size in $sizes; do
 	count=$((count + 1))

@@ -1,5 +1,5 @@
 /* unit_tuple: the bijection, asked in both directions of everything near a small plan and at random
- * of large ones; the pool of source ports; how many IPs and ports a plan is given. */
+ * of large ones; the pool of source ports. */
 #include "plan/tuple.h"
 
 #include <setjmp.h>
@@ -62,6 +62,14 @@ static bool same(const struct tuple *a, const struct tuple *b)
 
 /* --- the bijection ------------------------------------------------------------------------ */
 
+static uint64_t index_by_hand(uint64_t source, uint64_t position, uint64_t target_port)
+{
+	uint64_t rest = plan.by_source ? source * plan.port_count + position
+	                               : position * plan.source_count + source;
+
+	return rest * plan.target_port_count + target_port;
+}
+
 /* Asks for every tuple in a box wider than the plan, by arithmetic of its own: what the plan has
  * not is -1, what it has is an index below the room that nobody else has and that leads back. */
 static void check_box(uint16_t port_from, uint16_t port_to)
@@ -92,9 +100,7 @@ static void check_box(uint16_t port_from, uint16_t port_to)
 
 				assert_true(same(&t, &back));
 				assert_int_equal(index,
-				                 ((plan.position_of[p] - 1U) * plan.source_count +
-				                  s) * plan.target_port_count +
-				                         q - 1);
+				                 index_by_hand(s, plan.position_of[p] - 1U, q - 1));
 				found++;
 			}
 		}
@@ -136,6 +142,8 @@ static void test_small_plans(void **state)
 				                                            shapes[s].sources *
 				                                            shapes[s].target_ports);
 				check_box(39998, 40033);
+				plan.by_source = true;
+				check_box(39998, 40033);
 			}
 		}
 	}
@@ -158,6 +166,8 @@ static void test_small_solutions(void **state)
 				                            5);
 
 				assert_int_equal(room, tuple_room(&plan));
+				check_box(99, 112);
+				plan.by_source = true;
 				check_box(99, 112);
 			}
 		}
@@ -186,6 +196,64 @@ static void test_order(void **state)
 	assert_int_not_equal(tuple_at(&plan, 5).source_port, tuple_at(&plan, 6).source_port);
 }
 
+/* By source: the source IP slowest, in the pool's order, and the target port fastest still. */
+static void test_order_by_source(void **state)
+{
+	(void)state;
+	set_addresses("198.18.0.1", "198.19.0.1", 8090);
+	assert_int_equal(pool_parse("198.18.0.9,198.18.0.1-2", &plan.sources, NULL), 0);
+	tuple_set_ports(&plan, 1024, 1033, NULL, NO_MOST);
+	plan.source_count = 3;
+	plan.target_port_count = 2;
+	plan.by_source = true;
+	assert_int_equal(tuple_per_source(&plan), 20);
+	for (uint64_t i = 0; i < tuple_room(&plan); i++) {
+		struct tuple t = tuple_at(&plan, i);
+		struct ip expected = pool_at(&plan.sources, (uint32_t)(i / 20));
+
+		assert_int_equal(t.target_port, 8090 + i % 2);
+		assert_int_equal(t.source_port, 1024 + i / 2 % 10);
+		assert_true(ip_equal(&t.source, &expected));
+		assert_int_equal(tuple_index(&plan, &t), i);
+	}
+}
+
+/* Workers whose ranges begin at multiples of tuple_per_source: however long these are, each has the
+ * source IPs between its multiples and no others, so that each IP's packets have one device. */
+static void test_workers_by_source(void **state)
+{
+	static const uint16_t holes[] = {20001, 20004};
+
+	(void)state;
+	exclude(holes, COUNT_OF(holes));
+	for (size_t n = 0; n < COUNT_OF(networks); n++) {
+		set_addresses(networks[n].source, networks[n].target, networks[n].target_port_low);
+		assert_int_equal(tuple_set_ports(&plan, 20000, 20008, excluded, NO_MOST), 7);
+		plan.source_count = 12;
+		plan.target_port_count = 3;
+		plan.by_source = true;
+		uint64_t per_source = tuple_per_source(&plan);
+
+		assert_int_equal(per_source, 7 * 3);
+		assert_int_equal(tuple_room(&plan), per_source * plan.source_count);
+		for (uint64_t sources = 1; sources <= plan.source_count; sources++) {
+			for (uint64_t i = 0; i < tuple_room(&plan); i++) {
+				struct ip first = source_first(),
+					  source = tuple_at(&plan, i).source;
+				uint64_t worker = i / (sources * per_source);
+
+				assert_in_range(ip_distance(&first, &source), worker * sources,
+				                worker * sources + sources - 1);
+			}
+		}
+		/* One index further is somebody else's IP. */
+		struct ip last = tuple_at(&plan, per_source - 1).source;
+		struct ip next = tuple_at(&plan, per_source).source;
+
+		assert_false(ip_equal(&last, &next));
+	}
+}
+
 static void test_large_plans(void **state)
 {
 	(void)state;
@@ -207,6 +275,7 @@ static void test_large_plans(void **state)
 				assert_false(tuple_port_is_marked(excluded, t.source_port));
 				assert_true(t.source_port >= 10240);
 				assert_int_equal(tuple_index(&plan, &t), index);
+				plan.by_source = tries % 2 == 0;
 			}
 		}
 	}
@@ -379,133 +448,20 @@ static void test_port_bits(void **state)
 		assert_true(tuple_port_is_marked(excluded, (uint16_t)port) == (port % 7 == 0));
 }
 
-/* --- how many IPs and ports ---------------------------------------------------------------- */
-
-static void expect_shape(enum solution solution, uint64_t n, uint32_t sources_most,
-                         uint32_t ports_most, uint32_t sources, uint32_t ports)
-{
-	uint64_t room = tuple_shape(&plan, solution, n, sources_most, ports_most);
-
-	assert_int_equal(plan.source_count, sources);
-	assert_int_equal(plan.target_port_count, ports);
-	assert_int_equal(room, (uint64_t)plan.port_count * sources * ports);
-	assert_int_equal(room, tuple_room(&plan));
-}
-
-static void test_shape(void **state)
-{
-	(void)state;
-	set_addresses("198.18.0.1", "198.19.0.1", 8090);
-	tuple_set_ports(&plan, 10240, 65535, NULL, 50000);
-	expect_shape(SOLUTION_IPS, 1000000, 60000, 2048, 20, 1);
-	expect_shape(SOLUTION_IPS, 1000001, 60000, 2048, 21, 1);
-	expect_shape(SOLUTION_IPS, 10000000, 60000, 2048, 200, 1);
-	expect_shape(SOLUTION_IPS, 10000000, 100, 2048, 100, 1);
-	expect_shape(SOLUTION_IPS, 1, 60000, 2048, 1, 1);
-	expect_shape(SOLUTION_IPS, 19, 60000, 2048, 19, 1);
-	expect_shape(SOLUTION_IPS, 20, 60000, 2048, 20, 1);
-	expect_shape(SOLUTION_IPS, 21, 60000, 2048, 20, 1);
-	expect_shape(SOLUTION_IPS, 1000, 1, 2048, 1, 1);
-	expect_shape(SOLUTION_PORTS, 1000000, 60000, 2048, 1, 30);
-	expect_shape(SOLUTION_PORTS, 1500000, 60000, 2048, 1, 30);
-	expect_shape(SOLUTION_PORTS, 1500001, 60000, 2048, 1, 31);
-	expect_shape(SOLUTION_PORTS, 1500001, 60000, 30, 1, 30);
-	expect_shape(SOLUTION_PORTS, 7, 60000, 2048, 1, 7);
-	expect_shape(SOLUTION_MIXED, 1000000, 60000, 2048, 20, 30);
-	expect_shape(SOLUTION_MIXED, 30000000, 60000, 2048, 20, 30);
-	expect_shape(SOLUTION_MIXED, 1000, 4, 3, 4, 3);
-	assert_int_equal(tuple_shape(&plan, SOLUTION_MIXED, 7, 60000, 2048), 7 * 7 * 50000);
-	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 30000001, 60000, 2048) >= 30000001);
-	assert_int_equal(tuple_shape(&plan, SOLUTION_IPS, 0, 60000, 2048), 0);
-	tuple_set_ports(&plan, 10240, 10239, NULL, NO_MOST);
-	for (int solution = 0; solution < SOLUTION_COUNT; solution++)
-		assert_int_equal(tuple_shape(&plan, (enum solution)solution, 5, 60000, 2048), 0);
-}
-
-/* Never more sources than the pool has, whatever else is allowed. */
-static void test_shape_small_pool(void **state)
-{
-	(void)state;
-	set_addresses("198.18.0.1", "198.19.0.1", 8090);
-	tuple_set_ports(&plan, 10240, 65535, NULL, 50000);
-	assert_int_equal(pool_parse("198.18.0.1-3,198.18.0.7,198.18.0.9", &plan.sources, NULL), 0);
-	expect_shape(SOLUTION_IPS, 1000000, 60000, 2048, 5, 1);
-	expect_shape(SOLUTION_IPS, 1000000, 4, 2048, 4, 1);
-	expect_shape(SOLUTION_PORTS, 1000000, 60000, 2048, 1, 30);
-	expect_shape(SOLUTION_MIXED, 1000000, 60000, 2048, 5, 30);
-	/* Where sources run out, more server ports. */
-	expect_shape(SOLUTION_MIXED, 10000000, 60000, 2048, 5, 40);
-	plan.sources.count = plan.sources.range_count = 0;
-	for (int solution = 0; solution < SOLUTION_COUNT; solution++)
-		expect_shape((enum solution)solution, 5, 60000, 2048, 0, 1);
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* What holds of every shape, and that the one-sided solutions fall short only at what is given. */
-static void test_shape_bounds(void **state)
-{
-	(void)state;
-	set_addresses("198.18.0.1", "198.19.0.1", 8090);
-	for (int tries = 0; tries < 20000; tries++) {
-		enum solution solution = (enum solution)draw(SOLUTION_COUNT);
-		uint64_t n = 1 + draw(UINT64_C(1) << (1 + draw(29)));
-		uint32_t sources_most = (uint32_t)(1 + draw(tries % 2 == 0 ? 60000 : 30));
-		uint32_t ports_most = (uint32_t)(1 + draw(tries % 3 == 0 ? 2048 : 40));
-
-		if (tries % 16 == 0)
-			tuple_set_ports(&plan, 10240, (uint16_t)(10240 + draw(55000)), NULL, 50000);
-		uint64_t room = tuple_shape(&plan, solution, n, sources_most, ports_most);
-		uint64_t needed = (n + plan.port_count - 1) / plan.port_count;
-
-		assert_int_equal(room, tuple_room(&plan));
-		assert_in_range(plan.source_count, 1, sources_most);
-		assert_in_range(plan.target_port_count, 1, ports_most);
-		assert_true(plan.source_count <= n && plan.target_port_count <= n);
-		assert_true(plan.source_count <= larger(needed, 20));
-		assert_true(plan.target_port_count <= larger(needed, 30));
-		if (solution == SOLUTION_IPS) {
-			assert_int_equal(plan.target_port_count, 1);
-			assert_true(room >= n || plan.source_count == sources_most);
-		}
-		if (solution == SOLUTION_PORTS) {
-			assert_int_equal(plan.source_count, 1);
-			assert_true(room >= n || plan.target_port_count == ports_most);
-		}
-	}
-}
-
-/* "More where n needs more ... at most what is given": also where source IPs are few and server
- * ports are not, as on ::1. */
-static void test_shape_mixed_needs_ports(void **state)
-{
-	(void)state;
-	set_addresses("::1", "::1", 8090);
-	tuple_set_ports(&plan, 32768, 60999, NULL, 50000);
-	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 800000, 1, 2048) >= 800000);
-	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 1000000, 1, 2048) >= 1000000);
-	assert_true(tuple_shape(&plan, SOLUTION_MIXED, 10000000, 10, 2048) >= 10000000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_plans),
 		cmocka_unit_test(test_small_solutions),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_by_source),
+		cmocka_unit_test(test_workers_by_source),
 		cmocka_unit_test(test_large_plans),
 		cmocka_unit_test(test_ten_million),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_sources_of_several_ranges),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_port_bits),
-		cmocka_unit_test(test_shape),
-		cmocka_unit_test(test_shape_small_pool),
-		cmocka_unit_test(test_shape_bounds),
-		cmocka_unit_test(test_shape_mixed_needs_ports),
 	};
 
 	return cmocka_run_group_tests_name("unit_tuple", tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define COUNT 300
 #define TICK  UINT64_C(1000)
@@ -39,6 +41,54 @@ static int reset(void **state)
 	memset(model, 0, sizeof(model));
 	memset(entries, 0, sizeof(entries));
 	wheel_init(&wheel, entries, sizeof(entries[0]), COUNT, TICK, now);
+	return 0;
+}
+
+/* Timers as a part of larger records, at an offset, with a stride that is no power of two. */
+static struct record {
+	uint64_t before[2];
+	struct wheel_entry timer;
+	uint32_t behind[2];
+} records[COUNT];
+
+static uint64_t before_of(uint32_t index)
+{
+	return ~(uint64_t)index;
+}
+
+static uint32_t behind_of(uint32_t index)
+{
+	return index * 0x01010101U + 1;
+}
+
+static int reset_records(void **state)
+{
+	reset(state);
+	memset(records, 0, sizeof(records));
+	for (uint32_t i = 0; i < COUNT; i++) {
+		records[i].before[0] = records[i].before[1] = before_of(i);
+		records[i].behind[0] = records[i].behind[1] = behind_of(i);
+	}
+	wheel_init(&wheel, &records[0].timer, sizeof(records[0]), COUNT, TICK, now);
+	return 0;
+}
+
+/* What is not the wheel's is as it was; its own is zero again where nothing is armed. */
+static int records_are_whole(void **state)
+{
+	static const struct wheel_entry none;
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT; i++) {
+		assert_true(records[i].before[0] == before_of(i) &&
+		            records[i].before[1] == before_of(i));
+		assert_true(records[i].behind[0] == behind_of(i) &&
+		            records[i].behind[1] == behind_of(i));
+		if (model[i] == 0)
+			assert_memory_equal(&records[i].timer, &none, sizeof(none));
+		else
+			assert_true(records[i].timer.deadline_ns == model[i]);
+	}
 	return 0;
 }
 
@@ -180,6 +230,14 @@ static void test_model(void **state)
 	assert_int_equal(wheel.armed, 0);
 }
 
+/* The same in records, and whole while timers are armed. */
+static void test_records(void **state)
+{
+	test_model(state);
+	for (uint32_t i = 0; i < COUNT; i += 3)
+		arm(i, random_deadline());
+}
+
 static void test_empty(void **state)
 {
 	(void)state;
@@ -292,6 +350,37 @@ static void test_one_slot(void **state)
 	assert_int_equal(model_armed(), 0);
 }
 
+/* A table that is mapped costs what is used of it: neither setting up nor sleeping, nor the timers
+ * of others, touch a record. Here that would be the end of the test. */
+static void test_mapped(void **state)
+{
+	static const uint32_t used[] = {0, 100000, 199999};
+	size_t stride = 32, count = 200000, len = stride * count;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *table = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t expired[4];
+
+	(void)state;
+	assert_true(table != MAP_FAILED);
+	wheel_init(&wheel, (struct wheel_entry *)(void *)table, stride, (uint32_t)count, TICK, now);
+	assert_true(wheel_next_ns(&wheel) == UINT64_MAX);
+	now += 2 * TURN;
+	assert_int_equal(wheel_expire(&wheel, now, expired, 4), 0);
+	for (size_t i = 0; i < 3; i++) {
+		uint8_t *at = table + used[i] * stride / page * page;
+
+		assert_int_equal(mprotect(at, page, PROT_READ | PROT_WRITE), 0);
+		wheel_arm(&wheel, used[i], now + (i + 1) * TICK);
+	}
+	wheel_cancel(&wheel, used[1]);
+	now += 4 * TICK;
+	assert_int_equal(wheel_expire(&wheel, now, expired, 4), 2);
+	assert_int_equal(expired[0], used[0]);
+	assert_int_equal(expired[1], used[2]);
+	assert_int_equal(wheel.armed, 0);
+	assert_int_equal(munmap(table, len), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +392,9 @@ int main(void)
 		cmocka_unit_test_setup(test_past, reset),
 		cmocka_unit_test_setup(test_huge_deadline, reset),
 		cmocka_unit_test_setup(test_one_slot, reset),
+		cmocka_unit_test_setup_teardown(test_records, reset_records, records_are_whole),
+		cmocka_unit_test_setup_teardown(test_one_slot, reset_records, records_are_whole),
+		cmocka_unit_test_setup(test_mapped, reset),
 	};
 
 	return cmocka_run_group_tests_name("unit_wheel", tests, NULL, NULL);

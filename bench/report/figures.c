@@ -18,10 +18,11 @@ const struct figure_info figure_infos[FIGURES] = {
 	[CLOSE_S] = {"close_s", "close-down, s", "s to close", 2},
 	[IDLE_PERCENT] = {"idle_percent", "idle hold, % of a core", "% idle", 2},
 	[USER_SIDE_BYTES] = {"user_bytes_per_side", "user, B/side", NULL, 1},
+	[CLIENT_BYTES] = {"client_bytes", "client, B/connection", NULL, 1},
 	[CLOSE_US] = {"close_us_per_pair", "close-down, us/pair", NULL, 1},
 };
 
-const char *const design_names[DESIGNS] = {"classic", "epoll", "uring", "apart"};
+const char *const design_names[DESIGNS] = {"classic", "epoll", "uring", "apart", "tun", "packet"};
 
 bool figures_design(const char *name, enum design *out)
 {
@@ -76,6 +77,7 @@ static void set_user_bytes(struct run *run, double server, double client)
 {
 	run->figures[USER_BYTES] = server + client;
 	run->figures[USER_SIDE_BYTES] = server > client ? server : client;
+	run->figures[CLIENT_BYTES] = client;
 }
 
 static void read_lab(struct run *run)

@@ -8,13 +8,14 @@
 #define SOLUTIONS 2
 
 /* classic: blocking processes. epoll, uring: a lab with that engine. apart: serve and connect in
- * two programs on 127.0.0.1 of the host, by io_uring. */
-enum design { CLASSIC, EPOLL, URING, APART, DESIGNS };
+ * two programs on 127.0.0.1 of the host, by io_uring. tun, packet: a lab whose server is by
+ * io_uring and whose clients are our own TCP. */
+enum design { CLASSIC, EPOLL, URING, APART, TUN, PACKET, DESIGNS };
 
 enum figure {
 	RATE,           /* pairs a second */
 	CPU_US,         /* of the ramp, a pair, all workers */
-	KERNEL_BYTES,   /* a pair */
+	KERNEL_BYTES,   /* a pair; tun, packet: a server's socket alone */
 	USER_BYTES,     /* a pair: both sides */
 	ALL_BYTES,      /* a pair: both of these */
 	LOST_BYTES,     /* a pair: what is free no longer */
@@ -25,6 +26,7 @@ enum figure {
 	IDLE_PERCENT, /* of a core, all workers together */
 	COLUMNS,      /* of the table; what follows is derived, and for growth and targets */
 	USER_SIDE_BYTES = COLUMNS, /* a connection, of the side that takes more */
+	CLIENT_BYTES,              /* of user space, a connection */
 	CLOSE_US,                  /* a pair */
 	FIGURES
 };

@@ -4,10 +4,8 @@
 #include <stdlib.h>
 
 const struct pair stats_pairs[PAIRS] = {
-	{URING, CLASSIC},
-	{EPOLL, CLASSIC},
-	{URING, EPOLL},
-	{APART, URING},
+	{URING, CLASSIC}, {EPOLL, CLASSIC}, {URING, EPOLL},
+	{APART, URING},   {TUN, URING},     {PACKET, URING},
 };
 
 bool stats_add_size(struct bench *b, uint64_t n)

@@ -36,7 +36,7 @@ struct pair {
 	enum design over, under;
 };
 
-#define PAIRS 4
+#define PAIRS 6
 extern const struct pair stats_pairs[PAIRS];
 
 /* Notes a size that runs have, and keeps the order; false where there are too many. */

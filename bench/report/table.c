@@ -24,7 +24,8 @@ static void write_header(FILE *to, const struct bench *b)
 {
 	const struct host *h = &b->host;
 
-	fputs("# Classic, epoll, uring, and serve and connect apart\n\n- connections: ", to);
+	fputs("# Classic, epoll, uring, serve and connect apart, tun, packet\n\n- connections: ",
+	      to);
 	write_sizes(to, b);
 	fprintf(to, "\n- date: %s\n- kernel: %s\n- CPU: %s, %ld core%s\n- memory: ", h->date,
 	        h->kernel, h->cpu, h->cores, h->cores == 1 ? "" : "s");
@@ -115,7 +116,9 @@ static void write_figures(FILE *to, const struct bench *b)
 	}
 	fputs("\n- solution 1: many source IPs to one port; 2: one source IP to many ports\n"
 	      "- classic: blocking processes; epoll, uring: `megaconn lab`; apart: by uring,\n"
-	      "  `megaconn serve` and `megaconn connect` on 127.0.0.1 of the host\n"
+	      "  `megaconn serve` and `megaconn connect` on 127.0.0.1 of the host; tun, packet:\n"
+	      "  `megaconn lab`, the server by uring, the clients by our own TCP, for which one\n"
+	      "  source IP (solution 2) is one process\n"
 	      "- CPU: user and system time of all workers, from their birth to the end of the\n"
 	      "  ramp; a server apart cannot know when that is\n"
 	      "- kernel: slabs, stacks, page tables, vmalloc, percpu; user: private memory of\n"

@@ -73,6 +73,8 @@ static const char *form_of(enum opt_kind kind)
 	switch (kind) {
 	case OPT_COUNT:
 		return "a count (try 1000, 10k, 1M)";
+	case OPT_COUNT_MAX:
+		return "a count (try 1000, 10k, 1M, or max)";
 	case OPT_RATE:
 		return "a rate (try 1000, 10k/s, 1M/s)";
 	case OPT_SIZE:
@@ -160,6 +162,17 @@ static int set_number(const struct parser *p, const struct opt *opt, const struc
 	return 0;
 }
 
+static int set_count_max(const struct parser *p, const struct opt *opt, const struct name *name,
+                         const char *value)
+{
+	const uint64_t most = UINT64_MAX;
+
+	if (strcmp(value, "max") != 0)
+		return set_number(p, opt, name, value, unit_count);
+	memcpy(p->out + opt->offset, &most, sizeof(most));
+	return 0;
+}
+
 static int set_choice(const struct parser *p, const struct opt *opt, const struct name *name,
                       const char *value)
 {
@@ -216,6 +229,8 @@ static int set_value(const struct parser *p, const struct opt *opt, const struct
 		return 0;
 	case OPT_COUNT:
 		return set_number(p, opt, name, value, unit_count);
+	case OPT_COUNT_MAX:
+		return set_count_max(p, opt, name, value);
 	case OPT_RATE:
 		return set_number(p, opt, name, value, unit_rate);
 	case OPT_SIZE:
@@ -384,9 +399,9 @@ int opt_parse(const struct opt *opts, size_t count, const char *command, int arg
 static const char *default_value_name(enum opt_kind kind)
 {
 	static const char *const names[OPT_KIND_COUNT] = {
-		[OPT_COUNT] = "N",           [OPT_RATE] = "RATE", [OPT_SIZE] = "SIZE",
-		[OPT_DURATION] = "DURATION", [OPT_TEXT] = "TEXT", [OPT_PORTS] = "PORTS",
-		[OPT_TEXTS] = "TEXT",
+		[OPT_COUNT] = "N",     [OPT_COUNT_MAX] = "N",       [OPT_RATE] = "RATE",
+		[OPT_SIZE] = "SIZE",   [OPT_DURATION] = "DURATION", [OPT_TEXT] = "TEXT",
+		[OPT_PORTS] = "PORTS", [OPT_TEXTS] = "TEXT",
 	};
 
 	return (unsigned int)kind < OPT_KIND_COUNT && names[kind] ? names[kind] : "";

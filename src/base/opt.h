@@ -13,15 +13,16 @@
 #include <stdint.h>
 
 enum opt_kind {
-	OPT_FLAG,     /* bool                                          */
-	OPT_COUNT,    /* uint64_t, unit_count                          */
-	OPT_RATE,     /* uint64_t, unit_rate, per second               */
-	OPT_SIZE,     /* uint64_t, unit_size, bytes                    */
-	OPT_DURATION, /* uint64_t, unit_duration, ns                   */
-	OPT_TEXT,     /* const char *, points into argv                */
-	OPT_CHOICE,   /* int, index into `choices` (NULL-terminated)   */
-	OPT_PORTS,    /* struct opt_ports, unit_ports                  */
-	OPT_TEXTS,    /* struct opt_texts: may be given several times  */
+	OPT_FLAG,      /* bool                                          */
+	OPT_COUNT,     /* uint64_t, unit_count                          */
+	OPT_COUNT_MAX, /* the same, or "max": UINT64_MAX                */
+	OPT_RATE,      /* uint64_t, unit_rate, per second               */
+	OPT_SIZE,      /* uint64_t, unit_size, bytes                    */
+	OPT_DURATION,  /* uint64_t, unit_duration, ns                   */
+	OPT_TEXT,      /* const char *, points into argv                */
+	OPT_CHOICE,    /* int, index into `choices` (NULL-terminated)   */
+	OPT_PORTS,     /* struct opt_ports, unit_ports                  */
+	OPT_TEXTS,     /* struct opt_texts: may be given several times  */
 	OPT_KIND_COUNT
 };
 

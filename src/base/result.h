@@ -39,6 +39,15 @@ struct result_proof {
 	bool done;
 };
 
+/* Of clients with a TCP of their own. */
+struct result_packets {
+	uint64_t sent, received;
+	uint64_t retransmitted, probes, challenged; /* segments of ours                        */
+	uint64_t out_of_order, unasked, stray;      /* theirs: dropped, dropped, answered by RST */
+	uint64_t bad_checksum, malformed, foreign;  /* theirs, ignored                         */
+	uint64_t dropped;                           /* ours, that the kernel did not take      */
+};
+
 struct result_slab {
 	char name[32];
 	int64_t objects, bytes; /* difference to the baseline; bytes are whole pages */
@@ -81,6 +90,8 @@ struct result {
 	} served;
 	uint64_t received_bytes; /* clients: what no proof had asked for */
 	struct result_proof proved_ramp, proved;
+	bool has_packets;
+	struct result_packets packets;
 	struct {
 		uint64_t ramp_ns, rate_per_s, hold_ns, teardown_ns;
 		uint64_t connect_p50_ns, connect_p90_ns, connect_p99_ns, connect_p999_ns,

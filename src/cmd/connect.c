@@ -21,6 +21,8 @@ struct command {
 	bool ipv4, ipv6, help;
 };
 
+/* enum engine_kind */
+static const char *const engines[] = {"auto", "uring", "epoll", "tun", "packet", NULL};
 static const char *const proofs[] = {"auto", "echo", "none", NULL};
 static const char *const closes[] = {"rst", "fin", NULL};
 
@@ -49,10 +51,12 @@ static const struct opt options[] = {
 	{"ipv6", '6', OPT_FLAG, AT(ipv6), 0, 0, NULL, NULL, "only an IPv6 address of the name"},
 	{"allow-public", 0, OPT_FLAG, AT(connect.allow_public), 0, 0, NULL, NULL,
          "a target beyond loopback, private, link-local and benchmark addresses"},
-	CHOICES_ROW_ENGINE,
+	{"engine", 0, OPT_CHOICE, AT(engine), 0, 0, engines, "E",
+         "auto, uring, epoll; tun, packet: our own TCP, to this host only, root"},
 	CHOICES_ROW_WORKERS(connect.workers, 1024, "processes"),
 	CHOICES_ROW_RESERVE(connect.reserve_bytes, "memory the ramp leaves free"),
-	CHOICES_ROW_WITHOUT,
+	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F",
+         "do without a kernel feature: bind, defer, bind+defer; not of our own TCP"},
 	CHOICES_ROW_JSON("write the result"),
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
@@ -66,6 +70,10 @@ static void print_help(void)
 	       "echoes (megaconn serve does), holds and watches them, and says what came of\n"
 	       "each.\n\n");
 	opt_print_help(options, OPTION_COUNT);
+	printf("\nWith --engine tun or packet the clients are a TCP of our own, and come from all\n"
+	       "of --source (default: what is free of 198.18.0.0/15, or 2001:2:0:1::/64), which\n"
+	       "no link has to have, and ports 1024-65535. The server is on this host, on any\n"
+	       "address but 127.0.0.0/8 and ::1.\n");
 	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
 	       "130 interrupted\n");
 }
@@ -94,6 +102,10 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	failed = take_operands(argc, argv, operands, c, err);
 	if (failed == 0 && c->ipv4 && c->ipv6)
 		failed = err_set(err, -EINVAL, "--ipv4 and --ipv6: one of them, or neither");
+	if (failed == 0 && c->without > 0 && engine_is_utcp((enum engine_kind)c->engine))
+		failed = err_set(err, -EINVAL,
+		                 "--without is of kernel sockets: not with --engine %s",
+		                 engines[c->engine]);
 	if (failed != 0)
 		return failed;
 	c->connect.family = c->ipv4 ? AF_INET : c->ipv6 ? AF_INET6 : AF_UNSPEC;

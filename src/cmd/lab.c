@@ -22,17 +22,21 @@ struct command {
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
-static const char *const clients[] = {"auto", "sockets", NULL};
+static const char *const clients[] = {
+	[LAB_CLIENTS_AUTO] = "auto", [LAB_CLIENTS_SOCKETS] = "sockets",
+	[LAB_CLIENTS_TUN] = "tun",   [LAB_CLIENTS_PACKET] = "packet",
+	[LAB_CLIENTS_COUNT] = NULL,
+};
 
 #define AT(field) offsetof(struct command, field)
 static const struct opt options[] = {
-	{"connections", 'n', OPT_COUNT, AT(lab.n), 1, 0, NULL, "N",
-         "how many connections (default 1M)"},
+	{"connections", 'n', OPT_COUNT_MAX, AT(lab.n), 1, 0, NULL, "N",
+         "how many connections (default 1M), or max: as many as fit"},
 	{"solution", 's', OPT_CHOICE, AT(solution), 0, 0, solutions, "S",
          "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
 	CHOICES_ROW_ENGINE,
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
-         "who the clients are: auto or sockets (kernel sockets)"},
+         "sockets (the kernel's), our own TCP over a tun device or packet sockets, or auto"},
 	CHOICES_ROW_RATE(lab.rate_per_s, ", all workers together"),
 	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
          "how long they are held between the two proofs (default 10s)"},
@@ -74,6 +78,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		               text_quote(argv[operands], strlen(argv[operands])).text);
 	c->lab.solution = (enum solution)c->solution;
 	c->lab.engine = (enum engine_kind)c->engine;
+	c->lab.clients = (enum lab_clients)c->clients;
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
 	c->lab.without = choices_without_mask(c->without);

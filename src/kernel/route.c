@@ -213,7 +213,8 @@ static int take_overlap(const struct nlmsghdr *msg, uint32_t number, void *conte
 	route.len = body->rtm_dst_len;
 	int64_t ahead = ip_distance(overlap->first, &route.first);
 
-	if ((ahead >= 0 && ahead < overlap->count) || route_prefix_has(&route, overlap->first)) {
+	if (!overlap->is_found &&
+	    ((ahead >= 0 && ahead < overlap->count) || route_prefix_has(&route, overlap->first))) {
 		*overlap->out = route;
 		overlap->is_found = true;
 	}

@@ -132,6 +132,22 @@ static json_t *served(const struct result *r)
 	                 number(r->served.received_bytes), "tokens", number(r->served.tokens));
 }
 
+/* Clients that are kernel sockets know none. */
+static json_t *packets(const struct result *r)
+{
+	const struct result_packets *p = &r->packets;
+
+	if (!r->has_packets)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sent",
+	                 number(p->sent), "received", number(p->received), "retransmitted",
+	                 number(p->retransmitted), "probes", number(p->probes), "challenged",
+	                 number(p->challenged), "out_of_order", number(p->out_of_order), "unasked",
+	                 number(p->unasked), "stray", number(p->stray), "bad_checksum",
+	                 number(p->bad_checksum), "malformed", number(p->malformed), "foreign",
+	                 number(p->foreign), "dropped", number(p->dropped));
+}
+
 static json_t *memory(const struct result_memory *m)
 {
 	int64_t all = result_bytes(m);
@@ -201,6 +217,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "lost_by_cause", by_cause(r->lost_by_cause));
 	json_object_set_new(o, "lost_rows", rows(r->lost_by_cause));
 	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
+	json_object_set_new(o, "packets", packets(r));
 	json_object_set_new(o, "timing", timing(r));
 	json_object_set_new(o, "memory", memory(&r->memory));
 	json_object_set_new(o, "host",

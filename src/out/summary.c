@@ -72,8 +72,11 @@ static const char *plural(uint64_t count)
 static void add_workers(struct text *t, const struct result *r)
 {
 	if (r->server_workers > 0 && r->client_workers > 0)
-		text_add(t, "%u+%u workers (%s)", r->server_workers, r->client_workers,
-		         r->server_engine);
+		text_add(t,
+		         strcmp(r->server_engine, r->client_engine) == 0
+		                 ? "%u+%u workers (%s)"
+		                 : "%u+%u workers (%s, clients %s)",
+		         r->server_workers, r->client_workers, r->server_engine, r->client_engine);
 	else
 		text_add(t, "%u worker%s (%s)", r->server_workers + r->client_workers,
 		         plural(r->server_workers + r->client_workers),
@@ -210,6 +213,41 @@ static void put_latency(FILE *to, struct text *t, const struct result *r)
 	put(to, "connect", t);
 }
 
+/* What is not as on a clean wire; foreign packets are no fault of it. */
+static void put_packets(FILE *to, struct text *t, const struct result *r)
+{
+	const struct result_packets *p = &r->packets;
+	const struct {
+		const char *what;
+		uint64_t count;
+	} faults[] = {
+		{"retransmitted", p->retransmitted},
+		{"dropped by the kernel", p->dropped},
+		{"bad checksums", p->bad_checksum},
+		{"malformed", p->malformed},
+		{"out of order", p->out_of_order},
+		{"unasked", p->unasked},
+		{"stray", p->stray},
+		{"challenge ACKs", p->challenged},
+		{"window probes", p->probes},
+	};
+	uint64_t all = 0;
+
+	text_count(t, p->sent);
+	text_add(t, " sent, ");
+	text_count(t, p->received);
+	text_add(t, " received");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (faults[i].count == 0)
+			continue;
+		text_add(t, "; %s ", faults[i].what);
+		text_count(t, faults[i].count);
+		all += faults[i].count;
+	}
+	if (all > 0)
+		put(to, "packets", t);
+}
+
 static void add_share(struct text *t, int64_t bytes, uint64_t connections)
 {
 	if (bytes == RESULT_UNKNOWN_BYTES) {
@@ -326,6 +364,7 @@ static void put_clients(FILE *to, const struct result *r)
 	put_causes(to, "retried", r->retried, r->retried_by_cause);
 	put_causes(to, "lost", r->lost, r->lost_by_cause);
 	put_ramp(to, FRESH, r);
+	put_packets(to, FRESH, r);
 	put_latency(to, FRESH, r);
 }
 

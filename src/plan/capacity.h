@@ -14,7 +14,10 @@
 #define CAPACITY_END_BYTES_IPV4  4350
 #define CAPACITY_END_BYTES_IPV6  4600
 
-/* One of the above. */
+/* The other end, where it is a client of our own TCP: 32 bytes, and what the experiment keeps. */
+#define CAPACITY_UTCP_BYTES 40
+
+/* One of those of sockets. */
 uint64_t capacity_connection_bytes(uint32_t ends, bool is_ipv6);
 
 /* What the memory guard keeps free by default: 5 % of memory or 512 MiB, whichever is more. */

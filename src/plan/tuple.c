@@ -103,6 +103,32 @@ uint64_t tuple_per_source(const struct tuple_plan *plan)
 	return (uint64_t)plan->port_count * plan->target_port_count;
 }
 
+/* Source ports of each source IP that n connections take. */
+static uint32_t spread_ports(const struct tuple_plan *plan, uint64_t n)
+{
+	uint64_t of_port = (uint64_t)plan->source_count * plan->target_port_count;
+	uint64_t needed = of_port > 0 ? (n + of_port - 1) / of_port : 0;
+
+	return at_most(needed > 0 ? needed : 1, plan->port_count);
+}
+
+void tuple_spread(struct tuple_plan *plan, uint64_t n)
+{
+	uint32_t kept = spread_ports(plan, n);
+
+	for (uint32_t i = kept; i < plan->port_count; i++)
+		plan->position_of[plan->ports[i]] = 0;
+	plan->port_count = kept;
+	plan->by_source = true;
+}
+
+uint32_t tuple_spread_sources(const struct tuple_plan *plan, uint64_t n)
+{
+	uint64_t of_source = (uint64_t)spread_ports(plan, n) * plan->target_port_count;
+
+	return of_source > 0 ? at_most((n + of_source - 1) / of_source, plan->source_count) : 0;
+}
+
 struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index)
 {
 	uint64_t rest = index / plan->target_port_count, source, port;

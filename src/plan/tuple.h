@@ -70,6 +70,13 @@ uint64_t tuple_room(const struct tuple_plan *plan);
 /* How many tuples each source IP has. */
 uint64_t tuple_per_source(const struct tuple_plan *plan);
 
+/* Makes the plan by_source for n connections (at most tuple_room): of the source ports, the first
+ * ones that all source IPs together need, so that each IP gets its share. */
+void tuple_spread(struct tuple_plan *plan, uint64_t n);
+
+/* How many source IPs have connections then: the first ones, of n. */
+uint32_t tuple_spread_sources(const struct tuple_plan *plan, uint64_t n);
+
 /* The tuple of an index below tuple_room. */
 struct tuple tuple_at(const struct tuple_plan *plan, uint64_t index);
 

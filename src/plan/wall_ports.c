@@ -51,7 +51,7 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	}
 	text_add(&t, "add ");
 	put_number(&t, saturate_parts(c->n, by_source) - sources, "source IP", "source IPs");
-	text_add(&t, " (--source%s)", c->is_loopback ? "" : ", megaconn addr up");
+	text_add(&t, " (--source%s)", c->is_loopback || c->is_utcp ? "" : ", megaconn addr up");
 	if (targets_needed > PORTS_MOST)
 		return;
 	text_add(&t, " or ");
@@ -123,6 +123,14 @@ static void judge_source_addresses(const struct walls_case *c, struct wall_row *
 	if (count == 0) {
 		t = wall_shown(row);
 		text_add(&t, "whatever clients come from");
+		return;
+	}
+	if (c->is_utcp) {
+		wall_value(row, count);
+		t = wall_shown(row);
+		text_add(&t, " source IP%s of our own TCP: none has to be this host's",
+		         count == 1 ? "" : "s");
+		row->needed = count;
 		return;
 	}
 	wall_value(row, here);

@@ -282,6 +282,10 @@ static void judge_tun(const struct walls_case *c, struct wall_row *row, struct w
 	t = (struct text){.at = tun.why, .size = sizeof(tun.why)};
 	text_add(&t, "%s", c->limits->tun_why);
 	show_feature(row, &tun);
+	if (c->utcp.why[0] == '\0')
+		return;
+	t = wall_shown(row);
+	text_add(&t, "; %s", c->utcp.why);
 }
 
 const struct wall_kind wall_queues[] = {

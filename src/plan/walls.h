@@ -48,7 +48,7 @@ struct walls_case {
 	uint32_t neighbours;      /* source IPs on this host's links, each an entry there */
 
 	/* Memory. */
-	uint32_t ends;        /* of a connection on this host: 1 or 2               */
+	uint32_t ends;        /* sockets of a connection on this host: 1 or 2       */
 	uint32_t cgroup_ends; /* in this cgroup: programs apart may be in others */
 	struct walls_cost machine, cgroup;
 	uint64_t reserve_bytes;
@@ -66,7 +66,9 @@ struct walls_case {
 	bool is_lab;            /* which chooses its addresses itself                       */
 	bool is_measured;       /* costs: on this kernel, just now; else by earlier figures */
 	bool takes_descriptors; /* one a connection; not so with io_uring's direct ones    */
+	bool is_utcp;           /* clients are our own TCP: their source IPs are nobody's  */
 	struct walls_feature uring, namespaces;
+	struct walls_feature utcp; /* whether clients can be our own TCP; why "": not asked  */
 };
 
 /* Judges every row that the role has. */

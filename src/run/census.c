@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
 
 #define TRIES 5 /* of a dump that was interrupted by a change */
 
@@ -79,12 +80,74 @@ static uint64_t count_clients(const struct experiment *x, enum census what)
 	return ask(&query);
 }
 
+/* A server on :: has IPv4 peers as ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
+static struct ip unmapped(const struct ip *ip)
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+	struct ip out = {.family = AF_INET};
+
+	if (ip->family != AF_INET6 || memcmp(ip->bytes, prefix, sizeof(prefix)) != 0)
+		return *ip;
+	memcpy(out.bytes, ip->bytes + sizeof(prefix), 4);
+	return out;
+}
+
+/* The same from the other side. */
+static bool is_planned_peer(const struct diag_socket *socket, const void *context)
+{
+	const struct diag_socket theirs = {
+		.local = unmapped(&socket->remote),
+		.remote = unmapped(&socket->local),
+		.local_port = socket->remote_port,
+		.remote_port = socket->local_port,
+	};
+
+	return is_planned(&theirs, context);
+}
+
+/* Whether somebody in this network namespace listens on a port of the plan's. */
+static bool is_server_here(const struct tuple_plan *plan)
+{
+	uint8_t ports[TUPLE_PORT_BYTES] = {0};
+
+	if (diag_listening_ports(ports) != 0)
+		return false;
+	for (uint32_t i = 0; i < plan->target_port_count; i++) {
+		if (tuple_port_is_marked(ports, (uint16_t)(plan->target_port_low + i)))
+			return true;
+	}
+	return false;
+}
+
+/* Clients that are no sockets: the servers' sockets, whoever has them. */
+static uint64_t count_peers(const struct experiment *x, enum census what)
+{
+	const struct tuple_plan *plan = &x->tuples;
+	struct diag_query query = {
+		.family = AF_INET6,
+		.low = plan->target_port_low,
+		.high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1),
+		.state_mask = states(what),
+		.match = is_planned_peer,
+		.context = x,
+	};
+	uint64_t sum = ask(&query);
+
+	if (plan->target.family == AF_INET) {
+		query.family = AF_INET;
+		sum = add(sum, ask(&query));
+	}
+	return sum == 0 && !is_server_here(plan) ? PROBE_UNKNOWN : sum;
+}
+
 uint64_t census_count(const struct experiment *x, enum census what)
 {
 	uint64_t sum = 0;
 
 	if (x->server_workers > 0)
 		sum = count_servers(x, what);
+	if (engine_is_utcp(x->clients))
+		return x->server_workers > 0 ? sum : count_peers(x, what);
 	if (x->client_workers > 0 && (what == CENSUS_LEFT || x->server_workers == 0))
 		sum = add(sum, count_clients(x, what));
 	return sum;

@@ -64,8 +64,7 @@ struct client {
 	struct engine_event events[EVENTS];
 };
 
-struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-                           struct engine *engine)
+struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me)
 {
 	struct client *c = map_private(sizeof(*c));
 
@@ -74,11 +73,23 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 	c->x = x;
 	c->shm = shm;
 	c->me = me;
-	c->engine = engine;
 	c->states = map_private(me->count);
 	if (!c->states || !flights_init(&c->flights, (uint32_t)x->in_flight, me->count))
 		return NULL;
 	return c;
+}
+
+void client_take_engine(struct client *c, struct engine *engine)
+{
+	c->engine = engine;
+}
+
+/* A client sends nothing but tokens, one a round. */
+void client_message(void *client, uint32_t index, uint8_t *out)
+{
+	const struct client *c = client;
+
+	token_make(out, c->shm->key, c->me->first + index, c->round);
 }
 
 static void set_timer(struct client *c, const struct flight *f, uint64_t after_ns)
@@ -251,7 +262,7 @@ static bool start_proof(struct client *c, uint32_t conn)
 {
 	uint8_t token[TOKEN_BYTES];
 
-	token_make(token, c->shm->key, c->me->first + conn, c->round);
+	client_message(c, conn, token);
 	if (engine_send(c->engine, conn, token, sizeof(token)) != 0)
 		return false;
 	struct flight *f = flights_take_off(&c->flights, conn, FLIGHT_PROOF);
@@ -295,7 +306,7 @@ static void send_rest(struct client *c, struct flight *f)
 {
 	uint8_t token[TOKEN_BYTES];
 
-	token_make(token, c->shm->key, c->me->first + f->conn, c->round);
+	client_message(c, f->conn, token);
 	f->is_due = engine_send(c->engine, f->conn, token + f->sent,
 	                        (uint32_t)(TOKEN_BYTES - f->sent)) != 0;
 	c->has_due |= f->is_due;
@@ -337,7 +348,7 @@ static void on_echo(struct client *c, struct flight *f, const uint8_t *data, uin
 	uint8_t token[TOKEN_BYTES];
 	uint32_t conn = f->conn;
 
-	token_make(token, c->shm->key, c->me->first + conn, c->round);
+	client_message(c, conn, token);
 	if (len > (uint32_t)(TOKEN_BYTES - f->echoed) ||
 	    memcmp(token + f->echoed, data, len) != 0) {
 		shm_count(c->me->proof[c->round].mismatched);

@@ -9,8 +9,14 @@
 struct client;
 
 /* Makes a client for the range in `me`, with tables mapped. NULL where there is no memory. */
-struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-                           struct engine *engine);
+struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me);
+
+/* Gives it its engine, before anything else is asked of it. */
+void client_take_engine(struct client *client, struct engine *engine);
+
+/* What it is sending on a connection, TOKEN_BYTES (an engine_message; the context is the client).
+ */
+void client_message(void *client, uint32_t index, uint8_t *out);
 
 /* Keeps the engine going, and notes what is lost, until the director announces something beyond
  * `phase`. 0, or the engine's negative errno. */

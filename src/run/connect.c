@@ -2,13 +2,17 @@
  *
  * A server that echoes is proved as in a lab. It is asked on one connection before the ramp; one
  * that does not answer with the token is somebody else's: then connections are watched, so that
- * their end is seen when it comes. */
+ * their end is seen when it comes.
+ *
+ * Clients of our own TCP come from addresses that are not this host's, so that there are as many as
+ * are given; their device and its routes are the workers', and go with them. */
 #include "run/connect.h"
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "plan/capacity.h"
 #include "plan/walls.h"
+#include "run/engines.h"
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/hello.h"
@@ -38,6 +42,7 @@ static int choose_tuples(const struct connect_options *options, struct experimen
 		.port_low = options->port_low,
 		.port_high = options->port_high,
 		.allow_public = options->allow_public,
+		.is_outside = engine_is_utcp(x->clients),
 	};
 	int failed = topology_choose(&where, &x->tuples, topology, err);
 
@@ -94,7 +99,7 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 	struct gauge gauge = {
 		.topology = topology,
 		.role = WALL_ROLE_CLIENT,
-		.ends = topology->is_own_target ? 2 : 1,
+		.ends = topology->is_own_target && !engine_is_utcp(x->clients) ? 2 : 1,
 		.workers = workers_wanted(options, &s->limits),
 	};
 	struct wall_report report;
@@ -107,6 +112,8 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 	if (report.largest == 0)
 		return walls_refuse(&report, err);
 	x->n = report.fits ? x->n : report.largest;
+	if (engine_is_utcp(x->clients))
+		tuple_spread(&x->tuples, x->n);
 	(void)workers_choose(x, &s->limits, gauge.workers);
 	share_flights(options, x);
 	if (report.fits)
@@ -144,6 +151,16 @@ static int find_proof(struct experiment *x, struct shm *shm, struct err *err)
 	return 0;
 }
 
+/* Kernel sockets, or the one of our own that was asked for. */
+static int choose_clients(const struct connect_options *options, struct supervisor *s,
+                          struct err *err)
+{
+	if (!engine_is_utcp(options->engine))
+		return supervisor_choose_engine(s, options->engine, err);
+	s->experiment->engine = ENGINE_AUTO; /* there are none, but where cost is measured */
+	return engines_choose_utcp(options->engine, false, &s->experiment->clients, err);
+}
+
 static int decide(const struct connect_options *options, struct supervisor *s, struct err *err)
 {
 	struct experiment *x = s->experiment;
@@ -151,7 +168,7 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 	int failed;
 
 	set_options(options, s, x);
-	failed = supervisor_choose_engine(s, options->engine, err);
+	failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
 	return failed == 0 ? fit(options, s, &topology, err) : failed;

@@ -17,8 +17,8 @@ struct connect_options {
 	const char *target; /* HOST:PORT[-PORT] */
 	const char *source; /* LIST|RANGE|CIDR; NULL: what the kernel chooses for the target */
 	uint64_t n;
-	int family; /* AF_INET or AF_INET6 alone; AF_UNSPEC: either */
-	enum engine_kind engine;
+	int family;                   /* AF_INET or AF_INET6 alone; AF_UNSPEC: either */
+	enum engine_kind engine;      /* AUTO: the best of kernel sockets */
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
 	uint64_t rate_per_s;          /* 0: as fast as it goes */
 	uint64_t in_flight;           /* connects and echoes under way; 0: the default */

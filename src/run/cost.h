@@ -12,8 +12,14 @@
 
 #define COST_PROCESSES 2 /* servers and clients that the fixed part is for */
 
-struct cost {
+/* Of what. */
+struct cost_case {
+	enum engine_kind engine, clients; /* as in an experiment */
 	bool ipv6;
+};
+
+struct cost {
+	struct cost_case of;
 	struct walls_cost machine; /* of a connection with both its ends                       */
 	/* What the cgroup's limit loses: by both ends, the server's or the client's. Which end the
 	 * kernel charges for what depends on the kernel. */
@@ -21,14 +27,15 @@ struct cost {
 };
 
 /* By the figures of make bench. */
-void cost_assume(bool ipv6, struct cost *out);
+void cost_assume(const struct cost_case *of, struct cost *out);
 
 /* Measures, with as many connections as `left_bytes` of memory take without harm; takes three
  * seconds, more on a busy machine. 0; or a negative errno with the reason in `err`, and *out is as
  * cost_assume has it: -EINTR where the user interrupted it, -EAGAIN where others' doings hide what
  * the machine loses (the cgroup's part is as measured then). */
-int cost_measure(enum engine_kind engine, bool ipv6, uint64_t left_bytes, struct cost *out,
+int cost_measure(const struct cost_case *of, uint64_t left_bytes, struct cost *out,
                  struct err *err);
 
-/* The machine's with so many ends of each connection (1 or 2) on this host. */
+/* The machine's with so many sockets of each connection (1 or 2) on this host; a client of our own
+ * TCP is always here, and is none. */
 struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "kernel/netns.h"
 #include "plan/capacity.h"
+#include "run/engines.h"
 #include "run/gauge.h"
 #include "run/sample.h"
 
@@ -76,6 +77,23 @@ static void choose_engine(struct examination *e)
 		text_add(&t, "connections need no descriptors");
 	if (e->options->engine == ENGINE_EPOLL || !e->gauge.uring.is_there)
 		e->x->engine = ENGINE_EPOLL;
+	e->x->clients = e->x->engine;
+}
+
+/* What lab's clients are where both ends do not fit as sockets. */
+static void probe_utcp(struct examination *e)
+{
+	struct text t = {.at = e->gauge.utcp.why, .size = sizeof(e->gauge.utcp.why)};
+	enum engine_kind kind;
+	struct err why = {""};
+
+	e->gauge.utcp.is_there = e->gauge.namespaces.is_there &&
+	                         engines_choose_utcp(ENGINE_AUTO, true, &kind, &why) == 0;
+	if (e->gauge.utcp.is_there)
+		text_add(&t, "where memory ends, clients of a lab are our own TCP (%s)",
+		         engine_kind_name(kind));
+	else
+		text_add(&t, "clients of a lab are kernel sockets always");
 }
 
 static void probe_namespaces(struct examination *e)
@@ -93,18 +111,20 @@ static void probe_namespaces(struct examination *e)
 
 static int find_cost(struct examination *e, void (*say)(const char *line), struct err *err)
 {
+	const struct cost_case of = {e->x->engine, e->x->clients,
+	                             e->x->tuples.target.family == AF_INET6};
 	uint64_t left = e->limits.memory_left_bytes;
 	char line[640];
 	struct err why = {""};
 	struct text t;
 	int failed;
 
-	cost_assume(e->x->tuples.target.family == AF_INET6, &e->cost);
+	cost_assume(&of, &e->cost);
 	if (e->options->is_assumed)
 		return 0;
 	if (e->limits.cgroup_left_bytes < left)
 		left = e->limits.cgroup_left_bytes;
-	failed = cost_measure(e->x->engine, e->cost.ipv6, left, &e->cost, &why);
+	failed = cost_measure(&of, left, &e->cost, &why);
 	if (failed == -EINTR)
 		return err_set(err, failed, "%s", why.text);
 	if (failed != 0 && say) {
@@ -135,6 +155,7 @@ static int examine(struct examination *e, void (*say)(const char *line), struct 
 	                              : capacity_default_reserve(e->limits.memory_total_bytes);
 	choose_engine(e);
 	probe_namespaces(e);
+	probe_utcp(e);
 	failed = choose_topology(e, err);
 	if (failed == 0)
 		failed = find_cost(e, say, err);

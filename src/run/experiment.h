@@ -25,10 +25,11 @@ struct experiment_listen {
 
 struct experiment {
 	enum run_kind kind;
-	uint64_t asked; /* how many connections were asked for                         */
-	uint64_t n;     /* how many will be tried (clients) or held at most (servers)  */
-	char wall[384]; /* where n is less: the wall that stops it                     */
-	enum engine_kind engine;
+	uint64_t asked;           /* how many connections were asked for                         */
+	uint64_t n;               /* how many will be tried (clients) or held at most (servers)  */
+	char wall[384];           /* where n is less: the wall that stops it                     */
+	enum engine_kind engine;  /* of kernel sockets: the servers' */
+	enum engine_kind clients; /* the same, or one with a TCP of its own */
 	enum solution solution;
 	struct tuple_plan tuples;                                 /* of clients */
 	struct experiment_listen listens[EXPERIMENT_LISTENS_MAX]; /* of servers */

@@ -93,6 +93,12 @@ static void scale_fixed(const struct walls_case *c, struct walls_cost *cost)
 		cost->fixed_bytes = cost->fixed_bytes / COST_PROCESSES * processes;
 }
 
+/* One a connection, in any process. */
+static bool takes_descriptors(const struct experiment *x)
+{
+	return (x->kind == RUN_CONNECT ? x->clients : x->engine) == ENGINE_EPOLL;
+}
+
 void gauge_judge(const struct gauge *g, struct wall_report *out)
 {
 	struct walls_case c = {
@@ -101,14 +107,16 @@ void gauge_judge(const struct gauge *g, struct wall_report *out)
 		.limits = g->limits,
 		.is_private = g->is_private,
 		.ends = g->ends,
-		.cgroup_ends = g->role == WALL_ROLE_BOTH ? 2 : 1,
+		.cgroup_ends = g->role == WALL_ROLE_BOTH ? g->ends : 1,
 		.machine = cost_of_ends(g->cost, g->ends),
 		.cgroup = g->cost->cgroup[g->role],
 		.reserve_bytes = g->x->reserve_bytes,
-		.takes_descriptors = g->x->engine == ENGINE_EPOLL,
+		.takes_descriptors = takes_descriptors(g->x),
+		.is_utcp = engine_is_utcp(g->x->clients),
 		.sides = g->x->kind == RUN_LAB ? 2 : 1,
 		.uring = g->uring,
 		.namespaces = g->namespaces,
+		.utcp = g->utcp,
 	};
 
 	ask_workers(g, &c);
@@ -148,6 +156,8 @@ static uint64_t memory_left_bytes(const struct limits *l)
 
 int gauge_run(struct gauge *g, struct supervisor *s, struct wall_report *out, struct err *err)
 {
+	const struct experiment *x = s->experiment;
+	const struct cost_case of = {x->engine, x->clients, is_ipv6(x)};
 	struct cost cost;
 	struct err why;
 	int failed;
@@ -155,12 +165,12 @@ int gauge_run(struct gauge *g, struct supervisor *s, struct wall_report *out, st
 	g->x = s->experiment;
 	g->limits = &s->limits;
 	g->cost = &cost;
-	cost_assume(is_ipv6(g->x), &cost);
+	cost_assume(&of, &cost);
 	gauge_judge(g, out);
 	if (g->is_assumed || (!is_close(out, "memory") && !is_close(out, "cgroup_memory")))
 		return 0;
 	supervisor_say(s, "memory is near its end: measuring what a connection costs here");
-	failed = cost_measure(g->x->engine, cost.ipv6, memory_left_bytes(g->limits), &cost, &why);
+	failed = cost_measure(&of, memory_left_bytes(g->limits), &cost, &why);
 	if (failed == -EINTR)
 		return err_set(err, failed, "%s", why.text);
 	supervisor_take_baseline(s, QUIET_NS);

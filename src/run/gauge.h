@@ -13,16 +13,16 @@
 #include <stdint.h>
 
 struct gauge {
-	struct experiment *x; /* kind, engine, n, nofile, listeners and tuples are set */
+	struct experiment *x; /* kind, engine, clients, n, nofile, listeners and tuples are set */
 	const struct limits *limits;
 	const struct cost *cost;
 	const struct topology *topology; /* NULL: clients come from elsewhere, or of a lab's own */
 	enum wall_role role;
 	bool is_private;  /* in namespaces of its own                                            */
 	bool is_assumed;  /* what a connection costs is not measured, however near the wall is   */
-	uint32_t ends;    /* of a connection on this host                                        */
+	uint32_t ends;    /* sockets of a connection on this host                                */
 	uint64_t workers; /* that are wanted; 0: as many as it takes                             */
-	struct walls_feature uring, namespaces; /* for rows that only doctor shows */
+	struct walls_feature uring, namespaces, utcp; /* for rows that only doctor shows */
 };
 
 /* The most open files that a worker can have: RLIMIT_NOFILE, and fs.nr_open where it is less. */

@@ -35,7 +35,8 @@ static bool connects(int fd, const struct experiment *x, uint64_t deadline_ns)
 	int code = 0;
 	socklen_t code_len = sizeof(code);
 
-	if (sock_bind_source(fd, (const struct sockaddr *)&address, len, x->freebind) != 0)
+	if (!engine_is_utcp(x->clients) &&
+	    sock_bind_source(fd, (const struct sockaddr *)&address, len, x->freebind) != 0)
 		return false;
 	len = ip_sockaddr(&first.target, first.target_port, &address);
 	if (connect(fd, (const struct sockaddr *)&address, len) == 0)

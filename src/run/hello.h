@@ -12,5 +12,6 @@ enum hello {
 };
 
 /* Opens one connection to the plan's first target, from its first source and a port of the
- * kernel's, sends one token, waits at most `timeout_ns` for it to come back, and resets. */
+ * kernel's (clients of our own TCP: from an address of the kernel's, too), sends one token, waits
+ * at most `timeout_ns` for it to come back, and resets. */
 enum hello hello_ask(const struct experiment *x, uint64_t key, uint64_t timeout_ns);

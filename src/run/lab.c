@@ -2,7 +2,13 @@
  *
  * Addresses: in a namespace, sources 198.18.0.1 ... and the server 198.19.0.1 (RFC 2544), or
  * 2001:2::1:1 ... and 2001:2::1 (RFC 5180); on the host's network, 127.0.0.2 ... and 127.0.0.1, or
- * ::1 alone. */
+ * ::1 alone.
+ *
+ * Clients: kernel sockets, or our own TCP, whose source IPs no link has: its devices have routes to
+ * them. There are at least as many of these as client workers, but with solution 2, where there is
+ * one and hence one client.
+ *
+ * As many as fit are what the table of limits allows, less what it may be wrong by. */
 #include "run/lab.h"
 
 #include "base/clock.h"
@@ -12,6 +18,7 @@
 #include "kernel/sysctl.h"
 #include "plan/capacity.h"
 #include "plan/walls.h"
+#include "run/engines.h"
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/listen.h"
@@ -32,6 +39,8 @@
 #define LAB_SOURCES_MOST      60000
 #define LOOPBACK_SOURCES_MOST 16000000
 #define BACKLOG_MOST          65535
+#define ERROR_MEASURED        100 /* a wall that was measured is exact to a hundredth */
+#define ERROR_ASSUMED         5   /* one by earlier figures to a fifth                */
 
 static const char *const kind_names[] = {
 	[NETNS_HOST] = "host",
@@ -83,7 +92,21 @@ static uint32_t target_ports_most(const struct tuple_plan *plan)
 	return first - SERVER_PORT < SERVER_PORTS_MOST ? first - SERVER_PORT : SERVER_PORTS_MOST;
 }
 
-static int choose_tuples(const struct lab_options *options, struct experiment *x, struct err *err)
+/* Devices are one a client and have source IPs of their own: enough for as many clients as there
+ * may be. */
+static void allow_clients(const struct lab_options *options, const struct limits *limits,
+                          struct experiment *x, uint32_t sources_most)
+{
+	uint64_t clients = options->workers > 0 ? options->workers : limits->cpus;
+
+	clients = clients < x->n ? clients : x->n;
+	clients = clients < sources_most ? clients : sources_most;
+	if (options->solution != SOLUTION_PORTS && x->tuples.source_count < clients)
+		x->tuples.source_count = (uint32_t)clients;
+}
+
+static int choose_tuples(const struct lab_options *options, const struct limits *limits,
+                         struct experiment *x, struct err *err)
 {
 	uint32_t sources_most = networks[options->ipv6][x->has_netns].sources_most;
 	struct ip first;
@@ -96,30 +119,13 @@ static int choose_tuples(const struct lab_options *options, struct experiment *x
 	pool_set(&x->tuples.sources, &first, sources_most);
 	x->tuples.target_port_low = SERVER_PORT;
 	failed = choose_ports(options, x, err);
-	if (failed == 0)
-		tuple_shape(&x->tuples, options->solution, options->n, sources_most,
-		            target_ports_most(&x->tuples));
-	return failed;
-}
-
-static int check(const struct lab_options *options, struct supervisor *s, struct err *err)
-{
-	struct experiment *x = s->experiment;
-	struct gauge gauge = {
-		.role = WALL_ROLE_BOTH,
-		.is_private = x->has_netns,
-		.ends = 2,
-		.workers = options->workers,
-		.is_assumed = options->is_measurement,
-	};
-	struct wall_report report;
-	int failed = gauge_run(&gauge, s, &report, err);
-
-	if (failed == 0 && !report.fits)
-		failed = walls_refuse(&report, err);
-	if (failed == 0)
-		(void)workers_choose(x, &s->limits, options->workers);
-	return failed;
+	if (failed != 0)
+		return failed;
+	tuple_shape(&x->tuples, options->solution, x->n, sources_most,
+	            target_ports_most(&x->tuples));
+	if (engine_is_utcp(x->clients))
+		allow_clients(options, limits, x, sources_most);
+	return 0;
 }
 
 static void listen_on_targets(struct experiment *x)
@@ -139,7 +145,7 @@ static void set_options(const struct lab_options *options, const struct supervis
                         struct experiment *x)
 {
 	x->kind = RUN_LAB;
-	x->asked = x->n = options->n;
+	x->asked = x->n = options->n == LAB_N_MOST ? CAPACITY_INDEX_MOST : options->n;
 	x->solution = options->solution;
 	x->has_netns = s->kind != NETNS_HOST;
 	x->is_measurement = options->is_measurement;
@@ -158,28 +164,195 @@ static void set_options(const struct lab_options *options, const struct supervis
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
 }
 
-/* Decides everything that is decided before a run. 0; -E2BIG where n does not fit, with the wall in
- * `err`; -EINVAL where options contradict this machine. */
-static int decide(const struct lab_options *options, struct supervisor *s, struct err *err)
+/* Plans n connections with the clients that were chosen, and judges them. */
+static int plan(const struct lab_options *options, struct supervisor *s, bool is_assumed,
+                struct wall_report *report, struct err *err)
+{
+	struct experiment *x = s->experiment;
+	struct gauge gauge = {
+		.role = WALL_ROLE_BOTH,
+		.is_private = x->has_netns,
+		.ends = engine_is_utcp(x->clients) ? 1 : 2,
+		.workers = options->workers,
+		.is_assumed = is_assumed || options->is_measurement,
+	};
+	int failed = choose_tuples(options, &s->limits, x, err);
+
+	if (failed != 0)
+		return failed;
+	listen_on_targets(x);
+	return gauge_run(&gauge, s, report, err);
+}
+
+/* --- who the clients are -------------------------------------------------------------------- */
+
+/* Our own TCP in place of sockets: of the wanted kind, or AUTO. */
+static int take_utcp(struct supervisor *s, enum engine_kind wanted, struct err *why)
+{
+	if (s->kind == NETNS_HOST)
+		return err_set(why, -EPERM,
+		               "clients of our own TCP need a private network: where namespaces "
+		               "are allowed, without --no-netns; or --clients sockets");
+	return engines_choose_utcp(wanted, true, &s->experiment->clients, why);
+}
+
+/* The row of memory that allows fewer than `n`, or NULL. */
+static const struct wall_row *short_memory(const struct wall_report *report, uint64_t n)
+{
+	static const char *const ids[] = {"memory", "cgroup_memory"};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		const struct wall_row *row = walls_row(report, ids[i]);
+
+		if (row && row->allows < n)
+			return row;
+	}
+	return NULL;
+}
+
+/* "3,000,000 pairs of kernel sockets take 23.6 GiB, and 15.1 GiB are left beside the reserve:
+ * clients are our own TCP (tun)" */
+static void say_utcp(const struct supervisor *s, const struct wall_row *memory, const char *why)
+{
+	uint64_t reserve_bytes = s->experiment->reserve_bytes;
+	char line[640];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	text_count(&t, s->experiment->n);
+	text_add(&t, " pairs of kernel sockets take ");
+	text_bytes(&t, memory->needed - reserve_bytes);
+	text_add(&t, ", and ");
+	text_bytes(&t, memory->value > reserve_bytes ? memory->value - reserve_bytes : 0);
+	text_add(&t, " are left beside the reserve: clients are our own TCP (%s%s%s)",
+	         engine_kind_name(s->experiment->clients), why[0] ? ", as " : "", why);
+	supervisor_say(s, line);
+}
+
+/* Where memory is too short for sockets at both ends. True, and said why, where clients are our own
+ * TCP from now on. */
+static bool is_utcp_better(const struct lab_options *options, struct supervisor *s,
+                           const struct wall_report *report, uint64_t n)
+{
+	const struct wall_row *memory = short_memory(report, n);
+	struct err why = {""};
+
+	if (options->clients != LAB_CLIENTS_AUTO || !memory || s->kind == NETNS_HOST)
+		return false;
+	if (take_utcp(s, ENGINE_AUTO, &why) != 0) {
+		s->experiment->clients = s->experiment->engine;
+		return false;
+	}
+	say_utcp(s, memory, why.text);
+	return true;
+}
+
+/* Sockets by what they are known to cost; where these are far too many, our own TCP; where that is
+ * not sure, what they cost is measured. */
+static int plan_auto(const struct lab_options *options, struct supervisor *s,
+                     struct wall_report *report, struct err *err)
+{
+	uint64_t n = s->experiment->n;
+	int failed = plan(options, s, true, report, err);
+
+	if (failed != 0)
+		return failed;
+	if (is_utcp_better(options, s, report, n - n / ERROR_ASSUMED))
+		return plan(options, s, false, report, err);
+	failed = plan(options, s, false, report, err);
+	if (failed == 0 && !report->fits && is_utcp_better(options, s, report, n))
+		return plan(options, s, false, report, err);
+	return failed;
+}
+
+/* The clients that were asked for; with AUTO sockets for now, but for as many as fit those that
+ * take less. */
+static int choose_clients(const struct lab_options *options, struct supervisor *s, struct err *err)
+{
+	struct err why = {""};
+
+	switch (options->clients) {
+	case LAB_CLIENTS_TUN:
+		return take_utcp(s, ENGINE_TUN, err);
+	case LAB_CLIENTS_PACKET:
+		return take_utcp(s, ENGINE_PACKET, err);
+	case LAB_CLIENTS_AUTO:
+		if (options->n == LAB_N_MOST && take_utcp(s, ENGINE_AUTO, &why) != 0)
+			s->experiment->clients = s->experiment->engine;
+		return 0;
+	case LAB_CLIENTS_SOCKETS:
+	case LAB_CLIENTS_COUNT:
+		break;
+	}
+	return 0;
+}
+
+/* --- how many ------------------------------------------------------------------------------- */
+
+static int plan_most(const struct lab_options *options, struct supervisor *s,
+                     const struct wall_report *report, struct err *err)
 {
 	struct experiment *x = s->experiment;
 	int failed;
 
-	set_options(options, s, x);
-	failed = supervisor_choose_engine(s, options->engine, err);
-	if (failed == 0)
-		failed = choose_tuples(options, x, err);
-	if (failed != 0)
-		return failed;
+	x->asked = x->n = report->largest - report->largest / ERROR_MEASURED;
+	failed = choose_tuples(options, &s->limits, x, err);
 	listen_on_targets(x);
-	return check(options, s, err);
+	return failed;
 }
 
-static int add_addresses(const struct tuple_plan *plan, struct err *err)
+/* Who has which part; source IPs in equal parts, where they can be more. */
+static void choose_workers(const struct lab_options *options, struct supervisor *s)
 {
+	struct experiment *x = s->experiment;
+	uint32_t most = x->tuples.sources.count, clients;
+
+	(void)workers_choose(x, &s->limits, options->workers);
+	if (!engine_is_utcp(x->clients))
+		return;
+	clients = x->client_workers;
+	if (options->solution != SOLUTION_PORTS && x->tuples.source_count <= most - clients)
+		x->tuples.source_count = (x->tuples.source_count + clients - 1) / clients * clients;
+	tuple_spread(&x->tuples, x->n);
+	(void)workers_choose(x, &s->limits, options->workers);
+}
+
+/* Decides everything that is decided before a run. 0; -E2BIG where n does not fit, with the wall in
+ * `err`; -EINVAL where options contradict this machine. */
+static int decide(const struct lab_options *options, struct supervisor *s, struct err *err)
+{
+	struct wall_report report;
+	int failed;
+
+	set_options(options, s, s->experiment);
+	failed = supervisor_choose_engine(s, options->engine, err);
+	if (failed == 0)
+		failed = choose_clients(options, s, err);
+	if (failed != 0)
+		return failed;
+	failed = engine_is_utcp(s->experiment->clients) || options->clients != LAB_CLIENTS_AUTO
+	                 ? plan(options, s, false, &report, err)
+	                 : plan_auto(options, s, &report, err);
+	if (failed != 0)
+		return failed;
+	if (options->n == LAB_N_MOST && report.largest > 0)
+		failed = plan_most(options, s, &report, err);
+	else if (!report.fits)
+		failed = walls_refuse(&report, err);
+	if (failed == 0)
+		choose_workers(options, s);
+	return failed;
+}
+
+/* --- the run -------------------------------------------------------------------------------- */
+
+/* Our own TCP's source IPs are behind its devices. */
+static int add_addresses(const struct experiment *x, struct err *err)
+{
+	const struct tuple_plan *plan = &x->tuples;
 	int failed = netlink_add_addresses("lo", &plan->target, 1);
 
-	if (failed == 0)
+	if (failed == 0 && !engine_is_utcp(x->clients))
 		failed = netlink_add_addresses("lo", &plan->sources.ranges[0].first,
 		                               plan->source_count);
 	if (failed == 0)
@@ -211,7 +384,7 @@ static int prepare_network(struct experiment *x, struct shm *shm, struct err *er
 	if (!x->has_netns)
 		return listen_check(x, err);
 	set_kernel(x);
-	return add_addresses(&x->tuples, err);
+	return add_addresses(x, err);
 }
 
 static void choose_kind(struct supervisor *s, const struct lab_options *options)
@@ -237,7 +410,7 @@ int lab_run(const struct lab_options *options, const struct run_view *view, stru
 	struct text t;
 	int failed = supervisor_init(&s, QUIET_NS, view, result, &err), code;
 
-	result->target = options->n;
+	result->target = options->n == LAB_N_MOST ? 0 : options->n;
 	if (failed == 0) {
 		choose_kind(&s, options);
 		text_init(&t, result->network, sizeof(result->network));

@@ -9,10 +9,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum lab_clients {
+	LAB_CLIENTS_AUTO, /* kernel sockets where memory holds n of them, else our own TCP */
+	LAB_CLIENTS_SOCKETS,
+	LAB_CLIENTS_TUN,
+	LAB_CLIENTS_PACKET,
+	LAB_CLIENTS_COUNT
+};
+
+#define LAB_N_MOST UINT64_MAX /* as many as fit */
+
 struct lab_options {
-	uint64_t n;
+	uint64_t n; /* or LAB_N_MOST */
 	enum solution solution;
-	enum engine_kind engine;
+	enum engine_kind engine; /* of kernel sockets */
+	enum lab_clients clients;
 	bool ipv6;
 	bool no_netns;
 	uint64_t rate_per_s; /* 0: as fast as it goes */

@@ -9,6 +9,7 @@
 #include "base/hist.h"
 #include "base/result.h"
 #include "behave/token.h"
+#include "engine/engine.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -40,6 +41,7 @@ enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_COUNT };
 enum stop { STOP_NONE, STOP_MEMORY, STOP_INTERRUPTED };
 
 /* Counters of one worker. The worker writes them, but for the first group. */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): a cache line has one writer */
 struct shm_worker {
 	/* written by the director */
 	alignas(64) enum role role;
@@ -67,10 +69,11 @@ struct shm_worker {
 	struct {
 		uint64_t sent, echoed, mismatched, end_ns;
 	} proof[TOKEN_ROUNDS];
-	uint64_t user_bytes; /* private memory, when it was asked for last */
-	uint64_t cpu_ns;     /* used until the end of the ramp */
-	struct err error;    /* why it could not start */
-	struct hist connect; /* clients: time from connect to connected */
+	uint64_t user_bytes;           /* private memory, when it was asked for last */
+	uint64_t cpu_ns;               /* used until the end of the ramp */
+	struct err error;              /* why it could not start */
+	struct hist connect;           /* clients: time from connect to connected */
+	struct engine_packets packets; /* clients with a TCP of their own */
 };
 
 /* What the director samples for the live line. */

@@ -326,7 +326,8 @@ static int spawn_and_supervise(struct supervisor *s)
 {
 	struct err err = {""};
 	sigset_t signals, before;
-	uint64_t hash = 2 * s->experiment->n;
+	uint64_t sockets = engine_is_utcp(s->experiment->clients) ? 1 : 2; /* a connection */
+	uint64_t hash = sockets * s->experiment->n;
 
 	if (pipe2(s->lifeline, O_CLOEXEC) != 0) {
 		err_set(&err, -errno, "cannot make a pipe: %s", strerror(errno));
@@ -406,6 +407,7 @@ int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, stru
 		*err = why;
 		return failed;
 	}
+	s->experiment->clients = s->experiment->engine;
 	if (why.text[0] == '\0')
 		return 0;
 	text_init(&t, line, sizeof(line));

@@ -54,8 +54,8 @@ int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_vi
 /* Waits as init does, reads the limits and takes the baseline again: memory has been used since. */
 void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns);
 
-/* Chooses the engine of the experiment and says why where it is not the best. 0, or a negative
- * errno with `err`. */
+/* Chooses the engine of the experiment's kernel sockets, of both ends, and says why where it is not
+ * the best. 0, or a negative errno with `err`. */
 int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, struct err *err);
 
 void supervisor_say(const struct supervisor *s, const char *line);

@@ -7,6 +7,7 @@
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "plan/endpoint.h"
+#include "run/outside.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -313,6 +314,27 @@ static int choose_ports(const struct topology_options *options, struct tuple_pla
 	return 0;
 }
 
+/* Nobody else has these addresses, hence none of their ports. */
+static int choose_outside(const struct topology_options *options, struct tuple_plan *plan,
+                          struct topology *out, struct err *err)
+{
+	const struct outside_options where = {
+		.are_given = options->source,
+		.port_low = options->port_low,
+		.port_high = options->port_high,
+		.allow_public = options->allow_public,
+	};
+	int failed = outside_choose(&where, plan, err);
+
+	if (failed != 0)
+		return failed;
+	out->is_own_target = true;
+	out->ports.are_given = true;
+	out->ports.low = plan->ports[0];
+	out->ports.high = plan->ports[plan->port_count - 1];
+	return 0;
+}
+
 int topology_choose(const struct topology_options *options, struct tuple_plan *plan,
                     struct topology *out, struct err *err)
 {
@@ -323,6 +345,8 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 		failed = pool_parse(options->source, &plan->sources, err);
 	if (failed == 0)
 		failed = choose_target(options, plan, err);
+	if (failed == 0 && options->is_outside)
+		return choose_outside(options, plan, out, err);
 	if (failed == 0)
 		failed = choose_sources(options, plan, out, err);
 	if (failed == 0)

@@ -15,6 +15,7 @@ struct topology_options {
 	int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: either              */
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range          */
 	bool allow_public;
+	bool is_outside;    /* sources are of our own TCP (run/outside.h) */
 	bool allow_missing; /* source IPs that this host has not (yet) are counted, not refused */
 };
 

@@ -127,6 +127,29 @@ static void fill_timing(struct result *r, const struct shm *shm)
 	r->timing.connect_max_ns = all.max_ns;
 }
 
+static void fill_packets(struct result *r, const struct experiment *x, const struct shm *shm)
+{
+	struct result_packets *p = &r->packets;
+
+	r->has_packets = engine_is_utcp(x->clients);
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		const struct engine_packets *w = &shm->workers[i].packets;
+
+		p->sent += w->sent;
+		p->received += w->received;
+		p->retransmitted += w->retransmitted;
+		p->probes += w->probes;
+		p->challenged += w->challenged;
+		p->out_of_order += w->out_of_order;
+		p->unasked += w->unasked;
+		p->stray += w->stray;
+		p->bad_checksum += w->bad_checksum;
+		p->malformed += w->malformed;
+		p->foreign += w->foreign;
+		p->dropped += w->dropped;
+	}
+}
+
 static void set_word(char *to, size_t size, const char *word)
 {
 	struct text t;
@@ -142,16 +165,14 @@ static bool is_ipv6(const struct experiment *x)
 
 void verdict_topology(struct result *r, const struct experiment *x)
 {
-	const char *engine = engine_kind_name(x->engine);
-
 	r->target = x->asked;
 	set_word(r->role, sizeof(r->role), role_names[x->kind]);
 	if (x->client_workers > 0)
 		set_word(r->solution, sizeof(r->solution), solution_names[x->solution]);
 	if (x->server_workers > 0)
-		set_word(r->server_engine, sizeof(r->server_engine), engine);
+		set_word(r->server_engine, sizeof(r->server_engine), engine_kind_name(x->engine));
 	if (x->client_workers > 0)
-		set_word(r->client_engine, sizeof(r->client_engine), engine);
+		set_word(r->client_engine, sizeof(r->client_engine), engine_kind_name(x->clients));
 	r->ipv6 = is_ipv6(x);
 	r->source_ips = x->tuples.source_count;
 	r->server_ports = x->kind == RUN_SERVE ? x->listeners : x->tuples.target_port_count;
@@ -365,6 +386,7 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_proof(&r->proved, x, shm, 1);
 	fill_timing(r, shm);
 	fill_served(r, shm);
+	fill_packets(r, x, shm);
 	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));
 	r->received_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes));
 	if (x->kind == RUN_SERVE)

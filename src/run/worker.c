@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "kernel/limits.h"
 #include "run/client.h"
+#include "run/engines.h"
 #include "run/server.h"
 
 #include <errno.h>
@@ -62,8 +63,9 @@ static void set_up_process(const struct shm_worker *me, pid_t parent)
 	}
 }
 
-static int open_engine(const struct experiment *x, const struct shm_worker *me, int bell,
-                       struct engine **engine, struct err *err)
+/* `client` is NULL for a server. */
+static int open_engine(const struct experiment *x, struct shm_worker *me, struct client *client,
+                       int bell, struct engine **engine)
 {
 	const struct engine_config config = {
 		.connections = me->count,
@@ -74,9 +76,14 @@ static int open_engine(const struct experiment *x, const struct shm_worker *me, 
 		.freebind = x->freebind,
 		.backlog = x->backlog,
 		.wake_fd = bell,
+		.tuples = &x->tuples,
+		.first = me->first,
+		.message = client_message,
+		.message_context = client,
+		.packets = &me->packets,
 	};
 
-	return engine_open(x->engine, &config, engine, err);
+	return engines_open(client ? x->clients : x->engine, &config, engine, &me->error);
 }
 
 static void report(struct shm_worker *me, enum phase phase, int bell)
@@ -85,15 +92,12 @@ static void report(struct shm_worker *me, enum phase phase, int bell)
 	worker_ring(bell);
 }
 
-static int run_client(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-                      struct engine *engine, int bell)
+static int walk_client(struct client *client, const struct shm *shm, struct shm_worker *me,
+                       int bell)
 {
-	struct client *client = client_make(x, shm, me, engine);
 	enum phase phase = PHASE_START;
 	int failed = 0;
 
-	if (!client)
-		return err_set(&me->error, -ENOMEM, "no memory for a client's tables");
 	report(me, PHASE_START, bell);
 	while (phase < PHASE_CLOSE && failed == 0) {
 		failed = client_wait_beyond(client, phase);
@@ -106,15 +110,28 @@ static int run_client(const struct experiment *x, struct shm *shm, struct shm_wo
 	return failed;
 }
 
-static int run_server(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-                      struct engine *engine, int bell, const int *listeners)
+static int run_client(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+                      const struct worker_bells *bells)
 {
-	struct server *server = server_make(x, shm, me, engine);
+	struct client *client = client_make(x, shm, me);
+	struct engine *engine;
 	int failed;
 
-	if (!server)
-		return err_set(&me->error, -ENOMEM, "no memory for a server's tables");
-	failed = server_listen(server, listeners, &me->error);
+	if (!client)
+		return err_set(&me->error, -ENOMEM, "no memory for a client's tables");
+	failed = open_engine(x, me, client, bells->workers, &engine);
+	if (failed != 0)
+		return failed;
+	client_take_engine(client, engine);
+	failed = walk_client(client, shm, me, bells->director);
+	engine_shut(engine);
+	return failed;
+}
+
+static int walk_server(struct server *server, struct shm_worker *me, int bell, const int *listeners)
+{
+	int failed = server_listen(server, listeners, &me->error);
+
 	if (failed != 0)
 		return failed;
 	report(me, PHASE_START, bell);
@@ -124,18 +141,28 @@ static int run_server(const struct experiment *x, struct shm *shm, struct shm_wo
 	return failed;
 }
 
-static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me,
-               const struct worker_bells *bells, const int *listeners)
+static int run_server(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+                      const struct worker_bells *bells, const int *listeners)
 {
+	struct server *server;
 	struct engine *engine;
-	int failed = open_engine(x, me, bells->workers, &engine, &me->error);
+	int failed = open_engine(x, me, NULL, bells->workers, &engine);
 
 	if (failed != 0)
 		return failed;
-	failed = me->role == ROLE_SERVER
-	                 ? run_server(x, shm, me, engine, bells->director, listeners)
-	                 : run_client(x, shm, me, engine, bells->director);
+	server = server_make(x, shm, me, engine);
+	failed = server ? walk_server(server, me, bells->director, listeners)
+	                : err_set(&me->error, -ENOMEM, "no memory for a server's tables");
 	engine_shut(engine);
+	return failed;
+}
+
+static int run(const struct experiment *x, struct shm *shm, struct shm_worker *me,
+               const struct worker_bells *bells, const int *listeners)
+{
+	int failed = me->role == ROLE_SERVER ? run_server(x, shm, me, bells, listeners)
+	                                     : run_client(x, shm, me, bells);
+
 	if (failed == 0)
 		report(me, PHASE_END, bells->director);
 	return failed;

@@ -8,8 +8,14 @@
  * More workers only where a process cannot hold its share of descriptors. Then servers share
  * listening sockets, those of a CPU one set: with a socket each, the kernel's hash would fill one
  * while others have room. A server alone does not know where its clients' packets arrive, so each
- * of its workers is sized for all of them, or all share one set. */
+ * of its workers is sized for all of them, or all share one set.
+ *
+ * Clients with a TCP of their own hold any number, and each has source IPs of its own: their ranges
+ * of indexes begin where a source IP's do (tuple_spread). Where there are fewer of them than
+ * servers, as with one source IP, no CPUs are joined. */
 #include "run/workers.h"
+
+#include "run/engines.h"
 
 #include <assert.h>
 
@@ -19,6 +25,12 @@
 static uint32_t sides(const struct experiment *x)
 {
 	return x->kind == RUN_LAB ? 2 : 1;
+}
+
+/* How many of these have rings. */
+static uint32_t locking_sides(const struct experiment *x)
+{
+	return x->kind == RUN_LAB && engine_is_utcp(x->clients) ? 1 : sides(x);
 }
 
 /* What a server is sized for, so that an uneven spread does not fill it. With CPUs joined the
@@ -44,22 +56,45 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void set_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
+/* Clients beside so many servers, or so many as were asked for. */
+static uint32_t client_workers(const struct experiment *x, const struct limits *limits,
+                               uint32_t workers, bool is_wanted)
+{
+	uint64_t most = workers;
+
+	if (x->kind == RUN_SERVE)
+		return 0;
+	if (!engine_is_utcp(x->clients))
+		return workers;
+	if (!is_wanted)
+		most = least(most, limits->cpus);
+	most = least(most, tuple_spread_sources(&x->tuples, x->n));
+	return most > 0 ? (uint32_t)most : 1;
+}
+
+/* Whether each CPU that has a server has a client. */
+static bool are_paired(const struct experiment *x, const struct limits *limits)
+{
+	return x->kind != RUN_LAB || x->client_workers >= least(x->server_workers, limits->cpus);
+}
+
+static void set_workers(struct experiment *x, const struct limits *limits, uint32_t workers,
+                        bool is_wanted)
 {
 	x->server_workers = x->kind == RUN_CONNECT ? 0 : workers;
-	x->client_workers = x->kind == RUN_SERVE ? 0 : workers;
+	x->client_workers = client_workers(x, limits, workers, is_wanted);
 	/* The limit is the user's, not the process's: all workers share it. */
 	x->memlock_bytes = limits->memlock_bytes == LIMITS_NONE
 	                           ? UINT64_MAX
 	                           : limits->memlock_bytes / 10 * 9 /
-	                                     (sides(x) * (uint64_t)workers);
-	x->pinned = workers > 1 && workers <= limits->cpus;
+	                                     (locking_sides(x) * (uint64_t)workers);
+	x->pinned = workers > 1 && workers <= limits->cpus && are_paired(x, limits);
 }
 
 /* Sizes the servers and groups them, and returns how many connections one is good for. */
 static uint64_t size_servers(struct experiment *x, const struct limits *limits, uint64_t share)
 {
-	uint64_t most = engine_most(x->engine, x->listeners, x->nofile, x->memlock_bytes);
+	uint64_t most = engines_most(x->engine, x->listeners, x->nofile, x->memlock_bytes);
 	uint64_t wanted = x->kind == RUN_SERVE ? x->n + 512 : with_slack(x, share);
 	bool shares = x->server_workers > 1 &&
 	              (x->engine == ENGINE_EPOLL || (x->kind == RUN_SERVE && wanted > most));
@@ -68,23 +103,25 @@ static uint64_t size_servers(struct experiment *x, const struct limits *limits, 
 	x->listen_groups = x->server_workers;
 	if (!shares)
 		return x->kind == RUN_SERVE ? most : without_slack(x, most);
-	x->pinned = x->kind == RUN_LAB;
+	x->pinned = x->kind == RUN_LAB && are_paired(x, limits);
 	x->listen_groups = x->pinned ? (uint32_t)least(x->server_workers, limits->cpus) : 1;
 	return most - most / 64; /* the groups are not quite even */
 }
 
 /* Sets `workers` of each side, and returns how many connections they can hold together. */
-static uint64_t try_workers(struct experiment *x, const struct limits *limits, uint32_t workers)
+static uint64_t try_workers(struct experiment *x, const struct limits *limits, uint32_t workers,
+                            bool is_wanted)
 {
-	uint64_t holds = UINT64_MAX;
+	uint64_t servers = UINT64_MAX, clients = UINT64_MAX;
 
 	assert(workers > 0);
-	set_workers(x, limits, workers);
-	if (x->kind != RUN_CONNECT)
-		holds = size_servers(x, limits, (x->n + workers - 1) / workers);
-	if (x->kind != RUN_SERVE)
-		holds = least(holds, engine_most(x->engine, 0, x->nofile, x->memlock_bytes));
-	return holds * workers;
+	set_workers(x, limits, workers, is_wanted);
+	if (x->server_workers > 0)
+		servers = size_servers(x, limits, (x->n + workers - 1) / workers) * workers;
+	if (x->client_workers > 0)
+		clients = (uint64_t)engines_most(x->clients, 0, x->nofile, x->memlock_bytes) *
+		          x->client_workers;
+	return least(servers, clients);
 }
 
 /* Processes beyond the number of CPUs only take turns on them, and the less often the better. */
@@ -123,7 +160,7 @@ static uint64_t choose(struct experiment *x, const struct limits *limits, uint64
 	}
 	/* More need not hold more: what each may lock gets less. */
 	for (; workers <= most; workers++) {
-		uint64_t holds = try_workers(x, limits, workers);
+		uint64_t holds = try_workers(x, limits, workers, wanted > 0);
 
 		if (holds > best_holds) {
 			best = workers;
@@ -132,7 +169,7 @@ static uint64_t choose(struct experiment *x, const struct limits *limits, uint64
 		if (holds >= x->n)
 			return holds;
 	}
-	return try_workers(x, limits, best);
+	return try_workers(x, limits, best, wanted > 0);
 }
 
 uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint64_t wanted)
@@ -143,13 +180,20 @@ uint64_t workers_choose(struct experiment *x, const struct limits *limits, uint6
 	return holds;
 }
 
+/* Where a client's part of the indexes begins. */
+static uint64_t part_begins(const struct experiment *x, uint32_t number)
+{
+	uint64_t sources = tuple_spread_sources(&x->tuples, x->n);
+
+	if (!x->tuples.by_source)
+		return x->n * number / x->client_workers;
+	return least(sources * number / x->client_workers * tuple_per_source(&x->tuples), x->n);
+}
+
 static void describe_client(struct shm_worker *w, const struct experiment *x, uint32_t number)
 {
-	uint64_t first = x->n * number / x->client_workers;
-	uint64_t end = x->n * (number + 1) / x->client_workers;
-
-	w->first = (uint32_t)first;
-	w->count = (uint32_t)(end - first);
+	w->first = (uint32_t)part_begins(x, number);
+	w->count = (uint32_t)(part_begins(x, number + 1) - w->first);
 }
 
 void workers_describe(const struct experiment *x, struct shm *shm)

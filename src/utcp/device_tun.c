@@ -103,11 +103,13 @@ static int submit(struct tun *t)
 	return count < 0 ? count : 0;
 }
 
-/* Everything completes within the submission: a TUN device does not wait for anything. */
+/* Everything completes within the submission: a TUN device does not wait for anything. Returns the
+ * number of frames, or where there is none, why none can be read any more (EBADFD: somebody has
+ * deleted the device). */
 static int reap(struct tun *t, struct device_frame *frames)
 {
 	struct io_uring_cqe *cqe;
-	int count = 0;
+	int count = 0, failed = 0;
 
 	while (io_uring_peek_cqe(&t->ring, &cqe) == 0) {
 		uint64_t tag = io_uring_cqe_get_data64(cqe);
@@ -117,9 +119,11 @@ static int reap(struct tun *t, struct device_frame *frames)
 		else if (cqe->res > 0)
 			frames[count++] = (struct device_frame){.bytes = t->in[tag],
 			                                        .len = (uint32_t)cqe->res};
+		else if (cqe->res != -EAGAIN && cqe->res != -EINTR)
+			failed = cqe->res;
 		io_uring_cqe_seen(&t->ring, cqe);
 	}
-	return count;
+	return count > 0 ? count : failed;
 }
 
 static int ring_exchange(struct device *d, struct device_frame *frames, int max)
@@ -134,6 +138,8 @@ static int ring_exchange(struct device *d, struct device_frame *frames, int max)
 	if (failed != 0)
 		return failed;
 	count = reap(t, frames);
+	if (count < 0)
+		return count;
 	t->reads = (uint32_t)count == reads ? 2 * reads : (uint32_t)count + READS_LEAST;
 	if (t->reads > DEVICE_BATCH)
 		t->reads = DEVICE_BATCH;
@@ -186,16 +192,25 @@ static int plain_exchange(struct device *d, struct device_frame *frames, int max
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+static void drop(struct tun *t)
+{
+	if (t->device.fd >= 0)
+		close(t->device.fd);
+	map_drop(t->put, DEVICE_BATCH * sizeof(*t->put));
+	map_drop(t->in, DEVICE_BATCH * sizeof(*t->in));
+	map_drop(t, sizeof(*t));
+}
+
 static void tun_close(struct device *d)
 {
 	struct tun *t = tun_of(d);
 
-	if (t->has_ring)
+	/* Else the ring would hold the device for as long as the kernel takes to tear it down. */
+	if (t->has_ring) {
+		(void)io_uring_unregister_files(&t->ring);
 		io_uring_queue_exit(&t->ring);
-	close(d->fd);
-	map_drop(t->put, DEVICE_BATCH * sizeof(*t->put));
-	map_drop(t->in, DEVICE_BATCH * sizeof(*t->in));
-	map_drop(t, sizeof(*t));
+	}
+	drop(t);
 }
 
 static const struct device_ops ring_ops = {tun_room, tun_put, ring_exchange, ring_flush, tun_close};
@@ -218,9 +233,14 @@ static struct tun *make(void)
 
 	if (!t)
 		return NULL;
+	t->device.fd = -1;
+	t->reads = READS_LEAST;
 	t->put = map_private(DEVICE_BATCH * sizeof(*t->put));
 	t->in = map_private(DEVICE_BATCH * sizeof(*t->in));
-	return t->put && t->in ? t : NULL;
+	if (t->put && t->in)
+		return t;
+	drop(t);
+	return NULL;
 }
 
 /* Sets the device up, and leads the sources to it. */
@@ -232,9 +252,9 @@ static int lead(const struct device_config *config, const char *name, struct err
 		.no_ipv6_address = true,
 	};
 	unsigned int link = if_nametoindex(name);
+	int family = config->tuples->target.family;
+	const struct ip gateway = subnet_gateway(family);
 	struct channel c;
-	struct ip gateway;
-	bool is_ipv6 = config->tuples->target.family == AF_INET6;
 	int failed = channel_open(&c);
 
 	if (failed != 0)
@@ -242,10 +262,9 @@ static int lead(const struct device_config *config, const char *name, struct err
 	failed = link_set_up(&c, link, &setup);
 	if (failed != 0)
 		err_set(err, failed, "cannot set the device %s up: %s", name, strerror(-failed));
-	if (failed == 0 && is_ipv6)
-		failed = ip_parse("fe80::1", &gateway);
+	/* IPv4 has one neighbour on such a device, whatever the address; IPv6 one for each. */
 	if (failed == 0)
-		failed = subnet_route(&c, link, config, is_ipv6 ? &gateway : NULL, err);
+		failed = subnet_route(&c, link, config, family == AF_INET6 ? &gateway : NULL, err);
 	channel_close(&c);
 	return failed;
 }
@@ -254,18 +273,15 @@ int device_tun_open(const struct device_config *config, struct device **out, str
 {
 	struct tun *t = make();
 	char name[IF_NAMESIZE];
-	int failed;
+	int result;
 
 	if (!t)
 		return err_set(err, -ENOMEM, "no memory for a device's packets");
-	t->reads = READS_LEAST;
 	t->device.fd = tun_open(NAME_PATTERN, name, err);
-	if (t->device.fd < 0)
-		return t->device.fd;
-	failed = lead(config, name, err);
-	if (failed != 0) {
-		close(t->device.fd);
-		return failed;
+	result = t->device.fd < 0 ? t->device.fd : lead(config, name, err);
+	if (result < 0) {
+		drop(t);
+		return result;
 	}
 	t->has_ring = open_ring(t);
 	t->device.ops = t->has_ring ? &ring_ops : &plain_ops;

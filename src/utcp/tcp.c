@@ -167,6 +167,15 @@ bool tcp_input(struct tcp_conn *c, struct tcp_path *path, const struct segment *
 	return true;
 }
 
+void tcp_unreachable(struct tcp_conn *c, struct tcp_path *path, uint32_t seq, int error,
+                     uint64_t now_ns, struct tcp_out *out)
+{
+	struct step s = step_begin(c, path, now_ns, out);
+
+	if (c->state == TCP_SYN_SENT && seq == c->snd_una)
+		step_fail(&s, TCP_FLAG_RESET, error);
+}
+
 void tcp_stray(const struct segment *segment, struct tcp_out *out)
 {
 	struct step s = step_begin(NULL, NULL, 0, out);

@@ -108,7 +108,8 @@ struct tcp_out {
 	uint8_t emit_count;
 	uint8_t events; /* enum tcp_event */
 	bool was_asked; /* TCP_ERROR: by a receive (else it answers a send)                */
-	int error;      /* negative errno: -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EPIPE   */
+	int error;      /* negative errno: -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EPIPE,
+	                 * and what tcp_unreachable was given */
 	uint16_t data_at, data_len;
 	uint8_t sent_len;  /* TCP_SENT: how long the message was */
 	uint64_t timer_ns; /* when tcp_timer is to be called; TCP_TIMER_OFF: not at all;
@@ -151,6 +152,13 @@ void tcp_close(struct tcp_conn *c, struct tcp_path *path, enum tcp_close how, ui
  * or be dropped, and the peer sends it again. */
 bool tcp_input(struct tcp_conn *c, struct tcp_path *path, const struct segment *segment,
                uint64_t now_ns, struct tcp_out *out);
+
+/* The network says that it cannot deliver the segment with this sequence number (utcp/unreachable).
+ * That ends a connection which is being opened; for one that is open it is no more than a hint (RFC
+ * 9293 section 3.9.2.2). An error about anything but the SYN is somebody's guess (RFC 5927 section
+ * 4). */
+void tcp_unreachable(struct tcp_conn *c, struct tcp_path *path, uint32_t seq, int error,
+                     uint64_t now_ns, struct tcp_out *out);
 
 /* The timer that was set has run out. */
 void tcp_timer(struct tcp_conn *c, struct tcp_path *path, uint64_t now_ns, struct tcp_out *out);

@@ -40,9 +40,11 @@
 #define HEADERS_IPV6   60
 #define CLOSE_STILL_NS (2 * NS_PER_S) /* without progress, then the rest is reset */
 #define CLOSE_BATCH    64
+#define QUIET_NS       NS_PER_S /* several of a peer's first time-outs */
+#define QUIET_MOST_NS  (10 * NS_PER_S)
 
-static_assert(TCP_MESSAGE_MOST == ENGINE_SEND_MAX && TCP_MESSAGE_MOST == PACKET_DATA_MOST,
-              "a send is a message, and fits into a packet");
+static_assert(TCP_MESSAGE_MOST == ENGINE_SEND_MAX, "a send is a message");
+static_assert(PACKET_DATA_MOST == TCP_MESSAGE_MOST, "a message fits into a packet");
 
 static struct utcp *utcp_of(struct engine *e)
 {
@@ -135,12 +137,15 @@ static int turn_unheard(struct utcp *u)
 	return utcp_turn(u);
 }
 
+/* Those that the caller has closed in order go on with that. */
 static int close_each(struct utcp *u, enum engine_close how)
 {
 	int failed = 0;
 
 	for (uint32_t i = 0, closed = 0; i < u->count && failed >= 0; i++) {
-		if (!tcp_is_alive(&u->conns[i]))
+		const struct tcp_conn *c = &u->conns[i];
+
+		if (!tcp_is_alive(c) || (how == ENGINE_CLOSE_FIN && !(c->flags & TCP_FLAG_HELD)))
 			continue;
 		utcp_close(&u->engine, i, how);
 		if (++closed % CLOSE_BATCH == 0)
@@ -170,6 +175,24 @@ static int await_closed(struct utcp *u)
 	return count;
 }
 
+/* A wire that has lost segments may lose the last ACKs: a peer then sends its FIN again, which is
+ * what TIME_WAIT is for. As long as something comes, but not for ever. */
+static int await_quiet(struct utcp *u)
+{
+	uint64_t start_ns = clock_now_ns(), heard_ns = start_ns;
+	int count = 0;
+
+	while (count >= 0 && u->now_ns - heard_ns < QUIET_NS &&
+	       u->now_ns - start_ns < QUIET_MOST_NS) {
+		count = turn_unheard(u);
+		if (count > 0)
+			heard_ns = u->now_ns;
+		else if (count == 0)
+			count = utcp_sleep_until(u, heard_ns + QUIET_NS);
+	}
+	return count;
+}
+
 static void utcp_close_all(struct engine *e, enum engine_close how)
 {
 	struct utcp *u = utcp_of(e);
@@ -177,8 +200,11 @@ static void utcp_close_all(struct engine *e, enum engine_close how)
 
 	if (how == ENGINE_CLOSE_FIN && failed >= 0)
 		failed = await_closed(u);
+	if (how == ENGINE_CLOSE_FIN && failed >= 0 && u->path.retransmitted > 0)
+		failed = await_quiet(u);
 	if (u->alive > 0 && failed >= 0)
 		(void)close_each(u, ENGINE_CLOSE_RESET);
+	(void)device_flush(u->device); /* the ACKs of the last FINs */
 	utcp_publish_counts(u);
 }
 
@@ -186,12 +212,10 @@ static void utcp_shut(struct engine *e)
 {
 	struct utcp *u = utcp_of(e);
 
-	if (u->device)
-		device_close(u->device);
+	device_close(u->device);
 	if (u->sleep_fd >= 0)
 		close(u->sleep_fd);
-	if (u->conns)
-		map_drop(u->conns, u->count * sizeof(*u->conns));
+	map_drop(u->conns, u->count * sizeof(*u->conns));
 	map_drop(u, sizeof(*u));
 }
 
@@ -230,17 +254,16 @@ static int open_device(enum engine_kind kind, const struct device_config *config
 }
 
 /* Those of the plan's sources that the indexes are of. */
-static int open_own_device(struct utcp *u, enum engine_kind kind, struct err *err)
+static struct device_config own_sources(const struct engine_config *config)
 {
-	uint64_t each = tuple_per_source(u->tuples);
-	uint64_t first = u->first / each, end = ((uint64_t)u->first + u->count + each - 1) / each;
-	const struct device_config config = {
-		.tuples = u->tuples,
-		.first_source = (uint32_t)first,
-		.source_count = (uint32_t)(end - first),
-	};
+	uint64_t each = tuple_per_source(config->tuples), first = config->first;
+	uint64_t end = (first + config->connections + each - 1) / each;
 
-	return open_device(kind, &config, &u->device, err);
+	return (struct device_config){
+		.tuples = config->tuples,
+		.first_source = (uint32_t)(first / each),
+		.source_count = (uint32_t)(end - first / each),
+	};
 }
 
 /* The wake-up is watched for edges: all who share it are woken by a write, and nobody reads it. */
@@ -280,27 +303,35 @@ static struct utcp *make(const struct engine_config *config)
 	return u;
 }
 
-int utcp_open(enum engine_kind kind, const struct engine_config *config, struct engine **out,
-              struct err *err)
+int utcp_open_over(struct device *device, const struct engine_config *config, struct engine **out,
+                   struct err *err)
 {
 	struct utcp *u = make(config);
 	int failed;
 
-	assert(engine_is_utcp(kind) && config->tuples->by_source);
-	if (!u || !u->conns)
+	assert(config->tuples->by_source);
+	if (!u || !u->conns) {
+		device_close(device);
 		return err_set(err, -ENOMEM, "no memory for the clients' table");
-	failed = open_own_device(u, kind, err);
-	if (failed == 0) {
-		failed = open_sleep(u);
-		if (failed != 0)
-			err_set(err, failed, "cannot watch the device: %s", strerror(-failed));
 	}
+	u->device = device;
+	failed = open_sleep(u);
 	if (failed != 0) {
 		utcp_shut(&u->engine);
-		return failed;
+		return err_set(err, failed, "cannot watch the device: %s", strerror(-failed));
 	}
 	*out = &u->engine;
 	return 0;
+}
+
+int utcp_open(enum engine_kind kind, const struct engine_config *config, struct engine **out,
+              struct err *err)
+{
+	const struct device_config sources = own_sources(config);
+	struct device *device;
+	int failed = open_device(kind, &sources, &device, err);
+
+	return failed == 0 ? utcp_open_over(device, config, out, err) : failed;
 }
 
 /* --- probing --------------------------------------------------------------------------------- */

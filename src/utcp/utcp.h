@@ -12,6 +12,12 @@
 int utcp_open(enum engine_kind kind, const struct engine_config *config, struct engine **out,
               struct err *err);
 
+/* The same over a device of the caller's, which the engine owns from now on, also where it fails.
+ */
+struct device;
+int utcp_open_over(struct device *device, const struct engine_config *config, struct engine **out,
+                   struct err *err);
+
 /* Whether the kind can be opened here, tried out in a child that has gone when this returns. 0, or
  * a negative errno with one line. `is_private`: in a network namespace of the run's own (made with
  * a user namespace where this process is not root). */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "utcp/packet.h"
+#include "utcp/unreachable.h"
 #include "utcp/utcp_carry.h"
 
 #include <errno.h>
@@ -11,11 +12,38 @@
 
 #define EXPIRED 64
 
-static void count_refused(struct utcp *u, enum packet_kind kind)
+/* The record of a 4-tuple; -1 where it is of none. */
+static int64_t find(const struct utcp *u, const struct tuple *tuple)
 {
+	int64_t index = tuple_index(u->tuples, tuple) - (int64_t)u->first;
+
+	return index >= 0 && index < (int64_t)u->count ? index : -1;
+}
+
+static void take_unreachable(struct utcp *u, const struct unreachable *error)
+{
+	int64_t index = find(u, &error->tuple);
+	struct tcp_out out;
+
+	if (index < 0)
+		return;
+	const struct about about = utcp_about(u, (uint32_t)index);
+
+	tcp_unreachable(&u->conns[index], &u->path, error->seq, error->error, u->now_ns, &out);
+	utcp_carry(u, &about, &out);
+}
+
+/* What is no segment: an error about one of ours, or somebody else's affair. */
+static void take_other(struct utcp *u, const struct device_frame *frame, enum packet_kind kind)
+{
+	struct unreachable error;
+
 	switch (kind) {
 	case PACKET_FOREIGN:
-		u->packets->foreign++;
+		if (unreachable_parse(frame->bytes, frame->len, &error))
+			take_unreachable(u, &error);
+		else
+			u->packets->foreign++;
 		break;
 	case PACKET_MALFORMED:
 		u->packets->malformed++;
@@ -38,14 +66,6 @@ static void refuse_stray(struct utcp *u, const struct packet *packet)
 	utcp_carry_stray(u, &packet->tuple, &out);
 }
 
-/* The record of a packet's connection; -1 where it is of none. */
-static int64_t find(const struct utcp *u, const struct packet *packet)
-{
-	int64_t index = tuple_index(u->tuples, &packet->tuple) - (int64_t)u->first;
-
-	return index >= 0 && index < (int64_t)u->count ? index : -1;
-}
-
 /* False where it is to be kept for the next poll. */
 static bool take_frame(struct utcp *u, const struct device_frame *frame)
 {
@@ -55,10 +75,10 @@ static bool take_frame(struct utcp *u, const struct device_frame *frame)
 	int64_t index;
 
 	if (kind != PACKET_TCP) {
-		count_refused(u, kind);
+		take_other(u, frame, kind);
 		return true;
 	}
-	index = find(u, &packet);
+	index = find(u, &packet.tuple);
 	if (index < 0 || u->conns[index].state == TCP_CLOSED) {
 		refuse_stray(u, &packet);
 		return true;
