@@ -348,7 +348,7 @@ static void test_summary_packets(void **state)
 	summarize(r);
 	expect_text(
 		"\n  packets      7,000,000 sent, 4,000,000 received; retransmitted 12; dropped by "
-		"the\n               kernel 1,234; bad checksums 5\n");
+		"the kernel 1,234;\n               bad checksums 5\n");
 	memset(&r->packets, 0xff, sizeof(r->packets));
 	summarize(r);
 	expect_width();
