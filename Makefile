@@ -74,16 +74,16 @@ LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
-ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers walls_%),$(ASAN_LAB))
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr_wire limits others peers servers walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
 BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
-LAB_TOOLS := tests/apart.c tests/cgroup.c tests/ground.c tests/guardian.c tests/killer.c \
-	tests/peer.c tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c \
-	tests/wire.c
+LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
+	tests/guardian.c tests/killer.c tests/others.c tests/peer.c tests/rules.c tests/sealed.c \
+	tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_run.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
@@ -104,7 +104,7 @@ deps: ## install what the build needs, if something is missing
 deps-test: deps ## install what the tests need
 	@CC='$(CC)' scripts/deps.sh test
 
-deps-servers: deps-test ## install nginx, redis and nftables, for tests that skip without them
+deps-servers: deps-test ## install nginx, redis, haproxy and tshark, for tests that skip without them
 	@scripts/deps.sh servers
 
 # One group after the other: two apt-get at a time would fight for the lock.

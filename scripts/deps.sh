@@ -87,6 +87,8 @@ check_test()
 {
 	{ headers "stdarg.h stddef.h setjmp.h stdint.h cmocka.h" && [ -n "$(library cmocka)" ]; } ||
 		need libcmocka-dev "the unit and lab tests"
+	have nft || [ -x /usr/sbin/nft ] ||
+		need nftables "rules that drop packets, or make the kernel track connections"
 	# A real link with the sanitizers takes longer than all other checks: ask for the library first.
 	if have "$cc" && [ -z "$(library asan)" ] && ! links "$cc" -fsanitize=address,undefined; then
 		version=$("$cc" -dumpversion 2>/dev/null | cut -d. -f1)
@@ -103,12 +105,14 @@ library()
 	esac
 }
 
-# Other people's servers and firewalls: tests that want them say so and skip where they are missing.
+# Other people's servers, and what looks at packets: tests that want them say so and skip where they
+# are missing.
 check_servers()
 {
-	have nft || [ -x /usr/sbin/nft ] || need nftables "rules that make the kernel track connections"
 	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
 	have redis-server || need redis-server "a server to test connect against"
+	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against"
+	have tshark || need tshark "looks through packets of our own TCP for errors"
 }
 
 check_lint()

@@ -393,14 +393,14 @@ int apart_dial(const char *address, uint16_t port)
 	return fd;
 }
 
-void apart_await(uint16_t port, pid_t pid)
+void apart_await(const char *address, uint16_t port, pid_t pid)
 {
 	struct sockaddr_storage at;
 	socklen_t len;
 
-	apart_address("127.0.0.1", port, &at, &len);
+	apart_address(address, port, &at, &len);
 	for (int i = 0; i < 1000; i++) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		int failed = connect(fd, (const struct sockaddr *)&at, len);
 
 		close(fd);

@@ -63,8 +63,8 @@ const char *apart_n_text(void);
 int apart_listen(const char *address, uint16_t port, int backlog);
 int apart_dial(const char *address, uint16_t port);
 
-/* Waits until a process listens on a port of 127.0.0.1. */
-void apart_await(uint16_t port, pid_t pid);
+/* Waits until a process listens there. */
+void apart_await(const char *address, uint16_t port, pid_t pid);
 void apart_address(const char *address, uint16_t port, struct sockaddr_storage *out,
                    socklen_t *len);
 

@@ -2,6 +2,7 @@
  * the queue of a listening socket. And the settings that doctor says bound nothing: each is set as
  * low as it goes, and connections are opened, held and proved all the same. */
 #include "guardian.h"
+#include "rules.h"
 #include "wall.h"
 #include "wire.h"
 
@@ -38,33 +39,11 @@ static bool dials(uint16_t port, unsigned int ms, int *fd)
 
 /* ---- conntrack_max --------------------------------------------------------------------------- */
 
-static bool nft(const char *command)
-{
-	int status = 1;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execlp("nft", "nft", command, (char *)NULL);
-		execl("/usr/sbin/nft", "nft", command, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
-	return status == 0;
-}
-
-static void need_nft(void)
-{
-	wall_need_network();
-	if (!nft("add table inet walls"))
-		apart_skip("no nft here, or not allowed");
-}
-
 static int drop_rules(void **state)
 {
 	int failed = wall_restore(state);
 
-	if (apart_is_private())
-		(void)nft("flush ruleset");
+	rules_flush();
 	return failed;
 }
 
@@ -99,10 +78,11 @@ static void tracked_connections(void **state)
 	};
 
 	(void)state;
-	need_nft();
+	rules_need();
 	wall_set_machine("net.netfilter.nf_conntrack_max", "3000");
-	assert_true(nft("add chain inet walls out { type filter hook output priority 0 ; }"));
-	assert_true(nft("add rule inet walls out ct state invalid counter"));
+	assert_true(rules_add("add table inet walls"));
+	assert_true(rules_add("add chain inet walls out { type filter hook output priority 0 ; }"));
+	assert_true(rules_add("add rule inet walls out ct state invalid counter"));
 	assert_int_equal(wall_provoke_client(&wall), 3000 - 2);
 }
 

@@ -45,6 +45,7 @@ static struct wire {
 	uint8_t room[PACKET_BYTES_MOST];
 	struct sent sent[MOST];
 	uint32_t sent_count;
+	uint32_t unsent; /* that have been put since it was last flushed */
 	uint8_t in[DEVICE_BATCH][PACKET_BYTES_MOST];
 	struct device_frame frames[DEVICE_BATCH];
 	int frame_count;
@@ -66,6 +67,7 @@ static void wire_put(struct device *d, uint32_t len)
 
 	(void)d;
 	wire.sent_count++;
+	wire.unsent++;
 	memcpy(sent->bytes, wire.room, len);
 	assert_int_equal(packet_parse(sent->bytes, len, false, &sent->packet), PACKET_TCP);
 	if (wire.peer)
@@ -77,6 +79,7 @@ static int wire_exchange(struct device *d, struct device_frame *frames, int max)
 	int count = wire.frame_count < max ? wire.frame_count : max;
 
 	(void)d;
+	wire.unsent = 0;
 	now_ns += wire.step_ns;
 	if (wire.failed != 0)
 		return wire.failed;
@@ -89,6 +92,7 @@ static int wire_exchange(struct device *d, struct device_frame *frames, int max)
 static int wire_flush(struct device *d)
 {
 	(void)d;
+	wire.unsent = 0;
 	return 0;
 }
 
@@ -477,6 +481,23 @@ static void test_close_in_order(void **state)
 	assert_int_equal(count_sent(SEGMENT_FIN), CONNECTIONS);
 	assert_int_equal(count_sent(SEGMENT_RST), 0);
 	expect_puts(2 * CONNECTIONS); /* and the ACK of the peer's */
+	assert_int_equal(wire.unsent, 0);
+}
+
+/* What the caller has closed already is not cut off: its FIN is to be acknowledged. */
+static void test_close_in_order_goes_on(void **state)
+{
+	uint32_t seq = open_one(3);
+
+	(void)state;
+	bring_to(3, SEGMENT_ACK | SEGMENT_FIN, SERVER_ISS + 1, seq, NULL);
+	assert_int_equal(poll_now(), 0);
+	engine_close(engine, 3, ENGINE_CLOSE_FIN);
+	expect_puts(2);
+	bring_to(3, SEGMENT_ACK, SERVER_ISS + 2, seq + 1, NULL);
+	engine_close_all(engine, ENGINE_CLOSE_FIN);
+	assert_int_equal(wire.frame_count, 0); /* it was waited for */
+	expect_puts(0);
 }
 
 /* A peer that does not close is reset in the end, so that it has nothing left of ours. */
@@ -536,6 +557,7 @@ int main(void)
 		TEST(test_strays),
 		TEST(test_others_packets_are_counted),
 		TEST(test_close_in_order),
+		TEST(test_close_in_order_goes_on),
 		TEST(test_close_of_a_mute_peer),
 		TEST(test_close_by_reset),
 		TEST(test_wake_and_failure),

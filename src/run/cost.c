@@ -12,11 +12,12 @@
 #include <string.h>
 
 /* The kernel's caches of general use (kmalloc-192 ...) have free objects, which small labs take
- * first and a million soon use up: measured, 60 bytes a connection of 8,200. A cgroup is charged
- * for each object, free ones or new. */
-#define SLACK_PERCENT 1
+ * first and a million soon use up: measured, 60 bytes of 8,200 of a pair, 90 of 4,240 where clients
+ * are our own TCP. A cgroup is charged for each object, free ones or new. */
+#define SLACK_BYTES   90
 #define COST_WORKERS  (COST_PROCESSES / 2) /* of each side: as few as can be */
 #define LARGE_MOST    25000
+#define LARGE_UTCP    100000 /* half the bytes, and a third of the time */
 #define LARGE_LEAST   2000
 #define SMALL_PART    8 /* the small lab has an eighth of the large one's connections */
 #define SHARE         2 /* of what is left of memory, the large lab may take a half */
@@ -155,7 +156,7 @@ static bool conclude_machine(const struct cost *a, const struct cost *b, struct 
 	if (!do_agree(&a->machine, &b->machine, AGREEMENT))
 		return false;
 	take_mean(&a->machine, &b->machine, &out->machine);
-	out->machine.each_bytes += out->machine.each_bytes / 100 * SLACK_PERCENT;
+	out->machine.each_bytes += SLACK_BYTES;
 	return true;
 }
 
@@ -189,13 +190,13 @@ int cost_measure(const struct cost_case *of, uint64_t left_bytes, struct cost *o
 {
 	struct cost costs[MEASURES_MOST];
 	bool machine = false, cgroup = false;
-	uint64_t n;
+	uint64_t most = engine_is_utcp(of->clients) ? LARGE_UTCP : LARGE_MOST, n;
 
 	cost_assume(of, out);
 	n = left_bytes / SHARE / out->machine.each_bytes;
 	if (n < LARGE_LEAST)
 		return err_set(err, -ENOMEM, "too little memory is left to measure with");
-	n = n < LARGE_MOST ? n : LARGE_MOST;
+	n = n < most ? n : most;
 	for (int i = 0; i < MEASURES_MOST && !(machine && cgroup); i++) {
 		cost_assume(of, &costs[i]);
 		int failed = measure_once(n, &costs[i], err);

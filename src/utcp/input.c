@@ -93,15 +93,23 @@ static bool is_crossed_syn_ack(const struct tcp_conn *c, const struct segment *s
 	       segment->seq + 1 == c->rcv_nxt && segment->ack == tcp_snd_nxt(c);
 }
 
+/* Answered with where we are, so that the peer sees it. An empty segment that is no keep-alive
+ * probe may itself be such an answer, to one of ours: those are limited, or two ends that have
+ * nothing of each other would never stop (Linux limits its own, tcp_invalid_ratelimit). */
 static void refuse_sequence(struct step *s, const struct segment *segment)
 {
+	bool may_be_answer = segment_len(segment) == 0 && segment->seq + 1 != s->c->rcv_nxt;
+
 	if (segment->flags & SEGMENT_RST) {
 		s->path->resets_ignored++;
 		return;
 	}
 	if (s->c->state == TCP_TIME_WAIT && (segment->flags & SEGMENT_FIN))
 		s->out->timer_ns = s->now_ns + 2 * TCP_MSL_NS;
-	step_emit_ack(s);
+	if (may_be_answer)
+		step_emit_challenge(s);
+	else
+		step_emit_ack(s);
 }
 
 /* Second: RST, exactly where it is expected, or else asked back (RFC 5961 section 3.2). */

@@ -40,6 +40,8 @@
 #define HEADERS_IPV6   60
 #define CLOSE_STILL_NS (2 * NS_PER_S) /* without progress, then the rest is reset */
 #define CLOSE_BATCH    64
+#define QUIET_NS       NS_PER_S /* several of a peer's first time-outs */
+#define QUIET_MOST_NS  (10 * NS_PER_S)
 
 static_assert(TCP_MESSAGE_MOST == ENGINE_SEND_MAX, "a send is a message");
 static_assert(PACKET_DATA_MOST == TCP_MESSAGE_MOST, "a message fits into a packet");
@@ -135,12 +137,15 @@ static int turn_unheard(struct utcp *u)
 	return utcp_turn(u);
 }
 
+/* Those that the caller has closed in order go on with that. */
 static int close_each(struct utcp *u, enum engine_close how)
 {
 	int failed = 0;
 
 	for (uint32_t i = 0, closed = 0; i < u->count && failed >= 0; i++) {
-		if (!tcp_is_alive(&u->conns[i]))
+		const struct tcp_conn *c = &u->conns[i];
+
+		if (!tcp_is_alive(c) || (how == ENGINE_CLOSE_FIN && !(c->flags & TCP_FLAG_HELD)))
 			continue;
 		utcp_close(&u->engine, i, how);
 		if (++closed % CLOSE_BATCH == 0)
@@ -170,6 +175,24 @@ static int await_closed(struct utcp *u)
 	return count;
 }
 
+/* A wire that has lost segments may lose the last ACKs: a peer then sends its FIN again, which is
+ * what TIME_WAIT is for. As long as something comes, but not for ever. */
+static int await_quiet(struct utcp *u)
+{
+	uint64_t start_ns = clock_now_ns(), heard_ns = start_ns;
+	int count = 0;
+
+	while (count >= 0 && u->now_ns - heard_ns < QUIET_NS &&
+	       u->now_ns - start_ns < QUIET_MOST_NS) {
+		count = turn_unheard(u);
+		if (count > 0)
+			heard_ns = u->now_ns;
+		else if (count == 0)
+			count = utcp_sleep_until(u, heard_ns + QUIET_NS);
+	}
+	return count;
+}
+
 static void utcp_close_all(struct engine *e, enum engine_close how)
 {
 	struct utcp *u = utcp_of(e);
@@ -177,6 +200,8 @@ static void utcp_close_all(struct engine *e, enum engine_close how)
 
 	if (how == ENGINE_CLOSE_FIN && failed >= 0)
 		failed = await_closed(u);
+	if (how == ENGINE_CLOSE_FIN && failed >= 0 && u->path.retransmitted > 0)
+		failed = await_quiet(u);
 	if (u->alive > 0 && failed >= 0)
 		(void)close_each(u, ENGINE_CLOSE_RESET);
 	(void)device_flush(u->device); /* the ACKs of the last FINs */

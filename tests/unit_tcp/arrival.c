@@ -305,6 +305,32 @@ SCRIPT(challenges_are_limited)
 	COUNTED(challenged, UINT64_C(3) * TCP_CHALLENGES_MOST);
 }
 
+/* Answers to what is outside of the window are limited where they could answer each other; those to
+ * probes, data, SYN and FIN never are. */
+SCRIPT(answers_are_limited)
+{
+	script_established();
+	for (int i = 0; i < TCP_CHALLENGES_MOST; i++) {
+		IN(ACK, 70000, 1, 0, 0);
+		OUT(ACK, 1, 1);
+	}
+	IN(ACK, 70000, 1, 0, 0);
+	NOTHING();
+	IN(ACK, 1U - 2, 1, 0, 0);
+	NOTHING();
+	IN(ACK, 0, 1, 0, 0);
+	OUT(ACK, 1, 1);
+	IN(ACK, 0, 1, 0, 1);
+	OUT(ACK, 1, 1);
+	IN(SYN | ACK, 0, 1, 0, 0);
+	OUT(ACK, 1, 1);
+	IN(FIN | ACK, 0, 1, 0, 0);
+	OUT(ACK, 1, 1);
+	AT(1000);
+	IN(ACK, 70000, 1, 0, 0);
+	OUT(ACK, 1, 1);
+}
+
 int run_arrival_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +348,7 @@ int run_arrival_tests(void)
 		cmocka_unit_test(reset_after_challenge),
 		cmocka_unit_test(syn),
 		cmocka_unit_test(challenges_are_limited),
+		cmocka_unit_test(answers_are_limited),
 	};
 
 	return cmocka_run_group_tests_name("arrival", tests, NULL, NULL);

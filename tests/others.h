@@ -1,0 +1,31 @@
+/* others: other people's servers, each one process in the foreground, with a configuration of the
+ * test's own in a directory of the test's own. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Group set-up and tear-down: the directory. Not 0 where it cannot be made, or is not empty. */
+int others_make(void);
+int others_drop(void);
+
+struct others {
+	const char *address; /* it listens on */
+	uint16_t port;
+	unsigned int idle_s;  /* it closes who says nothing for so long; 0: nobody        */
+	bool probes;          /* TCP keep-alive: each second, given up after three         */
+	uint16_t behind_port; /* of haproxy: of the server that it leads to, on 127.0.0.1  */
+};
+
+/* Each returns when it listens; it ends with the test (apart_keep). Skips the test where the server
+ * is not installed. */
+pid_t others_nginx(const struct others *others);
+pid_t others_redis(const struct others *others);
+pid_t others_haproxy(const struct others *others);
+
+/* Has it end in order. */
+void others_stop(pid_t pid);
+
+/* What it has said beyond its greetings; "" where nothing was wrong. */
+const char *others_log(void);
