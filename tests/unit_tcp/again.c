@@ -131,6 +131,26 @@ SCRIPT(tries_in_a_row)
 	TIMER(1200);
 }
 
+/* An ACK of nothing new is no progress: it does not put the end off. */
+SCRIPT(duplicate_acks)
+{
+	int64_t ms = 0;
+
+	script_established();
+	SEND(16);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+	for (int i = 0; i < TCP_TRIES_MOST; i++) {
+		ms = (int64_t)(script()->conn.timer.deadline_ns - WATCH_START_NS) / 1000000;
+		AT(ms);
+		OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+		IN(ACK, 1, 1, SCRIPT_SEND, 0);
+		NOTHING();
+	}
+	AT(ms + 60000);
+	OUT(RST | ACK, 17, 1);
+	TELL_ERROR(TCP_ERROR, -ETIMEDOUT);
+}
+
 /* What answers a retransmission may come twice. */
 SCRIPT(late_acks)
 {
@@ -209,6 +229,44 @@ SCRIPT(karn)
 	IN(ACK, 1, 33, SCRIPT_SEND, 0);
 	TELL(TCP_SENT);
 	clock_is(390 * MS, 170 * MS, 1070 * MS);
+}
+
+/* One segment is timed at a time, and the timer runs from the first that is in flight (5.1). */
+SCRIPT(one_at_a_time)
+{
+	established_after(400);
+	SEND(16);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+	TIMER(1600);
+	AT(500);
+	CLOSE(FIN);
+	OUT(FIN | ACK, 17, 1);
+	TIMER(1600);
+	AT(400 + 320);
+	IN(ACK, 1, 18, SCRIPT_SEND, 0);
+	STATE(FIN_WAIT_2);
+	clock_is(390 * MS, 170 * MS, 1070 * MS);
+}
+
+/* Nor what went into a shut window, and again when that opened. */
+SCRIPT(karn_of_probe)
+{
+	CONNECT();
+	OUT(SYN, 0, 0);
+	AT(400);
+	IN(SYN | ACK, 0, 1, 0, 0);
+	OUT(ACK, 1, 1);
+	TELL(TCP_CONNECTED);
+	SEND(1);
+	AT(1600);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 1);
+	AT(1700);
+	IN(ACK, 1, 1, 10, 0);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 1);
+	AT(1701);
+	IN(ACK, 1, 2, 10, 0);
+	TELL(TCP_SENT);
+	clock_is(400 * MS, 200 * MS, 1200 * MS);
 }
 
 SCRIPT(karn_of_syn)
@@ -296,9 +354,12 @@ int run_again_tests(void)
 		cmocka_unit_test(closing_again),
 		cmocka_unit_test(last_ack_again),
 		cmocka_unit_test(tries_in_a_row),
+		cmocka_unit_test(duplicate_acks),
 		cmocka_unit_test(late_acks),
 		cmocka_unit_test(samples),
 		cmocka_unit_test(karn),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(karn_of_probe),
 		cmocka_unit_test(karn_of_syn),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(grain),
