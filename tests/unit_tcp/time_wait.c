@@ -189,7 +189,7 @@ SCRIPT(nothing_stays)
 
 	sending();
 	IN_REFUSED(ACK, 1, 1, 9, 5);
-	IN(FIN | ACK, 1, 1, 0, 0);
+	IN(FIN | ACK, 1, 1, 7, 0);
 	OUT(ACK, 17, 2);
 	RECEIVE();
 	CLOSE(RESET);
