@@ -343,6 +343,50 @@ SCRIPT(most)
 	TIMER(170000);
 }
 
+/* --- a clock for all ---------------------------------------------------------------------------
+ */
+
+static void open_at(struct tcp_conn *c, struct tcp_path *path, uint64_t now_ns)
+{
+	struct tcp_out out;
+
+	tcp_connect(c, path, 1000, now_ns, &out);
+	assert_int_equal(out.timer_ns, now_ns + TCP_RTO_FIRST_NS);
+}
+
+static void answer_at(struct tcp_conn *c, struct tcp_path *path, uint8_t flags, uint64_t now_ns)
+{
+	const struct segment segment = {.seq = 5, .ack = 1001, .window = 100, .flags = flags};
+	struct tcp_out out;
+
+	assert_true(tcp_input(c, path, &segment, now_ns, &out));
+	assert_int_equal(out.events, flags & RST ? TCP_FAILED : TCP_CONNECTED);
+}
+
+/* One segment of one connection is timed; what the others get back tells nothing. Whoever ends
+ * while it is timed leaves the clock to the next. */
+static void shared(void **state)
+{
+	struct tcp_conn a = {0}, b = {0}, c = {0};
+	struct tcp_path path;
+
+	(void)state;
+	tcp_path_init(&path, 1460);
+	open_at(&a, &path, 100 * MS);
+	open_at(&b, &path, 110 * MS);
+	assert_ptr_equal(path.timed, &a);
+	answer_at(&b, &path, SYN | ACK, 120 * MS);
+	assert_int_equal(path.srtt_ns, 0);
+	answer_at(&a, &path, SYN | ACK, 140 * MS);
+	assert_int_equal(path.srtt_ns, 40 * MS);
+	assert_null(path.timed);
+	open_at(&c, &path, 200 * MS);
+	assert_ptr_equal(path.timed, &c);
+	answer_at(&c, &path, RST | ACK, 300 * MS);
+	assert_null(path.timed);
+	assert_int_equal(path.srtt_ns, 40 * MS);
+}
+
 int run_again_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +408,7 @@ int run_again_tests(void)
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(grain),
 		cmocka_unit_test(most),
+		cmocka_unit_test(shared),
 	};
 
 	return cmocka_run_group_tests_name("again", tests, NULL, NULL);
