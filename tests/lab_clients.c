@@ -16,8 +16,8 @@
 
 #define HERE    "198.19.0.1"
 #define HERE6   "2001:2::1"
-#define SERVER  HERE ":28400-28402"
-#define SERVER6 "[" HERE6 "]:28400-28402"
+#define SERVER  "198.19.0.1:28400-28402"
+#define SERVER6 "[2001:2::1]:28400-28402"
 #define ANY6    "[::]:28403"
 #define MIB     1048576
 #define PAIR    8450 /* bytes of one with kernel sockets at both ends (make bench) */
@@ -143,12 +143,10 @@ static int64_t memory_left_bytes(void)
 }
 
 /* A lab that may use so much memory, and no more. */
-static void run_within(struct trial *trial, int64_t room_bytes, const char *n, const char *clients,
-                       const char *hold)
+static void run_within(struct trial *trial, int64_t room_bytes, const char *n)
 {
 	char reserve[32];
-	const char *const args[] = {"-n",    n,           "--hold", hold, "--reserve",
-	                            reserve, "--clients", clients,  NULL};
+	const char *const args[] = {"-n", n, "--hold", "0", "--reserve", reserve, NULL};
 
 	snprintf(reserve, sizeof(reserve), "%lld", (long long)(memory_left_bytes() - room_bytes));
 	trial_run(trial, NULL, args);
@@ -164,7 +162,7 @@ static void auto_takes_our_own(void **state)
 	(void)state;
 	need("packet");
 	for (int tries = 1;; tries++) {
-		run_within(&trial, room_bytes, n, "auto", "0");
+		run_within(&trial, room_bytes, n);
 		if (trial.code == 0 || tries == TRIES)
 			break;
 		trial_end(&trial);
@@ -175,10 +173,12 @@ static void auto_takes_our_own(void **state)
 	assert_non_null(
 		strstr(trial.err, has_tun() ? "our own TCP (tun)" : "our own TCP (packet, as "));
 	trial_end(&trial);
-	run_within(&trial, room_bytes, n, "sockets", "0");
-	trial_assert_code(&trial, 4);
-	assert_non_null(strstr(trial.err, "memory"));
-	trial_end(&trial);
+}
+
+/* More than as many pairs of sockets, and no more than sockets of one end. */
+static bool is_most(int64_t n, int64_t room_bytes)
+{
+	return n >= room_bytes / PAIR && n <= room_bytes / END_LEAST;
 }
 
 static void as_many_as_fit(void **state)
@@ -190,15 +190,14 @@ static void as_many_as_fit(void **state)
 	(void)state;
 	need("packet");
 	for (int tries = 1;; tries++) {
-		run_within(&trial, room_bytes, "max", "auto", "0");
-		if (trial.code == 0 || tries == TRIES)
+		run_within(&trial, room_bytes, "max");
+		n = trial_number(&trial, "target");
+		if ((trial.code == 0 && is_most(n, room_bytes)) || tries == TRIES)
 			break;
 		trial_end(&trial);
 	}
-	n = trial_number(&trial, "target");
-	/* More than as many pairs of sockets, and no more than memory for one of each. */
-	assert_in_range(n, room_bytes / PAIR, room_bytes / 3000);
 	trial_assert_passed(&trial, n);
+	assert_true(is_most(n, room_bytes));
 	trial_end(&trial);
 }
 
@@ -284,7 +283,7 @@ static void connect_by(const char *kind)
 	connect_passes(SERVER, kind, "fin", 131069);
 	connect_passes(SERVER6, kind, "fin", 131070);
 	/* Its sockets are of IPv6, with mapped addresses. */
-	connect_passes(HERE ":28403", kind, "rst", 131069);
+	connect_passes("198.19.0.1:28403", kind, "rst", 131069);
 	apart_stop(&serve, SIGTERM, 0);
 	apart_assert_served(&serve, 4 * apart_n(), 8 * apart_n());
 	assert_int_equal(trial_number(&serve, "served.closed_by_peer"), 2 * apart_n());
@@ -363,7 +362,7 @@ static void reconnects(void **state)
 {
 	const char *kind = has_tun() ? "tun" : "packet";
 	const char *const args[] = {SERVER,        "-n",     apart_n_text(), "--engine", kind,
-	                            "--reconnect", "--hold", "4s",           NULL};
+	                            "--reconnect", "--hold", "3s",           NULL};
 	struct trial serve, connect;
 
 	(void)state;

@@ -73,9 +73,8 @@ static void add_workers(struct text *t, const struct result *r)
 {
 	if (r->server_workers > 0 && r->client_workers > 0)
 		text_add(t,
-		         strcmp(r->server_engine, r->client_engine) == 0
-		                 ? "%u+%u workers (%s)"
-		                 : "%u+%u workers (%s, clients %s)",
+		         strcmp(r->server_engine, r->client_engine) == 0 ? "%u+%u workers (%s)"
+		                                                         : "%u+%u workers (%s+%s)",
 		         r->server_workers, r->client_workers, r->server_engine, r->client_engine);
 	else
 		text_add(t, "%u worker%s (%s)", r->server_workers + r->client_workers,
