@@ -84,13 +84,22 @@ SCRIPT(connects)
 	assert_int_equal(script()->path.mss, SCRIPT_MSS);
 }
 
-/* First check: an ACK of what was never sent is answered with RST, and nothing else. */
+/* First check: an ACK of what was never sent is answered with RST, and the first of them makes that
+ * the SYN is sent again at once: what it was about has ended. */
 SCRIPT(syn_sent_bad_ack)
 {
 	static const uint32_t bad[] = {0, 2, 0x7fffffff, 0x80000001, 0xffffffff};
 
 	CONNECT();
 	OUT(SYN, 0, 0);
+	IN(RST | ACK, 0, 7, 0, 0);
+	TIMER(1000);
+	IN(ACK, 0, 7, SCRIPT_SEND, 0);
+	OUT(RST, 7, 0);
+	TIMER(10);
+	AT(10);
+	OUT(SYN, 0, 0);
+	TIMER(2010);
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		IN(ACK, 0, bad[i], SCRIPT_SEND, 0);
 		OUT(RST, bad[i], 0);
@@ -101,7 +110,7 @@ SCRIPT(syn_sent_bad_ack)
 		IN(RST | ACK, 0, bad[i], 0, 0);
 		NOTHING();
 		STATE(SYN_SENT);
-		TIMER(1000);
+		TIMER(2010);
 	}
 	IN(SYN | ACK, 0, 1, SCRIPT_SEND, 0);
 	OUT(ACK, 1, 1);
