@@ -523,6 +523,23 @@ static void test_close_by_reset(void **state)
 	expect_puts(1);
 }
 
+/* What a timer sends is sent before a sleep, not after it. */
+static void test_nothing_is_put_off(void **state)
+{
+	const uint64_t one = 1;
+
+	(void)state;
+	start(9);
+	assert_int_equal(poll_now(), 0);
+	expect_puts(1);
+	now_ns += 1010 * MS;
+	assert_int_equal(write(wake, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(engine_poll(engine, events, 16, now_ns + 60000 * MS), 0);
+	assert_int_equal(last()->segment.flags, SEGMENT_SYN);
+	expect_puts(1);
+	assert_int_equal(wire.unsent, 0);
+}
+
 static void test_wake_and_failure(void **state)
 {
 	const uint64_t one = 1;
@@ -560,6 +577,7 @@ int main(void)
 		TEST(test_close_in_order_goes_on),
 		TEST(test_close_of_a_mute_peer),
 		TEST(test_close_by_reset),
+		TEST(test_nothing_is_put_off),
 		TEST(test_wake_and_failure),
 		TEST(test_is_a_clients),
 	};

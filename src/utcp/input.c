@@ -37,13 +37,23 @@ static void establish(struct step *s, const struct segment *segment)
 	s->out->timer_ns = TCP_TIMER_OFF;
 }
 
+/* An earlier connection that the peer still has, perhaps in TIME_WAIT, perhaps of an earlier run.
+ * The RST ends it there; so the SYN goes out again at once, but once only, as Linux does it
+ * (tcp_rcv_synsent_state_process). */
+static void refuse_ack(struct step *s, const struct segment *segment)
+{
+	step_emit_stray_reset(s, segment);
+	if (s->c->tries == 0 && !(segment->flags & SEGMENT_RST))
+		s->out->timer_ns = s->now_ns + TCP_GRAIN_NS;
+}
+
 void input_syn_sent(struct step *s, const struct segment *segment)
 {
 	struct tcp_conn *c = s->c;
 	bool has_ack = (segment->flags & SEGMENT_ACK) != 0;
 
 	if (has_ack && segment->ack != tcp_snd_nxt(c)) {
-		step_emit_stray_reset(s, segment);
+		refuse_ack(s, segment);
 		return;
 	}
 	if (segment->flags & SEGMENT_RST) {
@@ -215,7 +225,6 @@ static void take_data(struct step *s, const struct segment *segment)
 	if (!(c->flags & TCP_FLAG_HELD)) { /* nobody reads it any more */
 		step_emit_reset(s);
 		step_end(s);
-		s->needs_ack = false;
 		return;
 	}
 	s->out->events |= TCP_DATA;

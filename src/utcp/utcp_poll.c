@@ -173,9 +173,13 @@ int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 {
 	uint64_t timer_ns = wheel_next_ns(&u->wheel);
 	struct epoll_event events[2];
-	int count = epoll_wait(u->sleep_fd, events, 2,
-	                       clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
+	int failed = device_flush(u->device); /* what timers have put */
+	int count;
 
+	if (failed < 0)
+		return failed;
+	count = epoll_wait(u->sleep_fd, events, 2,
+	                   clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < count; i++) {

@@ -10,8 +10,8 @@ int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t dea
  * is in u->events, which the caller has provided. */
 int utcp_turn(struct utcp *u);
 
-/* Sleeps until there are frames, a timer is due, or the deadline. 1 where it was woken, else 0, or
- * a negative errno. */
+/* Sends what was put, and sleeps until there are frames, a timer is due, or the deadline. 1 where
+ * it was woken, else 0, or a negative errno. */
 int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns);
 
 /* Copies the counts of path and device to where the caller looks. */

@@ -84,13 +84,22 @@ SCRIPT(connects)
 	assert_int_equal(script()->path.mss, SCRIPT_MSS);
 }
 
-/* First check: an ACK of what was never sent is answered with RST, and nothing else. */
+/* First check: an ACK of what was never sent is answered with RST, and the first of them makes that
+ * the SYN is sent again at once: what it was about has ended. */
 SCRIPT(syn_sent_bad_ack)
 {
 	static const uint32_t bad[] = {0, 2, 0x7fffffff, 0x80000001, 0xffffffff};
 
 	CONNECT();
 	OUT(SYN, 0, 0);
+	IN(RST | ACK, 0, 7, 0, 0);
+	TIMER(1000);
+	IN(ACK, 0, 7, SCRIPT_SEND, 0);
+	OUT(RST, 7, 0);
+	TIMER(10);
+	AT(10);
+	OUT(SYN, 0, 0);
+	TIMER(2010);
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		IN(ACK, 0, bad[i], SCRIPT_SEND, 0);
 		OUT(RST, bad[i], 0);
@@ -101,7 +110,7 @@ SCRIPT(syn_sent_bad_ack)
 		IN(RST | ACK, 0, bad[i], 0, 0);
 		NOTHING();
 		STATE(SYN_SENT);
-		TIMER(1000);
+		TIMER(2010);
 	}
 	IN(SYN | ACK, 0, 1, SCRIPT_SEND, 0);
 	OUT(ACK, 1, 1);
@@ -149,6 +158,37 @@ SCRIPT(syn_sent_neither)
 	NOTHING();
 	STATE(SYN_SENT);
 	TIMER(1000);
+}
+
+/* RFC 9293 section 3.9.2.2, RFC 5927 section 4: only what is said of our SYN, and before an answer.
+ */
+SCRIPT(unreachable)
+{
+	UNREACHABLE(0, -EHOSTUNREACH);
+	NOTHING();
+	CONNECT();
+	OUT(SYN, 0, 0);
+	UNREACHABLE(1, -EHOSTUNREACH);
+	NOTHING();
+	UNREACHABLE(0xffffffff, -EHOSTUNREACH);
+	NOTHING();
+	STATE(SYN_SENT);
+	TIMER(1000);
+	UNREACHABLE(0, -EHOSTUNREACH);
+	TELL_ERROR(TCP_FAILED, -EHOSTUNREACH);
+	STATE(CLOSED);
+	TIMER(-1);
+}
+
+SCRIPT(unreachable_when_open)
+{
+	script_established();
+	SEND(5);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 5);
+	UNREACHABLE(1, -EHOSTUNREACH);
+	NOTHING();
+	STATE(ESTABLISHED);
+	TIMER(200);
 }
 
 /* Data and FIN on a SYN-ACK are not taken, and so not acknowledged: the peer sends them again. */
@@ -304,6 +344,28 @@ SCRIPT(syn_received_bad)
 	TELL(TCP_CONNECTED);
 }
 
+/* Its back-off and its clock begin anew (Karn: the SYN goes out twice). */
+SCRIPT(syn_received_after_tries)
+{
+	CONNECT();
+	OUT(SYN, 0, 0);
+	AT(1000);
+	OUT(SYN, 0, 0);
+	AT(1500);
+	IN(SYN, 0, 0, SCRIPT_SEND, 0);
+	OUT(SYN | ACK, 0, 1);
+	TIMER(2500);
+}
+
+SCRIPT(syn_received_is_not_timed)
+{
+	script_syn_received();
+	AT(300);
+	IN(ACK, 1, 1, SCRIPT_SEND, 0);
+	TELL(TCP_CONNECTED);
+	assert_int_equal(script()->path.srtt_ns, 0);
+}
+
 SCRIPT(syn_received_again)
 {
 	script_syn_received();
@@ -344,6 +406,8 @@ int run_opening_tests(void)
 		cmocka_unit_test(syn_sent_refused),
 		cmocka_unit_test(syn_sent_syn_ack_with_reset),
 		cmocka_unit_test(syn_sent_neither),
+		cmocka_unit_test(unreachable),
+		cmocka_unit_test(unreachable_when_open),
 		cmocka_unit_test(syn_ack_with_data),
 		cmocka_unit_test(syn_ack_again),
 		cmocka_unit_test(mss),
@@ -354,6 +418,8 @@ int run_opening_tests(void)
 		cmocka_unit_test(syn_received_data),
 		cmocka_unit_test(syn_received_reset),
 		cmocka_unit_test(syn_received_bad),
+		cmocka_unit_test(syn_received_after_tries),
+		cmocka_unit_test(syn_received_is_not_timed),
 		cmocka_unit_test(syn_received_again),
 		cmocka_unit_test(syn_received_closed),
 	};
