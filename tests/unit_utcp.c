@@ -49,6 +49,7 @@ static struct wire {
 	uint8_t in[DEVICE_BATCH][PACKET_BYTES_MOST];
 	struct device_frame frames[DEVICE_BATCH];
 	int frame_count;
+	int at_once;      /* that an exchange gives; 0: all */
 	uint64_t step_ns; /* that each exchange takes */
 	int failed;       /* what an exchange returns */
 	bool is_closed;
@@ -83,9 +84,12 @@ static int wire_exchange(struct device *d, struct device_frame *frames, int max)
 	now_ns += wire.step_ns;
 	if (wire.failed != 0)
 		return wire.failed;
-	memcpy(frames, wire.frames, (size_t)count * sizeof(*frames));
 	assert_true(count == wire.frame_count);
-	wire.frame_count = 0;
+	if (wire.at_once > 0 && count > wire.at_once)
+		count = wire.at_once;
+	memcpy(frames, wire.frames, (size_t)count * sizeof(*frames));
+	wire.frame_count -= count;
+	memmove(wire.frames, wire.frames + count, (size_t)wire.frame_count * sizeof(*frames));
 	return count;
 }
 
@@ -540,6 +544,35 @@ static void test_nothing_is_put_off(void **state)
 	assert_int_equal(wire.unsent, 0);
 }
 
+/* After a while in which this process did not run: an answer that waits behind others has come in
+ * time. But a timer does not wait for ever. */
+static void test_answers_before_timers(void **state)
+{
+	const uint32_t busy = 70; /* exchanges, each with something */
+
+	(void)state;
+	start(9);
+	uint32_t iss = last()->segment.seq;
+
+	expect_puts(1);
+	wire.at_once = 1;
+	bring_to(8, SEGMENT_RST, 1, 0, NULL);
+	bring_to(9, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
+	now_ns += 5000 * MS;
+	assert_int_equal(poll_now(), 0);
+	assert_int_equal(poll_now(), 1);
+	expect_event(0, ENGINE_CONNECTED, 9, 0);
+	expect_puts(1);
+	start(10);
+	now_ns += 5000 * MS;
+	for (uint32_t i = 0; i < busy; i++) {
+		bring_to(8, SEGMENT_RST, 1, 0, NULL);
+		assert_int_equal(poll_now(), 0);
+	}
+	expect_puts(2);
+	assert_int_equal(packets.retransmitted, 1);
+}
+
 static void test_wake_and_failure(void **state)
 {
 	const uint64_t one = 1;
@@ -578,6 +611,7 @@ int main(void)
 		TEST(test_close_of_a_mute_peer),
 		TEST(test_close_by_reset),
 		TEST(test_nothing_is_put_off),
+		TEST(test_answers_before_timers),
 		TEST(test_wake_and_failure),
 		TEST(test_is_a_clients),
 	};
