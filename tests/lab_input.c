@@ -21,7 +21,7 @@ static const struct {
 	{{"-n"}, "needs a value"},
 	{{"--solution", "3"}, "1, 2, mixed"},
 	{{"--engine", "warp"}, "auto, uring"},
-	{{"--clients", "dpdk"}, "auto, sockets"},
+	{{"--clients", "dpdk"}, "auto, sockets, tun, packet"},
 	{{"--rate", "fast"}, "--rate"},
 	{{"--rate", "0"}, "--rate"},
 	{{"--hold", "10x"}, "--hold"},

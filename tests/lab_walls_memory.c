@@ -70,7 +70,8 @@ static void memory_of_clients(void **state)
 static void run_lab(struct trial *lab, int64_t n)
 {
 	char text[32];
-	const char *const args[] = {"-n", text, "--reserve", "180MiB", "--hold", "700ms", NULL};
+	const char *const args[] = {"-n",    text,        "--reserve", "180MiB", "--hold",
+	                            "700ms", "--clients", "sockets",   NULL};
 
 	snprintf(text, sizeof(text), "%lld", (long long)n);
 	trial_start(lab, cgroup_enter, args);

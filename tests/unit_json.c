@@ -198,6 +198,28 @@ static void test_fields(void **state)
 	json_decref(root);
 }
 
+/* Each by its own name; of kernel sockets nothing is known. */
+static void test_packets(void **state)
+{
+	static const char *const names[] = {
+		"sent",    "received", "retransmitted", "probes",    "challenged", "out_of_order",
+		"unasked", "stray",    "bad_checksum",  "malformed", "foreign",    "dropped",
+	};
+	struct result *r = filled(VERDICT_PASS);
+	json_t *root = write_and_load(r);
+
+	(void)state;
+	assert_true(json_is_null(at(root, "packets")));
+	json_decref(root);
+	r->has_packets = true;
+	r->packets = (struct result_packets){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+	root = write_and_load(r);
+	assert_int_equal(json_object_size(at(root, "packets")), COUNT_OF(names));
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		expect_field(at(at(root, "packets"), names[i]), names[i], 'i', (double)i + 1);
+	json_decref(root);
+}
+
 static void test_verdicts(void **state)
 {
 	static const char *const names[] = {[VERDICT_FAIL] = "fail",
@@ -416,15 +438,11 @@ int main(void)
 {
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 	const struct CMUnitTest tests[] = {
-		IN_DIRECTORY(test_fields),
-		IN_DIRECTORY(test_verdicts),
-		IN_DIRECTORY(test_rows),
-		IN_DIRECTORY(test_large),
-		IN_DIRECTORY(test_nulls),
-		cmocka_unit_test(test_stdout),
-		IN_DIRECTORY(test_unwritable),
-		IN_DIRECTORY(test_full),
-		IN_DIRECTORY(test_check_directory),
+		IN_DIRECTORY(test_fields),       IN_DIRECTORY(test_packets),
+		IN_DIRECTORY(test_verdicts),     IN_DIRECTORY(test_rows),
+		IN_DIRECTORY(test_large),        IN_DIRECTORY(test_nulls),
+		cmocka_unit_test(test_stdout),   IN_DIRECTORY(test_unwritable),
+		IN_DIRECTORY(test_full),         IN_DIRECTORY(test_check_directory),
 		IN_DIRECTORY(test_special_file),
 	};
 

@@ -21,6 +21,7 @@ struct values {
 	int solution;
 	struct opt_ports ports;
 	struct opt_texts servers;
+	uint64_t peers;
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
@@ -74,6 +75,11 @@ static const struct opt table[] = {
          .kind = OPT_TEXTS,
          .offset = offsetof(struct values, servers),
          .help = "more"},
+	{.name = "peers",
+         .kind = OPT_COUNT_MAX,
+         .min = 2,
+         .offset = offsetof(struct values, peers),
+         .help = "most"},
 };
 
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
@@ -116,6 +122,19 @@ static void check_error(const char *line, const char *expected)
 {
 	assert_int_equal(parse(line), -EINVAL);
 	assert_string_equal(err.text, expected);
+}
+
+static void test_count_max(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab --peers 1.5M"), 0);
+	assert_int_equal(values.peers, 1500000);
+	assert_int_equal(parse("lab --peers max"), 0);
+	assert_true(values.peers == UINT64_MAX);
+	check_error("lab --peers Max", "--peers Max: not a count (try 1000, 10k, 1M, or max)");
+	check_error("lab --peers maxx", "--peers maxx: not a count (try 1000, 10k, 1M, or max)");
+	check_error("lab --peers 1", "--peers 1: must be at least 2");
+	check_error("lab -n max", "-n max: not a count (try 1000, 10k, 1M)");
 }
 
 static void test_values(void **state)
@@ -416,20 +435,30 @@ static void test_help(void **state)
 	                         "  -f, --file FILE           where to\n"
 	                         "      --solution 1|2|mixed  which\n"
 	                         "      --ports PORTS         range\n"
-	                         "  -s, --server TEXT         more\n");
+	                         "  -s, --server TEXT         more\n"
+	                         "      --peers N             most\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),        cmocka_unit_test(test_short),
-		cmocka_unit_test(test_odd_values),    cmocka_unit_test(test_operands),
-		cmocka_unit_test(test_form_errors),   cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_unbounded),     cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_abbreviations), cmocka_unit_test(test_missing_and_unneeded),
-		cmocka_unit_test(test_many_calls),    cmocka_unit_test(test_table_errors),
-		cmocka_unit_test(test_help),          cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_most_texts),    cmocka_unit_test(test_texts_with_defaults),
+		cmocka_unit_test(test_count_max),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_odd_values),
+		cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_form_errors),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_unbounded),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_abbreviations),
+		cmocka_unit_test(test_missing_and_unneeded),
+		cmocka_unit_test(test_many_calls),
+		cmocka_unit_test(test_table_errors),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_most_texts),
+		cmocka_unit_test(test_texts_with_defaults),
 	};
 
 	/* It would end the options at the first operand. */

@@ -330,6 +330,30 @@ static void test_summary_verdicts(void **state)
 	}
 }
 
+/* Clients of our own: only what is not as on a clean wire is worth a line. */
+static void test_summary_packets(void **state)
+{
+	struct result *r = filled(VERDICT_PASS);
+
+	(void)state;
+	memcpy(r->client_engine, "tun", sizeof("tun"));
+	r->has_packets = true;
+	r->packets = (struct result_packets){.sent = 7000000, .received = 4000000, .foreign = 3};
+	summarize(r);
+	expect_text("2+3 workers (uring+tun)");
+	expect_no_text("  packets ");
+	r->packets.retransmitted = 12;
+	r->packets.dropped = 1234;
+	r->packets.bad_checksum = 5;
+	summarize(r);
+	expect_text(
+		"\n  packets      7,000,000 sent, 4,000,000 received; retransmitted 12; dropped by "
+		"the kernel 1,234;\n               bad checksums 5\n");
+	memset(&r->packets, 0xff, sizeof(r->packets));
+	summarize(r);
+	expect_width();
+}
+
 static void test_summary_unknown(void **state)
 {
 	struct result *r = filled(VERDICT_PASS);
@@ -423,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_progress_terminal),
 		cmocka_unit_test(test_summary_pass),
 		cmocka_unit_test(test_summary_verdicts),
+		cmocka_unit_test(test_summary_packets),
 		cmocka_unit_test(test_summary_unknown),
 		cmocka_unit_test(test_summary_width),
 		cmocka_unit_test(test_summary_width_of_causes),

@@ -2,9 +2,7 @@
  * and in which order it is told. Time is the test's. */
 #include "utcp/utcp.h"
 
-#include "plan/tuple.h"
-#include "utcp/device.h"
-#include "utcp/packet.h"
+#include "unit_utcp/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,93 +19,7 @@
 #define CONNECTIONS 40
 #define FIRST       80 /* of the plan: the worker's sources are the third and fourth */
 #define EACH        20
-#define MS          UINT64_C(1000000)
 #define SERVER_ISS  UINT32_C(0xfffffff0) /* it wraps soon */
-#define MOST        512
-
-static uint64_t now_ns;
-
-uint64_t __wrap_clock_now_ns(void);
-uint64_t __wrap_clock_now_ns(void)
-{
-	return now_ns;
-}
-
-/* --- a device ------------------------------------------------------------------------------- */
-
-struct sent {
-	struct packet packet;
-	uint8_t bytes[PACKET_BYTES_MOST];
-};
-
-static struct wire {
-	struct device device;
-	uint8_t room[PACKET_BYTES_MOST];
-	struct sent sent[MOST];
-	uint32_t sent_count;
-	uint32_t unsent; /* that have been put since it was last flushed */
-	uint8_t in[DEVICE_BATCH][PACKET_BYTES_MOST];
-	struct device_frame frames[DEVICE_BATCH];
-	int frame_count;
-	int at_once;      /* that an exchange gives; 0: all */
-	uint64_t step_ns; /* that each exchange takes */
-	int failed;       /* what an exchange returns */
-	bool is_closed;
-	void (*peer)(const struct packet *packet); /* answers what is sent */
-} wire;
-
-static uint8_t *wire_room(struct device *d)
-{
-	(void)d;
-	return wire.room;
-}
-
-static void wire_put(struct device *d, uint32_t len)
-{
-	struct sent *sent = &wire.sent[wire.sent_count % MOST];
-
-	(void)d;
-	wire.sent_count++;
-	wire.unsent++;
-	memcpy(sent->bytes, wire.room, len);
-	assert_int_equal(packet_parse(sent->bytes, len, false, &sent->packet), PACKET_TCP);
-	if (wire.peer)
-		wire.peer(&sent->packet);
-}
-
-static int wire_exchange(struct device *d, struct device_frame *frames, int max)
-{
-	int count = wire.frame_count < max ? wire.frame_count : max;
-
-	(void)d;
-	wire.unsent = 0;
-	now_ns += wire.step_ns;
-	if (wire.failed != 0)
-		return wire.failed;
-	assert_true(count == wire.frame_count);
-	if (wire.at_once > 0 && count > wire.at_once)
-		count = wire.at_once;
-	memcpy(frames, wire.frames, (size_t)count * sizeof(*frames));
-	wire.frame_count -= count;
-	memmove(wire.frames, wire.frames + count, (size_t)wire.frame_count * sizeof(*frames));
-	return count;
-}
-
-static int wire_flush(struct device *d)
-{
-	(void)d;
-	wire.unsent = 0;
-	return 0;
-}
-
-static void wire_close(struct device *d)
-{
-	close(d->fd);
-	wire.is_closed = true;
-}
-
-static const struct device_ops wire_ops = {wire_room, wire_put, wire_exchange, wire_flush,
-                                           wire_close};
 
 /* --- the engine on it ----------------------------------------------------------------------- */
 
@@ -142,13 +54,10 @@ static int open_engine(void **state)
 	struct err err;
 
 	(void)state;
-	memset(&wire, 0, sizeof(wire));
 	memset(&packets, 0, sizeof(packets));
 	make_plan();
-	now_ns = 1000000 * MS;
 	wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	/* Readable, so that an engine that sleeps asks the device again. */
-	wire.device = (struct device){.ops = &wire_ops, .fd = eventfd(1, EFD_CLOEXEC)};
+	wire_open();
 	const struct engine_config config = {
 		.connections = CONNECTIONS,
 		.tuples = &plan,
@@ -170,35 +79,6 @@ static int shut_engine(void **state)
 	return wire.is_closed ? 0 : -1;
 }
 
-/* What was put last, and how many there were since it was asked last. */
-static const struct packet *last(void)
-{
-	assert_true(wire.sent_count > 0);
-	return &wire.sent[(wire.sent_count - 1) % MOST].packet;
-}
-
-static void expect_puts(uint32_t count)
-{
-	assert_int_equal(wire.sent_count, count);
-	wire.sent_count = 0;
-}
-
-/* A segment of the server's comes, to our end of `tuple`. */
-static void bring(const struct tuple *tuple, const struct segment *segment)
-{
-	const struct tuple back = {.source = tuple->target,
-	                           .target = tuple->source,
-	                           .source_port = tuple->target_port,
-	                           .target_port = tuple->source_port};
-	int number = wire.frame_count++;
-
-	assert_true(number < DEVICE_BATCH);
-	wire.frames[number] = (struct device_frame){
-		.bytes = wire.in[number],
-		.len = packet_build(wire.in[number], &back, segment),
-	};
-}
-
 static void bring_to(uint32_t index, uint8_t flags, uint32_t seq, uint32_t ack, const char *text)
 {
 	const struct tuple tuple = tuple_at(&plan, FIRST + index);
@@ -211,7 +91,7 @@ static void bring_to(uint32_t index, uint8_t flags, uint32_t seq, uint32_t ack, 
 		.data = (const uint8_t *)text,
 	};
 
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 }
 
 static int poll_now(void)
@@ -241,12 +121,12 @@ static void start(uint32_t index)
 static uint32_t open_one(uint32_t index)
 {
 	start(index);
-	uint32_t iss = last()->segment.seq;
+	uint32_t iss = wire_last()->segment.seq;
 
 	bring_to(index, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, index, 0);
-	expect_puts(2);
+	wire_expect_puts(2);
 	return iss + 1;
 }
 
@@ -258,7 +138,7 @@ static void test_connect(void **state)
 
 	(void)state;
 	start(7);
-	const struct packet *syn = last();
+	const struct packet *syn = wire_last();
 	uint32_t iss = syn->segment.seq;
 
 	assert_true(ip_equal(&syn->tuple.target, &expected.source)); /* as the receiver sees it */
@@ -270,9 +150,9 @@ static void test_connect(void **state)
 	bring_to(7, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 7, 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_ACK);
-	assert_int_equal(last()->segment.seq, iss + 1);
-	assert_int_equal(last()->segment.ack, SERVER_ISS + 1);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_ACK);
+	assert_int_equal(wire_last()->segment.seq, iss + 1);
+	assert_int_equal(wire_last()->segment.ack, SERVER_ISS + 1);
 	assert_int_equal(packets.sent, 2);
 	assert_int_equal(packets.received, 1);
 }
@@ -281,13 +161,13 @@ static void test_refused(void **state)
 {
 	(void)state;
 	start(3);
-	bring_to(3, SEGMENT_RST | SEGMENT_ACK, 0, last()->segment.seq + 1, NULL);
+	bring_to(3, SEGMENT_RST | SEGMENT_ACK, 0, wire_last()->segment.seq + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 3, -ECONNREFUSED);
 	uint32_t life = engine_tag_generation(events[0].tag);
 
 	start(3); /* the index is free again, and another life */
-	bring_to(3, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, last()->segment.seq + 1, NULL);
+	bring_to(3, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, wire_last()->segment.seq + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 3, 0);
 	assert_int_not_equal(engine_tag_generation(events[0].tag), life);
@@ -301,15 +181,15 @@ static void test_echo(void **state)
 	(void)state;
 	assert_int_equal(engine_send(engine, 5, "sixteen bytes ok", 16), 0);
 	engine_receive(engine, 5, ENGINE_WAIT_SOON);
-	assert_int_equal(last()->segment.len, 16);
-	assert_memory_equal(last()->segment.data, "sixteen bytes ok", 16);
+	assert_int_equal(wire_last()->segment.len, 16);
+	assert_memory_equal(wire_last()->segment.data, "sixteen bytes ok", 16);
 	bring_to(5, SEGMENT_ACK | SEGMENT_PSH, SERVER_ISS + 1, seq + 16, "sixteen bytes ok");
 	assert_int_equal(poll_now(), 2);
 	expect_event(0, ENGINE_SENT, 5, 16);
 	expect_event(1, ENGINE_RECEIVED, 5, 16);
 	assert_memory_equal(events[1].data, "sixteen bytes ok", 16);
-	assert_int_equal(last()->segment.ack, SERVER_ISS + 17);
-	expect_puts(2);
+	assert_int_equal(wire_last()->segment.ack, SERVER_ISS + 17);
+	wire_expect_puts(2);
 }
 
 /* What is sent again is asked for: nothing of it was kept. */
@@ -321,14 +201,14 @@ static void test_message_is_asked_for_again(void **state)
 	(void)state;
 	memset(expected, 'a' + 2, sizeof(expected));
 	assert_int_equal(engine_send(engine, 2, "cccc", 4), 0);
-	now_ns += 100 * MS;
+	wire.now_ns += 100 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
-	expect_puts(1);
-	now_ns += 2000 * MS;
+	wire_expect_puts(1);
+	wire.now_ns += 2000 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.seq, seq);
-	assert_memory_equal(last()->segment.data, expected, 4);
-	expect_puts(1);
+	assert_int_equal(wire_last()->segment.seq, seq);
+	assert_memory_equal(wire_last()->segment.data, expected, 4);
+	wire_expect_puts(1);
 	assert_int_equal(packets.retransmitted, 1);
 }
 
@@ -375,7 +255,7 @@ static void test_data_nobody_asks_for(void **state)
 	(void)state;
 	bring_to(9, SEGMENT_ACK, SERVER_ISS + 1, seq, "greeting");
 	assert_int_equal(poll_now(), 0);
-	expect_puts(0);
+	wire_expect_puts(0);
 	assert_int_equal(packets.unasked, 1);
 	engine_receive(engine, 9, ENGINE_WAIT_IDLE);
 	bring_to(9, SEGMENT_ACK, SERVER_ISS + 1, seq, "greeting");
@@ -392,15 +272,15 @@ static void test_ends_are_told_late(void **state)
 	bring_to(4, SEGMENT_ACK | SEGMENT_FIN, SERVER_ISS + 1, seq, NULL);
 	assert_int_equal(poll_now(), 0);
 	engine_receive(engine, 4, ENGINE_WAIT_SOON);
-	now_ns += 20 * MS;
+	wire.now_ns += 20 * WIRE_MS;
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_RECEIVED, 4, 0);
-	expect_puts(1); /* it was acknowledged when it came */
+	wire_expect_puts(1); /* it was acknowledged when it came */
 	open_one(6);
 	bring_to(6, SEGMENT_RST, SERVER_ISS + 1, 0, NULL);
 	assert_int_equal(poll_now(), 0);
 	assert_int_equal(engine_send(engine, 6, "x", 1), 0);
-	now_ns += 20 * MS;
+	wire.now_ns += 20 * WIRE_MS;
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_SENT, 6, -ECONNRESET);
 }
@@ -414,19 +294,19 @@ static void test_strays(void **state)
 	(void)state;
 	bring_to(1, SEGMENT_SYN | SEGMENT_ACK, 1, 1000, NULL);
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_RST);
-	assert_int_equal(last()->segment.seq, 1000);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_RST);
+	assert_int_equal(wire_last()->segment.seq, 1000);
 	tuple.source_port = 1;
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.seq, 77);
-	assert_int_equal(last()->tuple.target_port, 1);
+	assert_int_equal(wire_last()->segment.seq, 77);
+	assert_int_equal(wire_last()->tuple.target_port, 1);
 	tuple = tuple_at(&plan, FIRST - 1);
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 	assert_int_equal(poll_now(), 0);
 	bring_to(1, SEGMENT_RST, 5, 0, NULL); /* but not to an RST */
 	assert_int_equal(poll_now(), 0);
-	expect_puts(3);
+	wire_expect_puts(3);
 	assert_int_equal(packets.stray, 4);
 }
 
@@ -448,7 +328,7 @@ static void test_others_packets_are_counted(void **state)
 	assert_int_equal(packets.bad_checksum, 1);
 	assert_int_equal(packets.foreign, 1);
 	assert_int_equal(packets.malformed, 1);
-	expect_puts(0);
+	wire_expect_puts(0);
 }
 
 static void answer_fins(const struct packet *packet)
@@ -462,7 +342,7 @@ static void answer_fins(const struct packet *packet)
 	                           .target_port = packet->tuple.source_port};
 
 	if (packet->segment.flags & SEGMENT_FIN)
-		bring(&ours, &segment);
+		wire_bring(&ours, &segment);
 }
 
 static uint32_t count_sent(uint8_t flag)
@@ -479,12 +359,12 @@ static void test_close_in_order(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CONNECTIONS; i++)
 		open_one(i);
-	wire.step_ns = MS;
+	wire.step_ns = WIRE_MS;
 	wire.peer = answer_fins;
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(count_sent(SEGMENT_FIN), CONNECTIONS);
 	assert_int_equal(count_sent(SEGMENT_RST), 0);
-	expect_puts(2 * CONNECTIONS); /* and the ACK of the peer's */
+	wire_expect_puts(2 * CONNECTIONS); /* and the ACK of the peer's */
 	assert_int_equal(wire.unsent, 0);
 }
 
@@ -497,11 +377,11 @@ static void test_close_in_order_goes_on(void **state)
 	bring_to(3, SEGMENT_ACK | SEGMENT_FIN, SERVER_ISS + 1, seq, NULL);
 	assert_int_equal(poll_now(), 0);
 	engine_close(engine, 3, ENGINE_CLOSE_FIN);
-	expect_puts(2);
+	wire_expect_puts(2);
 	bring_to(3, SEGMENT_ACK, SERVER_ISS + 2, seq + 1, NULL);
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(wire.frame_count, 0); /* it was waited for */
-	expect_puts(0);
+	wire_expect_puts(0);
 }
 
 /* A peer that does not close is reset in the end, so that it has nothing left of ours. */
@@ -510,7 +390,7 @@ static void test_close_of_a_mute_peer(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CONNECTIONS; i++)
 		open_one(i);
-	wire.step_ns = 100 * MS;
+	wire.step_ns = 100 * WIRE_MS;
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(count_sent(SEGMENT_RST), CONNECTIONS);
 }
@@ -521,10 +401,10 @@ static void test_close_by_reset(void **state)
 	open_one(11);
 	open_one(12);
 	engine_close(engine, 11, ENGINE_CLOSE_SILENT);
-	expect_puts(0);
+	wire_expect_puts(0);
 	engine_close_all(engine, ENGINE_CLOSE_RESET);
-	assert_int_equal(last()->segment.flags & SEGMENT_RST, SEGMENT_RST);
-	expect_puts(1);
+	assert_int_equal(wire_last()->segment.flags & SEGMENT_RST, SEGMENT_RST);
+	wire_expect_puts(1);
 }
 
 /* What a timer sends is sent before a sleep, not after it. */
@@ -535,12 +415,12 @@ static void test_nothing_is_put_off(void **state)
 	(void)state;
 	start(9);
 	assert_int_equal(poll_now(), 0);
-	expect_puts(1);
-	now_ns += 1010 * MS;
+	wire_expect_puts(1);
+	wire.now_ns += 1010 * WIRE_MS;
 	assert_int_equal(write(wake, &one, sizeof(one)), sizeof(one));
-	assert_int_equal(engine_poll(engine, events, 16, now_ns + 60000 * MS), 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_SYN);
-	expect_puts(1);
+	assert_int_equal(engine_poll(engine, events, 16, wire.now_ns + 60000 * WIRE_MS), 0);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_SYN);
+	wire_expect_puts(1);
 	assert_int_equal(wire.unsent, 0);
 }
 
@@ -552,24 +432,24 @@ static void test_answers_before_timers(void **state)
 
 	(void)state;
 	start(9);
-	uint32_t iss = last()->segment.seq;
+	uint32_t iss = wire_last()->segment.seq;
 
-	expect_puts(1);
+	wire_expect_puts(1);
 	wire.at_once = 1;
 	bring_to(8, SEGMENT_RST, 1, 0, NULL);
 	bring_to(9, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
-	now_ns += 5000 * MS;
+	wire.now_ns += 5000 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 9, 0);
-	expect_puts(1);
+	wire_expect_puts(1);
 	start(10);
-	now_ns += 5000 * MS;
+	wire.now_ns += 5000 * WIRE_MS;
 	for (uint32_t i = 0; i < busy; i++) {
 		bring_to(8, SEGMENT_RST, 1, 0, NULL);
 		assert_int_equal(poll_now(), 0);
 	}
-	expect_puts(2);
+	wire_expect_puts(2);
 	assert_int_equal(packets.retransmitted, 1);
 }
 

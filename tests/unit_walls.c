@@ -231,6 +231,10 @@ static void test_source_addresses(void **state)
 	plan.sources.ranges[0].first = (struct ip){0};
 	c.sources_missing = 21; /* more than there are is all */
 	expect_wall("source_addresses", 0);
+	/* Our own TCP's are nobody's. */
+	c.is_utcp = true;
+	expect_no_bound("source_addresses", "20 source IPs of our own TCP: none has to be");
+	c.is_utcp = false;
 	c.tuples = NULL;
 	expect_no_bound("source_addresses", "whatever clients come from");
 	c.tuples = &plan;

@@ -355,6 +355,8 @@ static void test_features(void **state)
 	expect_no_bound("tun", "no: a reason");
 	assert_non_null(strstr(judge("io_uring")->fix, "epoll"));
 	assert_non_null(strstr(judge("user_namespaces")->fix, "loopback"));
+	strncpy(c.utcp.why, "but packet", sizeof(c.utcp.why) - 1);
+	expect_no_bound("tun", "no: a reason; but packet");
 	l.tun = LIMITS_USE_UNKNOWN;
 	expect_unknown("tun");
 	static const char *const words[] = {"is taken for 60 s", "after 1 s", "on loopback"};

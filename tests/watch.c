@@ -37,9 +37,9 @@ bool watch_may_receive(const struct watch *w)
 	return w->is_held && !w->is_asked && !w->has_ended;
 }
 
-bool watch_may_close(const struct watch *w)
+bool watch_may_close(const struct watch *w, enum tcp_close how)
 {
-	return w->is_held || w->is_connecting;
+	return w->is_held || w->is_connecting || how != TCP_CLOSE_FIN;
 }
 
 bool watch_is_armed(const struct watch *w)
@@ -284,6 +284,17 @@ void watch_close(struct watch *w, enum tcp_close how)
 	end(w, &b);
 	rule(w, how == TCP_CLOSE_FIN || w->conn.state == TCP_CLOSED, "closed, and is not");
 	rule(w, how != TCP_CLOSE_SILENT || w->out.emit_count == 0, "not silent");
+}
+
+void watch_unreachable(struct watch *w, uint32_t seq, int error)
+{
+	struct before b = begin(w, NULL);
+
+	tcp_unreachable(&w->conn, &w->path, seq, error, w->now_ns, &w->out);
+	end(w, &b);
+	rule(w, w->out.emit_count == 0, "unreachable, and answered");
+	rule(w, b.conn.state == TCP_SYN_SENT || w->conn.state == b.conn.state,
+	     "ended by an error of the network");
 }
 
 static bool is_same_path(const struct tcp_path *a, const struct tcp_path *b)

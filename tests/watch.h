@@ -31,13 +31,18 @@ void watch_init(struct watch *w, uint16_t mss);
 bool watch_may_connect(const struct watch *w);
 bool watch_may_send(const struct watch *w);
 bool watch_may_receive(const struct watch *w);
-bool watch_may_close(const struct watch *w);
+
+/* At once: also what the caller has closed before. In order: what it has. */
+bool watch_may_close(const struct watch *w, enum tcp_close how);
 bool watch_is_armed(const struct watch *w);
 
 void watch_connect(struct watch *w, uint32_t iss);
 void watch_send(struct watch *w, uint8_t len);
 void watch_receive(struct watch *w);
 void watch_close(struct watch *w, enum tcp_close how);
+
+/* The network says that it cannot deliver the segment with this sequence number. */
+void watch_unreachable(struct watch *w, uint32_t seq, int error);
 
 /* What tcp_input returned. */
 bool watch_input(struct watch *w, const struct segment *segment);

@@ -1,6 +1,8 @@
 /* watch_run: programs of bytes for a connection under watch. See watch.h. */
 #include "watch.h"
 
+#include <errno.h>
+
 #define FUZZ_MSS 1460
 
 /* What is left of the program; reads 0 behind its end. */
@@ -68,6 +70,7 @@ static void run_wait(struct watch *w, struct tape *t)
 static void run_call(struct watch *w, struct tape *t, uint8_t op)
 {
 	uint8_t len;
+	enum tcp_close how;
 
 	switch (op % 8) {
 	case 0:
@@ -84,8 +87,9 @@ static void run_call(struct watch *w, struct tape *t, uint8_t op)
 			watch_receive(w);
 		break;
 	case 3:
-		if (watch_may_close(w))
-			watch_close(w, (enum tcp_close)(byte_of(t) % 3));
+		how = (enum tcp_close)(byte_of(t) % 3);
+		if (watch_may_close(w, how))
+			watch_close(w, how);
 		break;
 	case 4:
 		if (watch_is_armed(w))
@@ -93,6 +97,9 @@ static void run_call(struct watch *w, struct tape *t, uint8_t op)
 		break;
 	case 5:
 		run_wait(w, t);
+		break;
+	case 6:
+		watch_unreachable(w, number_of(t, w->conn.snd_una), -EHOSTUNREACH);
 		break;
 	default:
 		run_segment(w, t);
@@ -109,7 +116,7 @@ const char *watch_run(const uint8_t *program, uint32_t len)
 	watch_connect(&w, number_of(&t, 0));
 	while (t.left > 0 && !w.rule)
 		run_call(&w, &t, byte_of(&t));
-	if (!w.rule && watch_may_close(&w))
+	if (!w.rule && watch_may_close(&w, TCP_CLOSE_FIN))
 		watch_close(&w, TCP_CLOSE_FIN);
 	if (!w.rule && (!watch_drain(&w) || w.conn.state != TCP_CLOSED))
 		return w.rule ? w.rule : "is closed, and does not end";

@@ -36,7 +36,7 @@ static const struct opt options[] = {
          "1: many source IPs to one port, 2: one source IP to many ports, mixed"},
 	CHOICES_ROW_ENGINE,
 	{"clients", 0, OPT_CHOICE, AT(clients), 0, 0, clients, "C",
-         "sockets (the kernel's), our own TCP over a tun device or packet sockets, or auto"},
+         "auto, sockets (the kernel's), tun or packet (a TCP of our own)"},
 	CHOICES_ROW_RATE(lab.rate_per_s, ", all workers together"),
 	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
          "how long they are held between the two proofs (default 10s)"},

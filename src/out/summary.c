@@ -73,9 +73,8 @@ static void add_workers(struct text *t, const struct result *r)
 {
 	if (r->server_workers > 0 && r->client_workers > 0)
 		text_add(t,
-		         strcmp(r->server_engine, r->client_engine) == 0
-		                 ? "%u+%u workers (%s)"
-		                 : "%u+%u workers (%s, clients %s)",
+		         strcmp(r->server_engine, r->client_engine) == 0 ? "%u+%u workers (%s)"
+		                                                         : "%u+%u workers (%s+%s)",
 		         r->server_workers, r->client_workers, r->server_engine, r->client_engine);
 	else
 		text_add(t, "%u worker%s (%s)", r->server_workers + r->client_workers,
@@ -86,8 +85,10 @@ static void add_workers(struct text *t, const struct result *r)
 static void put_topology(FILE *to, struct text *t, const struct result *r)
 {
 	text_count(t, r->target);
-	text_add(t, " over IPv%d: %u source IP%s to %u server port%s; ", r->ipv6 ? 6 : 4,
-	         r->source_ips, plural(r->source_ips), r->server_ports, plural(r->server_ports));
+	text_add(t, " over IPv%d: ", r->ipv6 ? 6 : 4);
+	text_count(t, r->source_ips);
+	text_add(t, " source IP%s to %u server port%s; ", plural(r->source_ips), r->server_ports,
+	         plural(r->server_ports));
 	add_workers(t, r);
 	put(to, "asked for", t);
 }

@@ -196,18 +196,21 @@ static int take_utcp(struct supervisor *s, enum engine_kind wanted, struct err *
 	return engines_choose_utcp(wanted, true, &s->experiment->clients, why);
 }
 
-/* The row of memory that allows fewer than `n`, or NULL. */
-static const struct wall_row *short_memory(const struct wall_report *report, uint64_t n)
+/* The row of memory that stops it, or NULL. By assumed figures only the machine's, when it does by
+ * far: which end the kernel charges a cgroup for is known by measuring alone. */
+static const struct wall_row *short_memory(const struct wall_report *report, bool is_assumed)
 {
-	static const char *const ids[] = {"memory", "cgroup_memory"};
+	const struct wall_row *machine = walls_row(report, "memory");
+	const struct wall_row *cgroup = walls_row(report, "cgroup_memory");
+	uint64_t n = report->n;
 
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		const struct wall_row *row = walls_row(report, ids[i]);
-
-		if (row && row->allows < n)
-			return row;
-	}
-	return NULL;
+	if (is_assumed)
+		return machine && machine->allows < n - n / ERROR_ASSUMED ? machine : NULL;
+	if (report->fits)
+		return NULL;
+	return machine && machine->allows < n ? machine
+	       : cgroup && cgroup->allows < n ? cgroup
+	                                      : NULL;
 }
 
 /* "3,000,000 pairs of kernel sockets take 23.6 GiB, and 15.1 GiB are left beside the reserve:
@@ -232,9 +235,9 @@ static void say_utcp(const struct supervisor *s, const struct wall_row *memory, 
 /* Where memory is too short for sockets at both ends. True, and said why, where clients are our own
  * TCP from now on. */
 static bool is_utcp_better(const struct lab_options *options, struct supervisor *s,
-                           const struct wall_report *report, uint64_t n)
+                           const struct wall_report *report, bool is_assumed)
 {
-	const struct wall_row *memory = short_memory(report, n);
+	const struct wall_row *memory = short_memory(report, is_assumed);
 	struct err why = {""};
 
 	if (options->clients != LAB_CLIENTS_AUTO || !memory || s->kind == NETNS_HOST)
@@ -252,15 +255,14 @@ static bool is_utcp_better(const struct lab_options *options, struct supervisor 
 static int plan_auto(const struct lab_options *options, struct supervisor *s,
                      struct wall_report *report, struct err *err)
 {
-	uint64_t n = s->experiment->n;
 	int failed = plan(options, s, true, report, err);
 
 	if (failed != 0)
 		return failed;
-	if (is_utcp_better(options, s, report, n - n / ERROR_ASSUMED))
+	if (is_utcp_better(options, s, report, true))
 		return plan(options, s, false, report, err);
 	failed = plan(options, s, false, report, err);
-	if (failed == 0 && !report->fits && is_utcp_better(options, s, report, n))
+	if (failed == 0 && is_utcp_better(options, s, report, false))
 		return plan(options, s, false, report, err);
 	return failed;
 }

@@ -15,10 +15,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define SOURCES_V4 131070 /* 198.18.0.1 ... 198.19.255.254 */
-#define SOURCES_V6 131070
-#define PORT_LOW   1024
-#define PORT_HIGH  65535
+#define SOURCES   131070 /* 198.18.0.1 ... 198.19.255.254; of IPv6 as many */
+#define PORT_LOW  1024
+#define PORT_HIGH 65535
 
 /* --- where to ------------------------------------------------------------------------------- */
 
@@ -176,7 +175,7 @@ static int find_free(struct channel *c, const struct pool_range *all, struct poo
 static int choose_sources(struct channel *c, struct tuple_plan *plan, struct err *err)
 {
 	bool is_ipv6 = plan->target.family == AF_INET6;
-	struct pool_range all = {.count = is_ipv6 ? SOURCES_V6 : SOURCES_V4};
+	struct pool_range all = {.count = SOURCES};
 	int result = ip_parse(is_ipv6 ? "2001:2:0:1::1" : "198.18.0.1", &all.first);
 
 	if (result == 0)

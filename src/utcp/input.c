@@ -225,7 +225,6 @@ static void take_data(struct step *s, const struct segment *segment)
 	if (!(c->flags & TCP_FLAG_HELD)) { /* nobody reads it any more */
 		step_emit_reset(s);
 		step_end(s);
-		s->needs_ack = false;
 		return;
 	}
 	s->out->events |= TCP_DATA;

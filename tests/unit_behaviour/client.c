@@ -209,10 +209,10 @@ static void run_seed(uint64_t seed)
 
 	assert_non_null(s);
 	set_scene(s, seed);
-	struct client *client = client_make(s->w.x, s->w.shm, s->w.me,
-	                                    fake_engine(s->w.fake, FAKE_CLIENT));
+	struct client *client = client_make(s->w.x, s->w.shm, s->w.me);
 
 	assert_non_null(client);
+	client_take_engine(client, fake_engine(s->w.fake, FAKE_CLIENT));
 	run(s, client, PHASE_RAMP);
 	check_counts(s);
 	check_ramp(s);

@@ -8,7 +8,7 @@
 
 SCRIPT(syn_again)
 {
-	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000};
+	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000};
 
 	CONNECT();
 	OUT(SYN, 0, 0);
@@ -18,8 +18,8 @@ SCRIPT(syn_again)
 		OUT(SYN, 0, 0);
 		STATE(SYN_SENT);
 	}
-	TIMER(63000 + 60000); /* 64 s, capped */
-	AT(123000);
+	TIMER(123000 + 60000); /* 128 s, capped */
+	AT(183000);
 	TELL_ERROR(TCP_FAILED, -ETIMEDOUT);
 	STATE(CLOSED);
 	TIMER(-1);
@@ -28,7 +28,7 @@ SCRIPT(syn_again)
 
 SCRIPT(syn_received_ends)
 {
-	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000};
+	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000};
 
 	script_syn_received();
 	for (size_t i = 0; i < COUNT_OF(at); i++) {
@@ -36,7 +36,7 @@ SCRIPT(syn_received_ends)
 		OUT(SYN | ACK, 0, 1);
 		STATE(SYN_RECEIVED);
 	}
-	AT(123000);
+	AT(183000);
 	TELL_ERROR(TCP_FAILED, -ETIMEDOUT);
 	STATE(CLOSED);
 }
@@ -131,6 +131,26 @@ SCRIPT(tries_in_a_row)
 	TIMER(1200);
 }
 
+/* An ACK of nothing new is no progress: it does not put the end off. */
+SCRIPT(duplicate_acks)
+{
+	int64_t ms = 0;
+
+	script_established();
+	SEND(16);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+	for (int i = 0; i < TCP_TRIES_MOST; i++) {
+		ms = (int64_t)(script()->conn.timer.deadline_ns - WATCH_START_NS) / 1000000;
+		AT(ms);
+		OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+		IN(ACK, 1, 1, SCRIPT_SEND, 0);
+		NOTHING();
+	}
+	AT(ms + 60000);
+	OUT(RST | ACK, 17, 1);
+	TELL_ERROR(TCP_ERROR, -ETIMEDOUT);
+}
+
 /* What answers a retransmission may come twice. */
 SCRIPT(late_acks)
 {
@@ -211,6 +231,44 @@ SCRIPT(karn)
 	clock_is(390 * MS, 170 * MS, 1070 * MS);
 }
 
+/* One segment is timed at a time, and the timer runs from the first that is in flight (5.1). */
+SCRIPT(one_at_a_time)
+{
+	established_after(400);
+	SEND(16);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 16);
+	TIMER(1600);
+	AT(500);
+	CLOSE(FIN);
+	OUT(FIN | ACK, 17, 1);
+	TIMER(1600);
+	AT(400 + 320);
+	IN(ACK, 1, 18, SCRIPT_SEND, 0);
+	STATE(FIN_WAIT_2);
+	clock_is(390 * MS, 170 * MS, 1070 * MS);
+}
+
+/* Nor what went into a shut window, and again when that opened. */
+SCRIPT(karn_of_probe)
+{
+	CONNECT();
+	OUT(SYN, 0, 0);
+	AT(400);
+	IN(SYN | ACK, 0, 1, 0, 0);
+	OUT(ACK, 1, 1);
+	TELL(TCP_CONNECTED);
+	SEND(1);
+	AT(1600);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 1);
+	AT(1700);
+	IN(ACK, 1, 1, 10, 0);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 1);
+	AT(1701);
+	IN(ACK, 1, 2, 10, 0);
+	TELL(TCP_SENT);
+	clock_is(400 * MS, 200 * MS, 1200 * MS);
+}
+
 SCRIPT(karn_of_syn)
 {
 	CONNECT();
@@ -285,6 +343,50 @@ SCRIPT(most)
 	TIMER(170000);
 }
 
+/* --- a clock for all ---------------------------------------------------------------------------
+ */
+
+static void open_at(struct tcp_conn *c, struct tcp_path *path, uint64_t now_ns)
+{
+	struct tcp_out out;
+
+	tcp_connect(c, path, 1000, now_ns, &out);
+	assert_int_equal(out.timer_ns, now_ns + TCP_RTO_FIRST_NS);
+}
+
+static void answer_at(struct tcp_conn *c, struct tcp_path *path, uint8_t flags, uint64_t now_ns)
+{
+	const struct segment segment = {.seq = 5, .ack = 1001, .window = 100, .flags = flags};
+	struct tcp_out out;
+
+	assert_true(tcp_input(c, path, &segment, now_ns, &out));
+	assert_int_equal(out.events, flags & RST ? TCP_FAILED : TCP_CONNECTED);
+}
+
+/* One segment of one connection is timed; what the others get back tells nothing. Whoever ends
+ * while it is timed leaves the clock to the next. */
+static void shared(void **state)
+{
+	struct tcp_conn a = {0}, b = {0}, c = {0};
+	struct tcp_path path;
+
+	(void)state;
+	tcp_path_init(&path, 1460);
+	open_at(&a, &path, 100 * MS);
+	open_at(&b, &path, 110 * MS);
+	assert_ptr_equal(path.timed, &a);
+	answer_at(&b, &path, SYN | ACK, 120 * MS);
+	assert_int_equal(path.srtt_ns, 0);
+	answer_at(&a, &path, SYN | ACK, 140 * MS);
+	assert_int_equal(path.srtt_ns, 40 * MS);
+	assert_null(path.timed);
+	open_at(&c, &path, 200 * MS);
+	assert_ptr_equal(path.timed, &c);
+	answer_at(&c, &path, RST | ACK, 300 * MS);
+	assert_null(path.timed);
+	assert_int_equal(path.srtt_ns, 40 * MS);
+}
+
 int run_again_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,13 +398,17 @@ int run_again_tests(void)
 		cmocka_unit_test(closing_again),
 		cmocka_unit_test(last_ack_again),
 		cmocka_unit_test(tries_in_a_row),
+		cmocka_unit_test(duplicate_acks),
 		cmocka_unit_test(late_acks),
 		cmocka_unit_test(samples),
 		cmocka_unit_test(karn),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(karn_of_probe),
 		cmocka_unit_test(karn_of_syn),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(grain),
 		cmocka_unit_test(most),
+		cmocka_unit_test(shared),
 	};
 
 	return cmocka_run_group_tests_name("again", tests, NULL, NULL);

@@ -217,6 +217,9 @@ SCRIPT(reset_is_told_late)
 	TELL_ERROR(TCP_ERROR, -ECONNRESET);
 	assert_true(script()->out.was_asked);
 	TIMER(-1);
+	SEND(1);
+	AT(500);
+	TELL_ERROR(TCP_ERROR, -EPIPE);
 }
 
 SCRIPT(reset_is_told_to_a_send)

@@ -281,6 +281,11 @@ SCRIPT(at_once)
 	close_at_once(sending, 17, 1);
 	close_at_once(script_close_wait, 1, 2);
 	close_at_once(sending_in_close_wait, 17, 2);
+	/* What was closed in order before, and takes too long. */
+	close_at_once(script_fin_wait_1, 2, 1);
+	close_at_once(script_fin_wait_2, 2, 1);
+	close_at_once(script_closing, 2, 2);
+	close_at_once(script_last_ack, 2, 2);
 }
 
 int run_closing_tests(void)

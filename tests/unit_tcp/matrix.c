@@ -20,7 +20,7 @@
 #define LONG       100 /* three pieces of the least MSS */
 #define PEER_MSS   48
 
-enum call { SEGMENT, CALL_CONNECT, CALL_SEND, CALL_RECEIVE, CALL_CLOSE, CALL_TIMER };
+enum call { SEGMENT, CALL_CONNECT, CALL_SEND, CALL_RECEIVE, CALL_CLOSE, CALL_TIMER, UNREACHABLE };
 
 struct event {
 	enum call call;
@@ -123,8 +123,8 @@ static void add(const struct watch *w, uint32_t parent, const struct event *by)
 
 static void print_event(const struct event *e)
 {
-	static const char *const names[] = {"segment", "connect", "send",
-	                                    "receive", "close",   "timer"};
+	static const char *const names[] = {"segment", "connect", "send",       "receive",
+	                                    "close",   "timer",   "unreachable"};
 
 	printf("  %s %u", names[e->call], e->number);
 	if (e->call == SEGMENT)
@@ -170,6 +170,9 @@ static void make(struct watch *w, const struct event *e)
 	case CALL_TIMER:
 		watch_timer(w);
 		break;
+	case UNREACHABLE:
+		watch_unreachable(w, e->number, -EHOSTUNREACH);
+		break;
 	}
 }
 
@@ -199,9 +202,11 @@ static void try_calls(uint32_t node)
 	}
 	if (watch_may_receive(w))
 		try(node, &(struct event){.call = CALL_RECEIVE});
-	if (watch_may_close(w))
-		for (uint32_t how = 0; how < 3; how++)
+	for (uint32_t how = 0; how < 3; how++)
+		if (watch_may_close(w, (enum tcp_close)how))
 			try(node, &(struct event){.call = CALL_CLOSE, .number = how});
+	try(node, &(struct event){.call = UNREACHABLE, .number = SND_BASE});
+	try(node, &(struct event){.call = UNREACHABLE, .number = SND_BASE + 1});
 	if (watch_is_armed(w))
 		try(node, &(struct event){.call = CALL_TIMER});
 }
@@ -239,7 +244,7 @@ static void drain(uint32_t node)
 	struct watch w;
 
 	copy(&w, &m.nodes[node].w);
-	if (watch_may_close(&w))
+	if (watch_may_close(&w, TCP_CLOSE_FIN))
 		watch_close(&w, TCP_CLOSE_FIN);
 	if (!watch_drain(&w) || w.conn.state != TCP_CLOSED || w.rule)
 		wrong(&w, node, &e, w.rule ? w.rule : "does not end");

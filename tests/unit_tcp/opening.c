@@ -160,6 +160,37 @@ SCRIPT(syn_sent_neither)
 	TIMER(1000);
 }
 
+/* RFC 9293 section 3.9.2.2, RFC 5927 section 4: only what is said of our SYN, and before an answer.
+ */
+SCRIPT(unreachable)
+{
+	UNREACHABLE(0, -EHOSTUNREACH);
+	NOTHING();
+	CONNECT();
+	OUT(SYN, 0, 0);
+	UNREACHABLE(1, -EHOSTUNREACH);
+	NOTHING();
+	UNREACHABLE(0xffffffff, -EHOSTUNREACH);
+	NOTHING();
+	STATE(SYN_SENT);
+	TIMER(1000);
+	UNREACHABLE(0, -EHOSTUNREACH);
+	TELL_ERROR(TCP_FAILED, -EHOSTUNREACH);
+	STATE(CLOSED);
+	TIMER(-1);
+}
+
+SCRIPT(unreachable_when_open)
+{
+	script_established();
+	SEND(5);
+	OUT_DATA(PSH | ACK, 1, 1, 0, 5);
+	UNREACHABLE(1, -EHOSTUNREACH);
+	NOTHING();
+	STATE(ESTABLISHED);
+	TIMER(200);
+}
+
 /* Data and FIN on a SYN-ACK are not taken, and so not acknowledged: the peer sends them again. */
 SCRIPT(syn_ack_with_data)
 {
@@ -313,6 +344,28 @@ SCRIPT(syn_received_bad)
 	TELL(TCP_CONNECTED);
 }
 
+/* Its back-off and its clock begin anew (Karn: the SYN goes out twice). */
+SCRIPT(syn_received_after_tries)
+{
+	CONNECT();
+	OUT(SYN, 0, 0);
+	AT(1000);
+	OUT(SYN, 0, 0);
+	AT(1500);
+	IN(SYN, 0, 0, SCRIPT_SEND, 0);
+	OUT(SYN | ACK, 0, 1);
+	TIMER(2500);
+}
+
+SCRIPT(syn_received_is_not_timed)
+{
+	script_syn_received();
+	AT(300);
+	IN(ACK, 1, 1, SCRIPT_SEND, 0);
+	TELL(TCP_CONNECTED);
+	assert_int_equal(script()->path.srtt_ns, 0);
+}
+
 SCRIPT(syn_received_again)
 {
 	script_syn_received();
@@ -353,6 +406,8 @@ int run_opening_tests(void)
 		cmocka_unit_test(syn_sent_refused),
 		cmocka_unit_test(syn_sent_syn_ack_with_reset),
 		cmocka_unit_test(syn_sent_neither),
+		cmocka_unit_test(unreachable),
+		cmocka_unit_test(unreachable_when_open),
 		cmocka_unit_test(syn_ack_with_data),
 		cmocka_unit_test(syn_ack_again),
 		cmocka_unit_test(mss),
@@ -363,6 +418,8 @@ int run_opening_tests(void)
 		cmocka_unit_test(syn_received_data),
 		cmocka_unit_test(syn_received_reset),
 		cmocka_unit_test(syn_received_bad),
+		cmocka_unit_test(syn_received_after_tries),
+		cmocka_unit_test(syn_received_is_not_timed),
 		cmocka_unit_test(syn_received_again),
 		cmocka_unit_test(syn_received_closed),
 	};

@@ -4,10 +4,11 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define CORPUS        "tests/fixtures/fuzz_segments"
 #define PROGRAM_BYTES 4096
+#define PATH_BYTES    512
 
 static void run(const char *name, const uint8_t *program, size_t len)
 {
@@ -17,13 +18,21 @@ static void run(const char *name, const uint8_t *program, size_t len)
 		fail_msg("%s: %s", name, rule);
 }
 
+static const char *directory(char path[PATH_BYTES])
+{
+	const char *fixtures = getenv("MEGACONN_FIXTURES");
+
+	snprintf(path, PATH_BYTES, "%s/fuzz_segments", fixtures ? fixtures : "tests/fixtures");
+	return path;
+}
+
 static void run_file(const char *name)
 {
 	uint8_t program[PROGRAM_BYTES];
-	char path[512];
+	char corpus_path[PATH_BYTES], path[2 * PATH_BYTES];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/%s", CORPUS, name);
+	snprintf(path, sizeof(path), "%s/%s", directory(corpus_path), name);
 	file = fopen(path, "rb");
 	assert_non_null(file);
 	run(path, program, fread(program, 1, sizeof(program), file));
@@ -32,7 +41,8 @@ static void run_file(const char *name)
 
 static void corpus(void **state)
 {
-	DIR *dir = opendir(CORPUS);
+	char path[PATH_BYTES];
+	DIR *dir = opendir(directory(path));
 	const struct dirent *entry;
 	int count = 0;
 

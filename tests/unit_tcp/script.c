@@ -105,6 +105,12 @@ void script_connect(struct here at, uint32_t iss)
 	watch_connect(&s.w, s.iss + iss);
 }
 
+void script_unreachable(struct here at, uint32_t seq, int error)
+{
+	begin(at);
+	watch_unreachable(&s.w, s.iss + seq, error);
+}
+
 void script_send(struct here at, uint8_t len)
 {
 	begin(at);

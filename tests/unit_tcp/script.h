@@ -44,6 +44,7 @@ struct here {
 #define AT(ms)                               script_at(HERE, ms)
 #define IN(flags, seq, ack, window, len)     script_in(HERE, flags, seq, ack, window, len, 0, true)
 #define IN_MSS(flags, seq, ack, window, mss) script_in(HERE, flags, seq, ack, window, 0, mss, true)
+#define UNREACHABLE(seq, code)               script_unreachable(HERE, seq, code)
 #define IN_REFUSED(flags, seq, ack, window, len) \
 	script_in(HERE, flags, seq, ack, window, len, 0, false)
 
@@ -86,6 +87,7 @@ void script_time_wait(void);
 void script_syn_received(void);
 
 void script_connect(struct here at, uint32_t iss);
+void script_unreachable(struct here at, uint32_t seq, int error);
 void script_send(struct here at, uint8_t len);
 void script_receive(struct here at);
 void script_close(struct here at, enum tcp_close how);

@@ -189,7 +189,7 @@ SCRIPT(nothing_stays)
 
 	sending();
 	IN_REFUSED(ACK, 1, 1, 9, 5);
-	IN(FIN | ACK, 1, 1, 0, 0);
+	IN(FIN | ACK, 1, 1, 7, 0);
 	OUT(ACK, 17, 2);
 	RECEIVE();
 	CLOSE(RESET);
@@ -199,6 +199,7 @@ SCRIPT(nothing_stays)
 	clean = script()->conn;
 	assert_int_equal(clean.snd_una, tcp_snd_nxt(&clean) - 1);
 	assert_int_equal(clean.len + clean.acked + clean.sent + clean.tries, 0);
+	assert_int_equal(clean.snd_wnd + clean.mss, 0);
 	assert_int_equal(clean.flags & ~(TCP_FLAG_HELD | TCP_FLAG_LIVED), 0);
 	IN(SYN | ACK, 0, 500001, SCRIPT_SEND, 0);
 	OUT(ACK, 500001, 1);
