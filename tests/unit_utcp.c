@@ -3,8 +3,7 @@
 #include "utcp/utcp.h"
 
 #include "plan/tuple.h"
-#include "utcp/device.h"
-#include "utcp/packet.h"
+#include "unit_utcp/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,89 +22,6 @@
 #define EACH        20
 #define MS          UINT64_C(1000000)
 #define SERVER_ISS  UINT32_C(0xfffffff0) /* it wraps soon */
-#define MOST        512
-
-static uint64_t now_ns;
-static uint64_t look_ns; /* that each look at the clock takes */
-
-uint64_t __wrap_clock_now_ns(void);
-uint64_t __wrap_clock_now_ns(void)
-{
-	now_ns += look_ns;
-	return now_ns;
-}
-
-/* --- a device ------------------------------------------------------------------------------- */
-
-struct sent {
-	struct packet packet;
-	uint8_t bytes[PACKET_BYTES_MOST];
-};
-
-static struct wire {
-	struct device device;
-	uint8_t room[PACKET_BYTES_MOST];
-	struct sent sent[MOST];
-	uint32_t sent_count;
-	uint32_t unsent; /* that have been put since it was last flushed */
-	uint8_t in[DEVICE_BATCH][PACKET_BYTES_MOST];
-	struct device_frame frames[DEVICE_BATCH];
-	int frame_count;
-	uint64_t step_ns; /* that each exchange takes */
-	int failed;       /* what an exchange returns */
-	bool is_closed;
-	void (*peer)(const struct packet *packet); /* answers what is sent */
-} wire;
-
-static uint8_t *wire_room(struct device *d)
-{
-	(void)d;
-	return wire.room;
-}
-
-static void wire_put(struct device *d, uint32_t len)
-{
-	struct sent *sent = &wire.sent[wire.sent_count % MOST];
-
-	(void)d;
-	wire.sent_count++;
-	wire.unsent++;
-	memcpy(sent->bytes, wire.room, len);
-	assert_int_equal(packet_parse(sent->bytes, len, false, &sent->packet), PACKET_TCP);
-	if (wire.peer)
-		wire.peer(&sent->packet);
-}
-
-static int wire_exchange(struct device *d, struct device_frame *frames, int max)
-{
-	int count = wire.frame_count < max ? wire.frame_count : max;
-
-	(void)d;
-	wire.unsent = 0;
-	now_ns += wire.step_ns;
-	if (wire.failed != 0)
-		return wire.failed;
-	memcpy(frames, wire.frames, (size_t)count * sizeof(*frames));
-	assert_true(count == wire.frame_count);
-	wire.frame_count = 0;
-	return count;
-}
-
-static int wire_flush(struct device *d)
-{
-	(void)d;
-	wire.unsent = 0;
-	return 0;
-}
-
-static void wire_close(struct device *d)
-{
-	close(d->fd);
-	wire.is_closed = true;
-}
-
-static const struct device_ops wire_ops = {wire_room, wire_put, wire_exchange, wire_flush,
-                                           wire_close};
 
 /* --- the engine on it ----------------------------------------------------------------------- */
 
@@ -173,7 +89,7 @@ static int shut_engine(void **state)
 static const struct packet *last(void)
 {
 	assert_true(wire.sent_count > 0);
-	return &wire.sent[(wire.sent_count - 1) % MOST].packet;
+	return &wire.sent[(wire.sent_count - 1) % WIRE_SENT_MOST].packet;
 }
 
 static void expect_puts(uint32_t count)
@@ -347,6 +263,30 @@ static void test_events_one_by_one(void **state)
 	assert_int_equal(engine_tag_op(one.tag), ENGINE_RECEIVED);
 	assert_memory_equal(one.data, "answer", 6);
 	assert_int_equal(engine_poll(engine, &one, 1, 0), 0);
+}
+
+/* What waits for the next poll is not told of a connection that was closed meanwhile, nor of its
+ * next life. */
+static void test_nothing_is_told_of_what_was_closed(void **state)
+{
+	struct engine_event one;
+	uint32_t index;
+
+	(void)state;
+	for (index = 1; index < 3; index++) {
+		uint32_t seq = open_one(index);
+
+		assert_int_equal(engine_send(engine, index, "x", 1), 0);
+		engine_receive(engine, index, ENGINE_WAIT_SOON);
+		bring_to(index, SEGMENT_ACK, SERVER_ISS + 1, seq + 1, "answer");
+		assert_int_equal(engine_poll(engine, &one, 1, 0), 1);
+		assert_int_equal(engine_tag_op(one.tag), ENGINE_SENT);
+		engine_close(engine, index, ENGINE_CLOSE_RESET);
+		if (index == 2)
+			start(index);
+		assert_int_equal(engine_poll(engine, &one, 1, 0), 0);
+		wire.sent_count = 0;
+	}
 }
 
 /* Data in two packets of a batch: the second waits until the caller asks for it. */
@@ -593,6 +533,7 @@ int main(void)
 		TEST(test_echo),
 		TEST(test_message_is_asked_for_again),
 		TEST(test_events_one_by_one),
+		TEST(test_nothing_is_told_of_what_was_closed),
 		TEST(test_data_waits_for_who_asks),
 		TEST(test_data_nobody_asks_for),
 		TEST(test_ends_are_told_late),
