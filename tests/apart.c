@@ -78,6 +78,15 @@ bool apart_is_private(void)
 	return is_private;
 }
 
+bool apart_has_tun(void)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 void apart_skip(const char *why)
 {
 	print_message("skipped: %s\n", why);

@@ -11,6 +11,9 @@
 int apart_set_up(void **state);
 bool apart_is_private(void);
 
+/* Whether /dev/net/tun can be opened here. */
+bool apart_has_tun(void);
+
 /* A test after which nothing of it runs, even where it has failed. */
 #define APART_TEST(name) cmocka_unit_test_teardown(name, apart_tear_down)
 int apart_tear_down(void **state);

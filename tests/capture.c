@@ -58,7 +58,7 @@ static void write_packet(FILE *file, const uint8_t *bytes, uint32_t len)
 static void take_packets(int fd, FILE *file)
 {
 	uint8_t bytes[PACKET_BYTES];
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = {.sll_hatype = ARPHRD_VOID};
 	ssize_t len;
 
 	do {

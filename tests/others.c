@@ -15,6 +15,7 @@
 #define LONG_S 3600
 
 static char dir[64], config[128], log_path[128];
+static size_t greeting_len; /* of the log, when it listened */
 
 int others_make(void)
 {
@@ -85,6 +86,20 @@ static void become(const char *path, const char *option)
 	_exit(127);
 }
 
+static const char *read_log(size_t from)
+{
+	static char text[4096];
+	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	ssize_t len = pread(fd, text, sizeof(text) - 1, (off_t)from);
+
+	close(fd);
+	assert_true(len >= 0);
+	text[len] = '\0';
+	return text;
+}
+
 static pid_t start(const char *path, const char *option, const struct others *others)
 {
 	pid_t parent = getpid();
@@ -99,7 +114,20 @@ static pid_t start(const char *path, const char *option, const struct others *ot
 	}
 	apart_keep(pid);
 	apart_await(others->address, others->port, pid);
+	greeting_len = 0;
 	return pid;
+}
+
+/* Up to the line that ends it. */
+static void await_greeting(const char *last)
+{
+	const char *found = NULL;
+
+	for (int i = 0; i < 1000 && !(found = strstr(read_log(0), last)); i++)
+		apart_sleep(10);
+	if (!found || !strchr(found, '\n'))
+		fail_msg("no '%s' in its log", last);
+	greeting_len = strlen(read_log(0));
 }
 
 void others_stop(pid_t pid)
@@ -115,16 +143,7 @@ void others_stop(pid_t pid)
 
 const char *others_log(void)
 {
-	static char text[4096];
-	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	ssize_t len = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	assert_true(len >= 0);
-	text[len] = '\0';
-	return text;
+	return read_log(greeting_len);
 }
 
 /* --- the three ------------------------------------------------------------------------------- */
@@ -143,7 +162,7 @@ pid_t others_nginx(const struct others *others)
 	         "http { access_log off; client_body_temp_path %s/body; proxy_temp_path %s/proxy;\n"
 	         "fastcgi_temp_path %s/fastcgi; uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;\n"
 	         "client_header_timeout %us; client_header_buffer_size 1k;\n"
-	         "server { listen %s:%u backlog=4096 so_keepalive=%s; return 204; } }\n",
+	         "server { listen %s:%u backlog=16384 so_keepalive=%s; return 204; } }\n",
 	         dir, dir, dir, dir, dir, dir, others->idle_s > 0 ? others->idle_s : LONG_S,
 	         others->address, others->port, others->probes ? "1s:1s:3" : "off");
 	write_config(text);
@@ -158,11 +177,14 @@ pid_t others_redis(const struct others *others)
 
 	snprintf(text, sizeof(text),
 	         "bind %s\nport %u\ndir %s\ntimeout %u\nsave \"\"\nappendonly no\n"
-	         "daemonize no\nprotected-mode no\nmaxclients 19000\ntcp-backlog 4096\n"
-	         "tcp-keepalive %d\nhz 100\nloglevel warning\n",
+	         "daemonize no\nprotected-mode no\nmaxclients 19000\ntcp-backlog 16384\n"
+	         "tcp-keepalive %d\nhz 100\n",
 	         others->address, others->port, dir, others->idle_s, others->probes);
 	write_config(text);
-	return start(path, NULL, others);
+	pid_t pid = start(path, NULL, others);
+
+	await_greeting("Ready to accept connections");
+	return pid;
 }
 
 /* Two descriptors a connection. */
@@ -178,7 +200,7 @@ pid_t others_haproxy(const struct others *others)
 	         "  log stderr format raw local0 warning\n"
 	         "defaults\n  mode tcp\n  log global\n"
 	         "  timeout connect 10s\n  timeout client %us\n  timeout server %us\n"
-	         "frontend front\n  bind %s:%u backlog 4096\n%s  default_backend back\n"
+	         "frontend front\n  bind %s:%u backlog 16384\n%s  default_backend back\n"
 	         "backend back\n  server one 127.0.0.1:%u\n",
 	         others->idle_s > 0 ? others->idle_s : LONG_S, LONG_S, others->address,
 	         others->port, others->probes ? probes : "", others->behind_port);

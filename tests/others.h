@@ -27,5 +27,5 @@ pid_t others_haproxy(const struct others *others);
 /* Has it end in order. */
 void others_stop(pid_t pid);
 
-/* What it has said beyond its greetings; "" where nothing was wrong. */
+/* What it has said since it listens. */
 const char *others_log(void);

@@ -2,7 +2,6 @@
  * and in which order it is told. Time is the test's. */
 #include "utcp/utcp.h"
 
-#include "plan/tuple.h"
 #include "unit_utcp/wire.h"
 
 #include <errno.h>
@@ -20,7 +19,6 @@
 #define CONNECTIONS 40
 #define FIRST       80 /* of the plan: the worker's sources are the third and fourth */
 #define EACH        20
-#define MS          UINT64_C(1000000)
 #define SERVER_ISS  UINT32_C(0xfffffff0) /* it wraps soon */
 
 /* --- the engine on it ----------------------------------------------------------------------- */
@@ -56,14 +54,10 @@ static int open_engine(void **state)
 	struct err err;
 
 	(void)state;
-	memset(&wire, 0, sizeof(wire));
 	memset(&packets, 0, sizeof(packets));
 	make_plan();
-	now_ns = 1000000 * MS;
-	look_ns = 0;
 	wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	/* Readable, so that an engine that sleeps asks the device again. */
-	wire.device = (struct device){.ops = &wire_ops, .fd = eventfd(1, EFD_CLOEXEC)};
+	wire_open();
 	const struct engine_config config = {
 		.connections = CONNECTIONS,
 		.tuples = &plan,
@@ -85,35 +79,6 @@ static int shut_engine(void **state)
 	return wire.is_closed ? 0 : -1;
 }
 
-/* What was put last, and how many there were since it was asked last. */
-static const struct packet *last(void)
-{
-	assert_true(wire.sent_count > 0);
-	return &wire.sent[(wire.sent_count - 1) % WIRE_SENT_MOST].packet;
-}
-
-static void expect_puts(uint32_t count)
-{
-	assert_int_equal(wire.sent_count, count);
-	wire.sent_count = 0;
-}
-
-/* A segment of the server's comes, to our end of `tuple`. */
-static void bring(const struct tuple *tuple, const struct segment *segment)
-{
-	const struct tuple back = {.source = tuple->target,
-	                           .target = tuple->source,
-	                           .source_port = tuple->target_port,
-	                           .target_port = tuple->source_port};
-	int number = wire.frame_count++;
-
-	assert_true(number < DEVICE_BATCH);
-	wire.frames[number] = (struct device_frame){
-		.bytes = wire.in[number],
-		.len = packet_build(wire.in[number], &back, segment),
-	};
-}
-
 static void bring_to(uint32_t index, uint8_t flags, uint32_t seq, uint32_t ack, const char *text)
 {
 	const struct tuple tuple = tuple_at(&plan, FIRST + index);
@@ -126,7 +91,7 @@ static void bring_to(uint32_t index, uint8_t flags, uint32_t seq, uint32_t ack, 
 		.data = (const uint8_t *)text,
 	};
 
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 }
 
 static int poll_now(void)
@@ -156,12 +121,12 @@ static void start(uint32_t index)
 static uint32_t open_one(uint32_t index)
 {
 	start(index);
-	uint32_t iss = last()->segment.seq;
+	uint32_t iss = wire_last()->segment.seq;
 
 	bring_to(index, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, index, 0);
-	expect_puts(2);
+	wire_expect_puts(2);
 	return iss + 1;
 }
 
@@ -173,7 +138,7 @@ static void test_connect(void **state)
 
 	(void)state;
 	start(7);
-	const struct packet *syn = last();
+	const struct packet *syn = wire_last();
 	uint32_t iss = syn->segment.seq;
 
 	assert_true(ip_equal(&syn->tuple.target, &expected.source)); /* as the receiver sees it */
@@ -185,9 +150,9 @@ static void test_connect(void **state)
 	bring_to(7, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 7, 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_ACK);
-	assert_int_equal(last()->segment.seq, iss + 1);
-	assert_int_equal(last()->segment.ack, SERVER_ISS + 1);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_ACK);
+	assert_int_equal(wire_last()->segment.seq, iss + 1);
+	assert_int_equal(wire_last()->segment.ack, SERVER_ISS + 1);
 	assert_int_equal(packets.sent, 2);
 	assert_int_equal(packets.received, 1);
 }
@@ -196,13 +161,13 @@ static void test_refused(void **state)
 {
 	(void)state;
 	start(3);
-	bring_to(3, SEGMENT_RST | SEGMENT_ACK, 0, last()->segment.seq + 1, NULL);
+	bring_to(3, SEGMENT_RST | SEGMENT_ACK, 0, wire_last()->segment.seq + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 3, -ECONNREFUSED);
 	uint32_t life = engine_tag_generation(events[0].tag);
 
 	start(3); /* the index is free again, and another life */
-	bring_to(3, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, last()->segment.seq + 1, NULL);
+	bring_to(3, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, wire_last()->segment.seq + 1, NULL);
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_CONNECTED, 3, 0);
 	assert_int_not_equal(engine_tag_generation(events[0].tag), life);
@@ -216,15 +181,15 @@ static void test_echo(void **state)
 	(void)state;
 	assert_int_equal(engine_send(engine, 5, "sixteen bytes ok", 16), 0);
 	engine_receive(engine, 5, ENGINE_WAIT_SOON);
-	assert_int_equal(last()->segment.len, 16);
-	assert_memory_equal(last()->segment.data, "sixteen bytes ok", 16);
+	assert_int_equal(wire_last()->segment.len, 16);
+	assert_memory_equal(wire_last()->segment.data, "sixteen bytes ok", 16);
 	bring_to(5, SEGMENT_ACK | SEGMENT_PSH, SERVER_ISS + 1, seq + 16, "sixteen bytes ok");
 	assert_int_equal(poll_now(), 2);
 	expect_event(0, ENGINE_SENT, 5, 16);
 	expect_event(1, ENGINE_RECEIVED, 5, 16);
 	assert_memory_equal(events[1].data, "sixteen bytes ok", 16);
-	assert_int_equal(last()->segment.ack, SERVER_ISS + 17);
-	expect_puts(2);
+	assert_int_equal(wire_last()->segment.ack, SERVER_ISS + 17);
+	wire_expect_puts(2);
 }
 
 /* What is sent again is asked for: nothing of it was kept. */
@@ -236,14 +201,14 @@ static void test_message_is_asked_for_again(void **state)
 	(void)state;
 	memset(expected, 'a' + 2, sizeof(expected));
 	assert_int_equal(engine_send(engine, 2, "cccc", 4), 0);
-	now_ns += 100 * MS;
+	wire.now_ns += 100 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
-	expect_puts(1);
-	now_ns += 2000 * MS;
+	wire_expect_puts(1);
+	wire.now_ns += 2000 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.seq, seq);
-	assert_memory_equal(last()->segment.data, expected, 4);
-	expect_puts(1);
+	assert_int_equal(wire_last()->segment.seq, seq);
+	assert_memory_equal(wire_last()->segment.data, expected, 4);
+	wire_expect_puts(1);
 	assert_int_equal(packets.retransmitted, 1);
 }
 
@@ -314,7 +279,7 @@ static void test_data_nobody_asks_for(void **state)
 	(void)state;
 	bring_to(9, SEGMENT_ACK, SERVER_ISS + 1, seq, "greeting");
 	assert_int_equal(poll_now(), 0);
-	expect_puts(0);
+	wire_expect_puts(0);
 	assert_int_equal(packets.unasked, 1);
 	engine_receive(engine, 9, ENGINE_WAIT_IDLE);
 	bring_to(9, SEGMENT_ACK, SERVER_ISS + 1, seq, "greeting");
@@ -331,15 +296,15 @@ static void test_ends_are_told_late(void **state)
 	bring_to(4, SEGMENT_ACK | SEGMENT_FIN, SERVER_ISS + 1, seq, NULL);
 	assert_int_equal(poll_now(), 0);
 	engine_receive(engine, 4, ENGINE_WAIT_SOON);
-	now_ns += 20 * MS;
+	wire.now_ns += 20 * WIRE_MS;
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_RECEIVED, 4, 0);
-	expect_puts(1); /* it was acknowledged when it came */
+	wire_expect_puts(1); /* it was acknowledged when it came */
 	open_one(6);
 	bring_to(6, SEGMENT_RST, SERVER_ISS + 1, 0, NULL);
 	assert_int_equal(poll_now(), 0);
 	assert_int_equal(engine_send(engine, 6, "x", 1), 0);
-	now_ns += 20 * MS;
+	wire.now_ns += 20 * WIRE_MS;
 	assert_int_equal(poll_now(), 1);
 	expect_event(0, ENGINE_SENT, 6, -ECONNRESET);
 }
@@ -353,19 +318,19 @@ static void test_strays(void **state)
 	(void)state;
 	bring_to(1, SEGMENT_SYN | SEGMENT_ACK, 1, 1000, NULL);
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_RST);
-	assert_int_equal(last()->segment.seq, 1000);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_RST);
+	assert_int_equal(wire_last()->segment.seq, 1000);
 	tuple.source_port = 1;
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 	assert_int_equal(poll_now(), 0);
-	assert_int_equal(last()->segment.seq, 77);
-	assert_int_equal(last()->tuple.target_port, 1);
+	assert_int_equal(wire_last()->segment.seq, 77);
+	assert_int_equal(wire_last()->tuple.target_port, 1);
 	tuple = tuple_at(&plan, FIRST - 1);
-	bring(&tuple, &segment);
+	wire_bring(&tuple, &segment);
 	assert_int_equal(poll_now(), 0);
 	bring_to(1, SEGMENT_RST, 5, 0, NULL); /* but not to an RST */
 	assert_int_equal(poll_now(), 0);
-	expect_puts(3);
+	wire_expect_puts(3);
 	assert_int_equal(packets.stray, 4);
 }
 
@@ -387,7 +352,7 @@ static void test_others_packets_are_counted(void **state)
 	assert_int_equal(packets.bad_checksum, 1);
 	assert_int_equal(packets.foreign, 1);
 	assert_int_equal(packets.malformed, 1);
-	expect_puts(0);
+	wire_expect_puts(0);
 }
 
 static void answer_fins(const struct packet *packet)
@@ -401,7 +366,7 @@ static void answer_fins(const struct packet *packet)
 	                           .target_port = packet->tuple.source_port};
 
 	if (packet->segment.flags & SEGMENT_FIN)
-		bring(&ours, &segment);
+		wire_bring(&ours, &segment);
 }
 
 static uint32_t count_sent(uint8_t flag)
@@ -418,12 +383,12 @@ static void test_close_in_order(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CONNECTIONS; i++)
 		open_one(i);
-	wire.step_ns = MS;
+	wire.step_ns = WIRE_MS;
 	wire.peer = answer_fins;
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(count_sent(SEGMENT_FIN), CONNECTIONS);
 	assert_int_equal(count_sent(SEGMENT_RST), 0);
-	expect_puts(2 * CONNECTIONS); /* and the ACK of the peer's */
+	wire_expect_puts(2 * CONNECTIONS); /* and the ACK of the peer's */
 	assert_int_equal(wire.unsent, 0);
 }
 
@@ -435,18 +400,18 @@ static void test_close_in_order_over_a_bad_wire(void **state)
 
 	(void)state;
 	start(4);
-	now_ns += 1010 * MS;
+	wire.now_ns += 1010 * WIRE_MS;
 	assert_int_equal(poll_now(), 0);
 	assert_int_equal(packets.retransmitted, 1);
-	bring_to(4, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, last()->segment.seq + 1, NULL);
+	bring_to(4, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, wire_last()->segment.seq + 1, NULL);
 	assert_int_equal(poll_now(), 1);
-	look_ns = 1;
-	wire.step_ns = MS;
+	wire.look_ns = 1;
+	wire.step_ns = WIRE_MS;
 	wire.peer = answer_fins;
-	before_ns = now_ns;
+	before_ns = wire.now_ns;
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(count_sent(SEGMENT_RST), 0);
-	assert_in_range(now_ns - before_ns, 1000 * MS, 2000 * MS);
+	assert_in_range(wire.now_ns - before_ns, 1000 * WIRE_MS, 2000 * WIRE_MS);
 }
 
 /* What the caller has closed already is not cut off: its FIN is to be acknowledged. */
@@ -458,11 +423,11 @@ static void test_close_in_order_goes_on(void **state)
 	bring_to(3, SEGMENT_ACK | SEGMENT_FIN, SERVER_ISS + 1, seq, NULL);
 	assert_int_equal(poll_now(), 0);
 	engine_close(engine, 3, ENGINE_CLOSE_FIN);
-	expect_puts(2);
+	wire_expect_puts(2);
 	bring_to(3, SEGMENT_ACK, SERVER_ISS + 2, seq + 1, NULL);
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(wire.frame_count, 0); /* it was waited for */
-	expect_puts(0);
+	wire_expect_puts(0);
 }
 
 /* A peer that does not close is reset in the end, so that it has nothing left of ours. */
@@ -471,7 +436,7 @@ static void test_close_of_a_mute_peer(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CONNECTIONS; i++)
 		open_one(i);
-	wire.step_ns = 100 * MS;
+	wire.step_ns = 100 * WIRE_MS;
 	engine_close_all(engine, ENGINE_CLOSE_FIN);
 	assert_int_equal(count_sent(SEGMENT_RST), CONNECTIONS);
 }
@@ -482,10 +447,10 @@ static void test_close_by_reset(void **state)
 	open_one(11);
 	open_one(12);
 	engine_close(engine, 11, ENGINE_CLOSE_SILENT);
-	expect_puts(0);
+	wire_expect_puts(0);
 	engine_close_all(engine, ENGINE_CLOSE_RESET);
-	assert_int_equal(last()->segment.flags & SEGMENT_RST, SEGMENT_RST);
-	expect_puts(1);
+	assert_int_equal(wire_last()->segment.flags & SEGMENT_RST, SEGMENT_RST);
+	wire_expect_puts(1);
 }
 
 /* What a timer sends is sent before a sleep, not after it. */
@@ -496,13 +461,42 @@ static void test_nothing_is_put_off(void **state)
 	(void)state;
 	start(9);
 	assert_int_equal(poll_now(), 0);
-	expect_puts(1);
-	now_ns += 1010 * MS;
+	wire_expect_puts(1);
+	wire.now_ns += 1010 * WIRE_MS;
 	assert_int_equal(write(wake, &one, sizeof(one)), sizeof(one));
-	assert_int_equal(engine_poll(engine, events, 16, now_ns + 60000 * MS), 0);
-	assert_int_equal(last()->segment.flags, SEGMENT_SYN);
-	expect_puts(1);
+	assert_int_equal(engine_poll(engine, events, 16, wire.now_ns + 60000 * WIRE_MS), 0);
+	assert_int_equal(wire_last()->segment.flags, SEGMENT_SYN);
+	wire_expect_puts(1);
 	assert_int_equal(wire.unsent, 0);
+}
+
+/* After a while in which this process did not run: an answer that waits behind others has come in
+ * time. But a timer does not wait for ever. */
+static void test_answers_before_timers(void **state)
+{
+	const uint32_t busy = 70; /* exchanges, each with something */
+
+	(void)state;
+	start(9);
+	uint32_t iss = wire_last()->segment.seq;
+
+	wire_expect_puts(1);
+	wire.at_once = 1;
+	bring_to(8, SEGMENT_RST, 1, 0, NULL);
+	bring_to(9, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, iss + 1, NULL);
+	wire.now_ns += 5000 * WIRE_MS;
+	assert_int_equal(poll_now(), 0);
+	assert_int_equal(poll_now(), 1);
+	expect_event(0, ENGINE_CONNECTED, 9, 0);
+	wire_expect_puts(1);
+	start(10);
+	wire.now_ns += 5000 * WIRE_MS;
+	for (uint32_t i = 0; i < busy; i++) {
+		bring_to(8, SEGMENT_RST, 1, 0, NULL);
+		assert_int_equal(poll_now(), 0);
+	}
+	wire_expect_puts(2);
+	assert_int_equal(packets.retransmitted, 1);
 }
 
 static void test_wake_and_failure(void **state)
@@ -545,6 +539,7 @@ int main(void)
 		TEST(test_close_of_a_mute_peer),
 		TEST(test_close_by_reset),
 		TEST(test_nothing_is_put_off),
+		TEST(test_answers_before_timers),
 		TEST(test_wake_and_failure),
 		TEST(test_is_a_clients),
 	};

@@ -85,8 +85,10 @@ static void add_workers(struct text *t, const struct result *r)
 static void put_topology(FILE *to, struct text *t, const struct result *r)
 {
 	text_count(t, r->target);
-	text_add(t, " over IPv%d: %u source IP%s to %u server port%s; ", r->ipv6 ? 6 : 4,
-	         r->source_ips, plural(r->source_ips), r->server_ports, plural(r->server_ports));
+	text_add(t, " over IPv%d: ", r->ipv6 ? 6 : 4);
+	text_count(t, r->source_ips);
+	text_add(t, " source IP%s to %u server port%s; ", plural(r->source_ips), r->server_ports,
+	         plural(r->server_ports));
 	add_workers(t, r);
 	put(to, "asked for", t);
 }

@@ -78,7 +78,7 @@ struct tcp_path {
 #define TCP_RTO_MOST_NS     UINT64_C(60000000000) /* RFC 6298 (2.5)                           */
 #define TCP_GRAIN_NS        UINT64_C(10000000)    /* G of RFC 6298 (2.2): a tick of the wheel */
 #define TCP_TRIES_MOST      15 /* of data and FIN (R2 of RFC 9293 section 3.8.3)              */
-#define TCP_SYN_TRIES       6  /* of a SYN: 1 + 2 + 4 ... 63 s, then 64 more                   */
+#define TCP_SYN_TRIES       7  /* of a SYN: 183 s, as R2 is to be at least three minutes      */
 #define TCP_MSL_NS          UINT64_C(30000000000) /* TIME_WAIT lasts for two of them           */
 #define TCP_CHALLENGES_MOST 1000 /* a second                                                */
 

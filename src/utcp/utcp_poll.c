@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define EXPIRED 64
+#define EXPIRED    64
+#define BUSY_TURNS 64 /* as many batches as a device's queue has */
 
 /* The record of a 4-tuple; -1 where it is of none. */
 static int64_t find(const struct utcp *u, const struct tuple *tuple)
@@ -161,9 +162,20 @@ static void return_left(struct utcp *u)
 	memmove(u->left, u->left + next, (size_t)u->left_count * sizeof(*u->left));
 }
 
+/* Whether timers may run: what they wait for is not among what has come and was not read yet, as it
+ * may be where this process has not run for a while. */
+static bool has_caught_up(struct utcp *u, bool is_drained)
+{
+	if (!is_drained && ++u->busy_turns < BUSY_TURNS)
+		return false;
+	u->busy_turns = 0;
+	return true;
+}
+
 /* One exchange and what comes of it. How many frames there were, or a negative errno. */
 int utcp_turn(struct utcp *u)
 {
+	bool is_drained = false;
 	int count = 0;
 
 	u->now_ns = clock_now_ns();
@@ -173,9 +185,11 @@ int utcp_turn(struct utcp *u)
 			return count;
 		u->frame_next = 0;
 		u->frame_count = count;
+		is_drained = count == 0;
 	}
 	take_frames(u);
-	run_timers(u);
+	if (has_caught_up(u, is_drained))
+		run_timers(u);
 	return count;
 }
 

@@ -28,6 +28,7 @@ struct utcp {
 	/* frames of the last exchange that are yet to be taken */
 	struct device_frame frames[DEVICE_BATCH];
 	int frame_next, frame_count;
+	uint32_t busy_turns; /* in a row that left something to read, perhaps */
 
 	/* what poll returns; and what one step told beyond its room, for the next one */
 	struct engine_event *events;

@@ -8,7 +8,7 @@
 
 SCRIPT(syn_again)
 {
-	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000};
+	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000};
 
 	CONNECT();
 	OUT(SYN, 0, 0);
@@ -18,8 +18,8 @@ SCRIPT(syn_again)
 		OUT(SYN, 0, 0);
 		STATE(SYN_SENT);
 	}
-	TIMER(63000 + 60000); /* 64 s, capped */
-	AT(123000);
+	TIMER(123000 + 60000); /* 128 s, capped */
+	AT(183000);
 	TELL_ERROR(TCP_FAILED, -ETIMEDOUT);
 	STATE(CLOSED);
 	TIMER(-1);
@@ -28,7 +28,7 @@ SCRIPT(syn_again)
 
 SCRIPT(syn_received_ends)
 {
-	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000};
+	static const int64_t at[] = {1000, 3000, 7000, 15000, 31000, 63000, 123000};
 
 	script_syn_received();
 	for (size_t i = 0; i < COUNT_OF(at); i++) {
@@ -36,7 +36,7 @@ SCRIPT(syn_received_ends)
 		OUT(SYN | ACK, 0, 1);
 		STATE(SYN_RECEIVED);
 	}
-	AT(123000);
+	AT(183000);
 	TELL_ERROR(TCP_FAILED, -ETIMEDOUT);
 	STATE(CLOSED);
 }
