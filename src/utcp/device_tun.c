@@ -106,9 +106,16 @@ static int submit(struct tun *t)
 	return count < 0 ? count : -EAGAIN;
 }
 
+/* Why the device is of no use any more, by the errno of a write: somebody has set it down. Else the
+ * packet is lost, and no more. */
+static int end_of_write(int code)
+{
+	return code == -EIO ? -ENETDOWN : 0;
+}
+
 /* Everything completes within the submission: a TUN device does not wait for anything. Returns the
- * number of frames, or where there is none, why none can be read any more (EBADFD: somebody has
- * deleted the device). */
+ * number of frames, or where there is none, why the device is of no use any more (EBADFD: somebody
+ * has deleted it). */
 static int reap(struct tun *t, struct device_frame *frames)
 {
 	struct io_uring_cqe *cqe;
@@ -117,13 +124,15 @@ static int reap(struct tun *t, struct device_frame *frames)
 	while (io_uring_peek_cqe(&t->ring, &cqe) == 0) {
 		uint64_t tag = io_uring_cqe_get_data64(cqe);
 
-		if (tag == WRITE_TAG)
+		if (tag == WRITE_TAG) {
 			t->device.dropped++;
-		else if (cqe->res > 0)
+			failed = failed == 0 ? end_of_write(cqe->res) : failed;
+		} else if (cqe->res > 0) {
 			frames[count++] = (struct device_frame){.bytes = t->in[tag],
 			                                        .len = (uint32_t)cqe->res};
-		else if (cqe->res != -EAGAIN && cqe->res != -EINTR)
+		} else if (cqe->res != -EAGAIN && cqe->res != -EINTR) {
 			failed = cqe->res;
+		}
 		io_uring_cqe_seen(&t->ring, cqe);
 	}
 	return count > 0 ? count : failed;
@@ -156,8 +165,7 @@ static int ring_flush(struct device *d)
 
 	queue_writes(t);
 	failed = submit(t);
-	(void)reap(t, NULL);
-	return failed;
+	return failed == 0 ? reap(t, NULL) : failed;
 }
 
 /* --- by system calls ------------------------------------------------------------------------- */
@@ -165,21 +173,25 @@ static int ring_flush(struct device *d)
 static int plain_flush(struct device *d)
 {
 	struct tun *t = tun_of(d);
+	int failed = 0;
 
-	for (uint32_t i = 0; i < t->put_count; i++) {
-		if (write(d->fd, t->put[i], t->put_len[i]) < 0)
-			d->dropped++;
+	for (uint32_t i = 0; i < t->put_count && failed == 0; i++) {
+		if (write(d->fd, t->put[i], t->put_len[i]) >= 0)
+			continue;
+		failed = end_of_write(-errno);
+		d->dropped++;
 	}
 	t->put_count = 0;
-	return 0;
+	return failed;
 }
 
 static int plain_exchange(struct device *d, struct device_frame *frames, int max)
 {
 	struct tun *t = tun_of(d);
-	int count = 0;
+	int failed = plain_flush(d), count = 0;
 
-	(void)plain_flush(d);
+	if (failed != 0)
+		return failed;
 	while (count < max) {
 		ssize_t len = read(d->fd, t->in[count], FRAME_BYTES);
 
