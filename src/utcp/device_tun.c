@@ -7,7 +7,8 @@
  * non-blocking is not enough, io_uring would wait for it), so that none is left behind. How many
  * reads are tried follows what the last batch found.
  *
- * Where io_uring cannot be had, each packet is a system call of its own. */
+ * Where io_uring cannot be had, or is one of before 5.17, which knows no write without a completion
+ * (IOSQE_CQE_SKIP_SUCCESS), each packet is a system call of its own. */
 #include "utcp/device_tun.h"
 
 #include "base/map.h"
@@ -93,14 +94,16 @@ static void queue_reads(struct tun *t, uint32_t count)
 	}
 }
 
+/* All of it: the kernel stops early where it has no memory for a request at the moment. */
 static int submit(struct tun *t)
 {
-	int count;
+	int count = 1;
 
-	do {
+	while (io_uring_sq_ready(&t->ring) > 0 && (count > 0 || count == -EINTR))
 		count = io_uring_submit(&t->ring);
-	} while (count == -EINTR);
-	return count < 0 ? count : 0;
+	if (io_uring_sq_ready(&t->ring) == 0)
+		return 0;
+	return count < 0 ? count : -EAGAIN;
 }
 
 /* Everything completes within the submission: a TUN device does not wait for anything. Returns the
@@ -221,7 +224,8 @@ static bool open_ring(struct tun *t)
 {
 	if (io_uring_queue_init(2 * DEVICE_BATCH, &t->ring, 0) != 0)
 		return false;
-	if (io_uring_register_files(&t->ring, &t->device.fd, 1) == 0)
+	if ((t->ring.features & IORING_FEAT_CQE_SKIP) &&
+	    io_uring_register_files(&t->ring, &t->device.fd, 1) == 0)
 		return true;
 	io_uring_queue_exit(&t->ring);
 	return false;

@@ -182,6 +182,7 @@ static int await_quiet(struct utcp *u)
 	uint64_t start_ns = clock_now_ns(), heard_ns = start_ns;
 	int count = 0;
 
+	u->now_ns = start_ns; /* it may be of a turn long ago */
 	while (count >= 0 && u->now_ns - heard_ns < QUIET_NS &&
 	       u->now_ns - start_ns < QUIET_MOST_NS) {
 		count = turn_unheard(u);

@@ -143,14 +143,24 @@ void utcp_publish_counts(struct utcp *u)
 	u->packets->dropped = u->device->dropped;
 }
 
+/* Whether the caller has closed it since. */
+static bool is_stale(const struct utcp *u, const struct engine_event *event)
+{
+	const struct tcp_conn *c = &u->conns[engine_tag_index(event->tag)];
+
+	return !(c->flags & TCP_FLAG_HELD) || c->life != engine_tag_generation(event->tag);
+}
+
 static void return_left(struct utcp *u)
 {
-	int count = u->left_count < u->event_max ? u->left_count : u->event_max;
+	int next = 0;
 
-	memcpy(u->events, u->left, (size_t)count * sizeof(*u->left));
-	u->event_count = count;
-	u->left_count -= count;
-	memmove(u->left, u->left + count, (size_t)u->left_count * sizeof(*u->left));
+	for (; next < u->left_count && u->event_count < u->event_max; next++) {
+		if (!is_stale(u, &u->left[next]))
+			u->events[u->event_count++] = u->left[next];
+	}
+	u->left_count -= next;
+	memmove(u->left, u->left + next, (size_t)u->left_count * sizeof(*u->left));
 }
 
 /* Whether timers may run: what they wait for is not among what has come and was not read yet, as it
@@ -209,10 +219,9 @@ int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t dea
 	u->events = events;
 	u->event_max = max;
 	u->event_count = 0;
-	if (u->left_count > 0) {
-		return_left(u);
+	return_left(u);
+	if (u->event_count > 0)
 		return u->event_count;
-	}
 	while (failed == 0) {
 		int count = utcp_turn(u);
 
