@@ -2,6 +2,7 @@
  * about it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,11 +18,13 @@ struct capture {
 void capture_start(struct capture *capture);
 
 /* Ends it when nothing has come for a while. Returns how many packets there are; fails the test
- * where some were lost. */
+ * where some were lost by the capture. */
 int64_t capture_stop(struct capture *capture);
 
+bool capture_has_tshark(void);
+
 /* How many of its packets a display filter takes. The first of them, as tshark shows them, are in
- * `text`. Checksums are looked at. Skips the test where tshark is not installed. */
+ * `text`. Checksums are looked at. */
 int64_t capture_count(const struct capture *capture, const char *filter, char *text, size_t size);
 
 /* Asserts that the filter takes so many, and shows some where not. */

@@ -214,8 +214,8 @@ static void utcp_shut(struct engine *e)
 	struct utcp *u = utcp_of(e);
 
 	device_close(u->device);
-	if (u->sleep_fd >= 0)
-		close(u->sleep_fd);
+	if (u->bell_fd >= 0)
+		close(u->bell_fd);
 	map_drop(u->conns, u->count * sizeof(*u->conns));
 	map_drop(u, sizeof(*u));
 }
@@ -240,13 +240,6 @@ static const struct engine_ops ops = {
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-static int add_to_sleep(const struct utcp *u, int fd, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data = {.fd = fd}};
-
-	return epoll_ctl(u->sleep_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
 static int open_device(enum engine_kind kind, const struct device_config *config,
                        struct device **out, struct err *err)
 {
@@ -268,15 +261,14 @@ static struct device_config own_sources(const struct engine_config *config)
 }
 
 /* The wake-up is watched for edges: all who share it are woken by a write, and nobody reads it. */
-static int open_sleep(struct utcp *u)
+static int open_bell(struct utcp *u, int wake_fd)
 {
-	int failed;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 
-	u->sleep_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (u->sleep_fd < 0)
+	u->bell_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (u->bell_fd < 0)
 		return -errno;
-	failed = add_to_sleep(u, u->device->fd, EPOLLIN);
-	return failed == 0 ? add_to_sleep(u, u->wake_fd, EPOLLIN | EPOLLET) : failed;
+	return epoll_ctl(u->bell_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 ? 0 : -errno;
 }
 
 static struct utcp *make(const struct engine_config *config)
@@ -292,8 +284,7 @@ static struct utcp *make(const struct engine_config *config)
 	u->message = config->message;
 	u->message_context = config->message_context;
 	u->packets = config->packets;
-	u->wake_fd = config->wake_fd;
-	u->sleep_fd = -1;
+	u->bell_fd = -1;
 	if (getrandom(u->key, sizeof(u->key), 0) < 0)
 		u->key[0] = clock_now_ns();
 	u->conns = map_private(u->count * sizeof(*u->conns));
@@ -316,10 +307,10 @@ int utcp_open_over(struct device *device, const struct engine_config *config, st
 		return err_set(err, -ENOMEM, "no memory for the clients' table");
 	}
 	u->device = device;
-	failed = open_sleep(u);
+	failed = open_bell(u, config->wake_fd);
 	if (failed != 0) {
 		utcp_shut(&u->engine);
-		return err_set(err, failed, "cannot watch the device: %s", strerror(-failed));
+		return err_set(err, failed, "cannot watch for wake-ups: %s", strerror(-failed));
 	}
 	*out = &u->engine;
 	return 0;

@@ -7,6 +7,7 @@
 #include "utcp/utcp_carry.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -193,24 +194,22 @@ int utcp_turn(struct utcp *u)
 	return count;
 }
 
+/* The device is watched only while we sleep: where it had a watcher all the time, the kernel would
+ * call that for each packet, a twentieth of the time of a ramp. */
 int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 {
 	uint64_t timer_ns = wheel_next_ns(&u->wheel);
-	struct epoll_event events[2];
-	int failed = device_flush(u->device); /* what timers have put */
-	int count;
+	struct pollfd fds[2] = {{.fd = u->device->fd, .events = POLLIN},
+	                        {.fd = u->bell_fd, .events = POLLIN}};
+	struct epoll_event rung;
+	int result = device_flush(u->device); /* what timers have put */
 
-	if (failed < 0)
-		return failed;
-	count = epoll_wait(u->sleep_fd, events, 2,
-	                   clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
-	if (count < 0)
+	if (result < 0)
+		return result;
+	result = poll(fds, 2, clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
+	if (result < 0)
 		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.fd == u->wake_fd)
-			return 1;
-	}
-	return 0;
+	return fds[1].revents != 0 && epoll_wait(u->bell_fd, &rung, 1, 0) > 0;
 }
 
 int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t deadline_ns)

@@ -1,0 +1,198 @@
+/* connect by our own TCP against serve, over a wire that loses, spoils and doubles packets (by
+ * nftables): every connection is opened and proved, twice, and nothing is reported that was not.
+ *
+ * A packet to the clients is lost by giving it to an address of nobody's, where it is a stray. One
+ * that is dropped in the hook "output" is an error that the kernel's TCP hears of, and it forgets a
+ * connection half open where it happens to the second SYN-ACK (net/ipv4/inet_connection_sock.c,
+ * reqsk_timer_handler); no wire does that.
+ *
+ * The time-outs are as long as TCP itself takes to give a SYN up, 1 + 2 + 4 ... + 64 s (RFC 6298):
+ * of 10,000 connections at a loss of 5 % each way, one takes three tries that fail, at 20 % six or
+ * seven. */
+#include "apart.h"
+#include "counts.h"
+#include "rules.h"
+
+#include "kernel/netlink.h"
+#include "plan/ip.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HERE    "198.19.0.1:28780"
+#define HERE6   "[2001:2::1]:28780"
+#define TIMEOUT "130s"
+#define WAIT_S  900
+
+static int set_up(void **state)
+{
+	static const char *const texts[] = {"198.19.0.1", "2001:2::1"};
+	struct ip ip;
+
+	if (apart_set_up(state) != 0)
+		return -1;
+	for (int i = 0; i < 2 && apart_is_private(); i++) {
+		if (ip_parse(texts[i], &ip) != 0 || netlink_add_addresses("lo", &ip, 1) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int drop_rules(void **state)
+{
+	rules_flush();
+	return apart_tear_down(state);
+}
+
+/* --- wires ------------------------------------------------------------------------------------ */
+
+/* Some clients, and what their packets meet. All run at the same time, against one server: what
+ * they do is wait, mostly. Each has sources of its own, by which the rules know it. */
+struct course {
+	const char *name, *kind, *target, *sources;
+	unsigned int percent; /* of the packets, each way */
+	bool is_spoilt;       /* their checksums are wrong; else they are lost */
+	const char *n, *small, *full;
+	const char *retries; /* of the experiment; TCP's own are not these */
+};
+
+/* At 20 % so few that it ends soon: with their number grows how often the unluckiest has to try. */
+static const struct course courses[] = {
+	{"1 %", "tun", HERE, "198.18.0.0/20", 1, false, "10000", "1000", "10000", "0"},
+	{"5 %", "tun", HERE, "198.18.16.0/20", 5, false, "10000", "1000", "10000", "0"},
+	{"20 %", "tun", HERE, "198.18.32.0/20", 20, false, "50", "20", "10000", "3"},
+	{"5 % of IPv6", "tun", HERE6, "2001:2:0:1::/116", 5, false, "2000", "500", "10000", "0"},
+	{"5 % by packet", "packet", HERE, "198.18.48.0/20", 5, false, "2000", "500", "10000", "0"},
+	{"5 % spoilt", "tun", HERE, "198.18.64.0/20", 5, true, "2000", "500", "10000", "0"},
+};
+#define COURSES (sizeof(courses) / sizeof(courses[0]))
+
+static const char *count_of(const struct course *c)
+{
+	return trial_n(c->n, c->small, c->full);
+}
+
+static void add_rules(const struct course *c)
+{
+	bool is_ipv6 = c->target[0] == '[';
+	const char *family = is_ipv6 ? "ip6" : "ip";
+	const char *nobody = is_ipv6 ? "ip6 daddr set 2001:db8::1" : "ip daddr set 192.0.2.1";
+	const char *spoil = "@th,128,16 set 0x1234"; /* the checksum of TCP */
+
+	assert_true(rules_add("add rule inet loss in %s saddr %s numgen random mod 100 < %u %s",
+	                      family, c->sources, c->percent, c->is_spoilt ? spoil : "drop"));
+	assert_true(rules_add("add rule inet loss out %s daddr %s numgen random mod 100 < %u %s",
+	                      family, c->sources, c->percent, c->is_spoilt ? spoil : nobody));
+}
+
+static int64_t packets(const struct trial *connect, const char *what)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "packets.%s", what);
+	return trial_number(connect, path);
+}
+
+static void start(const struct course *c, struct trial *connect)
+{
+	const char *const args[] = {c->target,  "-n",       count_of(c), "--engine", c->kind,
+	                            "--source", c->sources, "--timeout", TIMEOUT,    "--retries",
+	                            c->retries, "--hold",   "0",         NULL};
+
+	add_rules(c);
+	apart_connect(connect, NULL, args);
+}
+
+/* Each connection has at least six packets, three each way; and so many are lost at least, unless
+ * luck is very good. */
+static void assert_proved(const struct course *c, struct trial *connect)
+{
+	const int64_t n = strtoll(count_of(c), NULL, 10), least = n * 3 * c->percent / 200;
+
+	trial_wait(connect, WAIT_S);
+	trial_assert_no_process_left(connect);
+	print_message("%s:%s", c->name, connect->out);
+	apart_assert_proved(connect, n);
+	assert_string_equal(trial_word(connect, "engine.client"), c->kind);
+	assert_true(packets(connect, "retransmitted") >= least);
+	assert_true(packets(connect, c->is_spoilt ? "bad_checksum" : "stray") >= least);
+	assert_int_equal(packets(connect, c->is_spoilt ? "stray" : "bad_checksum"), 0);
+	assert_int_equal(packets(connect, "malformed"), 0);
+	assert_int_equal(packets(connect, "foreign"), 0);
+	trial_end(connect);
+}
+
+static bool is_possible(const struct course *c)
+{
+	return strcmp(c->kind, "tun") != 0 || apart_has_tun();
+}
+
+static void lossy(void **state)
+{
+	const char *const args[] = {"--listen", HERE, "--listen", HERE6, NULL};
+	struct trial serve, connects[COURSES];
+	int64_t n = 0, spoilt = 0;
+
+	(void)state;
+	rules_need();
+	spoilt = counts_of("Tcp", "InCsumErrors");
+	assert_true(rules_add("add table inet loss"));
+	assert_true(rules_add("add chain inet loss in { type filter hook input priority 0; }"));
+	assert_true(rules_add("add chain inet loss out { type filter hook output priority 0; }"));
+	apart_serve(&serve, NULL, args);
+	for (size_t i = 0; i < COURSES; i++) {
+		if (is_possible(&courses[i]))
+			start(&courses[i], &connects[i]);
+	}
+	for (size_t i = 0; i < COURSES; i++) {
+		if (!is_possible(&courses[i]))
+			continue;
+		assert_proved(&courses[i], &connects[i]);
+		n += strtoll(count_of(&courses[i]), NULL, 10);
+	}
+	if (apart_has_tun())
+		assert_true(counts_of("Tcp", "InCsumErrors") > spoilt);
+	apart_stop(&serve, SIGTERM, 0);
+	apart_assert_served(&serve, n, 2 * n);
+	trial_end(&serve);
+}
+
+/* Half of what comes to the clients comes twice: SYN-ACKs, ACKs and data. */
+static void doubled(void **state)
+{
+	const char *const serve_args[] = {"--listen", HERE, NULL};
+	const char *const args[] = {HERE, "-n", apart_n_text(), "--engine", "tun", "--hold",
+	                            "0",  NULL};
+	struct trial serve, connect;
+
+	(void)state;
+	rules_need();
+	if (!apart_has_tun())
+		apart_skip("/dev/net/tun cannot be opened here");
+	assert_true(rules_add("add table ip twice"));
+	assert_true(rules_add("add chain ip twice out { type filter hook output priority 0; }"));
+	if (!rules_add("add rule ip twice out oifname \"mctun*\" numgen random mod 100 < 50 dup to "
+	               "ip daddr"))
+		apart_skip("this kernel cannot double packets (nft_dup_ipv4)");
+	apart_serve(&serve, NULL, serve_args);
+	apart_run(&connect, NULL, args);
+	apart_assert_proved(&connect, apart_n());
+	assert_true(packets(&connect, "received") >= 4 * apart_n()); /* instead of three */
+	assert_int_equal(packets(&connect, "malformed"), 0);
+	assert_int_equal(packets(&connect, "stray"), 0);
+	trial_end(&connect);
+	apart_stop(&serve, SIGTERM, 0);
+	apart_assert_served(&serve, apart_n(), 2 * apart_n());
+	trial_end(&serve);
+}
+
+#define LOSS_TEST(name) cmocka_unit_test_teardown(name, drop_rules)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {LOSS_TEST(lossy), LOSS_TEST(doubled)};
+
+	return cmocka_run_group_tests_name("lab_loss", tests, set_up, NULL);
+}
