@@ -22,7 +22,7 @@
 #define TRIES   3
 #define NOBODY  "192.0.2.1"
 #define WARNING "0x600000" /* of tshark's expert: worse are errors */
-#define TIMEOUT "130s"
+#define TIMEOUT "190s"
 
 /* Flags of what is sent again: a segment, or an ACK. */
 #define AGAIN                                                                     \

@@ -29,21 +29,12 @@
 #define TRIES     3    /* others use memory, too */
 #define GONE_MS   5000
 
-static bool has_tun(void)
-{
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 /* Skips what cannot be here. */
 static void need(const char *kind)
 {
 	if (!apart_is_private())
 		apart_skip("no private network is allowed here");
-	if (strcmp(kind, "tun") == 0 && !has_tun())
+	if (strcmp(kind, "tun") == 0 && !apart_has_tun())
 		apart_skip("/dev/net/tun cannot be opened here");
 }
 
@@ -173,10 +164,11 @@ static void auto_takes_our_own(void **state)
 		trial_end(&trial);
 	}
 	trial_assert_passed(&trial, count);
-	assert_string_equal(trial_word(&trial, "engine.client"), has_tun() ? "tun" : "packet");
+	assert_string_equal(trial_word(&trial, "engine.client"),
+	                    apart_has_tun() ? "tun" : "packet");
 	assert_non_null(strstr(trial.err, " pairs of kernel sockets take "));
-	assert_non_null(
-		strstr(trial.err, has_tun() ? "our own TCP (tun)" : "our own TCP (packet, as "));
+	assert_non_null(strstr(trial.err,
+	                       apart_has_tun() ? "our own TCP (tun)" : "our own TCP (packet, as "));
 	trial_end(&trial);
 }
 
@@ -351,7 +343,7 @@ static void killed(void **state)
 	(void)state;
 	need("packet");
 	serve_here(&serve, "rst");
-	for (int i = has_tun() ? 0 : 1; i < 2; i++) {
+	for (int i = apart_has_tun() ? 0 : 1; i < 2; i++) {
 		const char *const args[] = {
 			SERVER,     "-n",     apart_n_text(), "--source", "198.18.128.0/24",
 			"--engine", kinds[i], "--hold",       "60s",      NULL};
@@ -425,13 +417,13 @@ static void server_ends_mid_hold(void **state)
 	(void)state;
 	need("packet");
 	server_ends("packet", "rst", "reset");
-	server_ends(has_tun() ? "tun" : "packet", "fin", "closed");
+	server_ends(apart_has_tun() ? "tun" : "packet", "fin", "closed");
 }
 
 /* From its own 4-tuples, to a server that is back. */
 static void reconnects(void **state)
 {
-	const char *kind = has_tun() ? "tun" : "packet";
+	const char *kind = apart_has_tun() ? "tun" : "packet";
 	const char *const args[] = {SERVER,        "-n",     apart_n_text(), "--engine", kind,
 	                            "--reconnect", "--hold", "3s",           NULL};
 	struct trial serve, connect;
@@ -455,7 +447,7 @@ static void reconnects(void **state)
 
 static void mistakes(void **state)
 {
-	const char *kind = has_tun() ? "tun" : "packet";
+	const char *kind = apart_has_tun() ? "tun" : "packet";
 	const struct apart_mistake all[] = {
 		{{"127.0.0.1:28400", "--engine", kind}, 4, "megaconn addr up 198.19.0.1 --dev lo"},
 		{{"127.0.0.2:28400", "--engine", kind}, 4, "martian"},

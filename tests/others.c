@@ -164,7 +164,7 @@ pid_t others_nginx(const struct others *others)
 	         "client_header_timeout %us; client_header_buffer_size 1k;\n"
 	         "server { listen %s:%u backlog=16384 so_keepalive=%s; return 204; } }\n",
 	         dir, dir, dir, dir, dir, dir, others->idle_s > 0 ? others->idle_s : LONG_S,
-	         others->address, others->port, others->probes ? "1s:1s:3" : "off");
+	         others->address, others->port, others->probes ? "1s:1s:9" : "off");
 	write_config(text);
 	return start(path, "-c", others);
 }
@@ -192,7 +192,7 @@ pid_t others_haproxy(const struct others *others)
 {
 	const char *path = need_program("haproxy");
 	const char *probes = "  option clitcpka\n  clitcpka-idle 1s\n  clitcpka-intvl 1s\n"
-			     "  clitcpka-cnt 3\n";
+			     "  clitcpka-cnt 9\n";
 	char text[1024];
 
 	snprintf(text, sizeof(text),

@@ -14,7 +14,7 @@ struct others {
 	const char *address; /* it listens on */
 	uint16_t port;
 	unsigned int idle_s;  /* it closes who says nothing for so long; 0: nobody        */
-	bool probes;          /* TCP keep-alive: each second, given up after three         */
+	bool probes;          /* TCP keep-alive: each second                                */
 	uint16_t behind_port; /* of haproxy: of the server that it leads to, on 127.0.0.1  */
 };
 
