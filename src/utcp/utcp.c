@@ -274,9 +274,13 @@ static int open_bell(struct utcp *u, int wake_fd)
 static struct utcp *make(const struct engine_config *config)
 {
 	struct utcp *u = map_private(sizeof(*u));
+	struct tcp_conn *conns = map_private(config->connections * sizeof(*conns));
 
-	if (!u)
+	if (!u || !conns) {
+		map_drop(u, sizeof(*u));
+		map_drop(conns, config->connections * sizeof(*conns));
 		return NULL;
+	}
 	u->engine = (struct engine){.ops = &ops, .index_end = config->connections};
 	u->tuples = config->tuples;
 	u->first = config->first;
@@ -287,9 +291,8 @@ static struct utcp *make(const struct engine_config *config)
 	u->bell_fd = -1;
 	if (getrandom(u->key, sizeof(u->key), 0) < 0)
 		u->key[0] = clock_now_ns();
-	u->conns = map_private(u->count * sizeof(*u->conns));
-	wheel_init(&u->wheel, &u->conns->timer, sizeof(*u->conns), u->count, TICK_NS,
-	           clock_now_ns());
+	u->conns = conns;
+	wheel_init(&u->wheel, &conns->timer, sizeof(*conns), u->count, TICK_NS, clock_now_ns());
 	tcp_path_init(&u->path, config->tuples->target.family == AF_INET6 ? MTU - HEADERS_IPV6
 	                                                                  : MTU - HEADERS_IPV4);
 	return u;
@@ -302,7 +305,7 @@ int utcp_open_over(struct device *device, const struct engine_config *config, st
 	int failed;
 
 	assert(config->tuples->by_source);
-	if (!u || !u->conns) {
+	if (!u) {
 		device_close(device);
 		return err_set(err, -ENOMEM, "no memory for the clients' table");
 	}
