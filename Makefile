@@ -249,6 +249,10 @@ $(B)/asan/tests/unit_engine $(B)/asan/tests/unit_behaviour: $(FAKE:%.c=$(B)/asan
 $(B)/tests/unit_behaviour $(B)/asan/tests/unit_behaviour $(B)/tests/unit_utcp \
 	$(B)/asan/tests/unit_utcp: TEST_LDFLAGS := -Wl,--wrap=clock_now_ns
 
+# Where the kernel is an older one, or takes less than it is given.
+$(B)/tests/lab_devices $(B)/asan/tests/lab_devices: TEST_LDFLAGS := \
+	-Wl,--wrap=io_uring_queue_init,--wrap=io_uring_submit
+
 # A connection under watch, which its fuzzer and its tables share.
 $(B)/tests/unit_tcp: $(WATCH:%.c=$(B)/obj/%.o)
 $(B)/asan/tests/unit_tcp: $(WATCH:%.c=$(B)/asan/obj/%.o)

@@ -3,6 +3,8 @@
  * this host, however it ends, with nothing left of its devices and routes. */
 #include "apart.h"
 
+#include "kernel/channel.h"
+#include "kernel/link.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -12,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HERE      "198.19.0.1"
@@ -222,6 +226,40 @@ static int count_devices(void)
 	return count;
 }
 
+static void find_device(char name[IF_NAMESIZE])
+{
+	struct if_nameindex *all = if_nameindex();
+
+	assert_non_null(all);
+	for (const struct if_nameindex *at = all; at->if_index != 0; at++) {
+		if (strncmp(at->if_name, "mc", 2) == 0)
+			memcpy(name, at->if_name, strnlen(at->if_name, IF_NAMESIZE - 1));
+	}
+	if_freenameindex(all);
+}
+
+static void delete_device(void)
+{
+	char name[IF_NAMESIZE] = "";
+	struct channel c;
+
+	find_device(name);
+	assert_int_equal(channel_open(&c), 0);
+	assert_int_equal(link_delete(&c, if_nametoindex(name)), 0);
+	channel_close(&c);
+}
+
+static void set_device_down(void)
+{
+	struct ifreq request = {.ifr_flags = 0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	find_device(request.ifr_name);
+	assert_return_code(fd, errno);
+	assert_return_code(ioctl(fd, SIOCSIFFLAGS, &request), errno);
+	close(fd);
+}
+
 /* Routes go with their devices. */
 static void assert_no_device_left(void)
 {
@@ -323,6 +361,38 @@ static void killed(void **state)
 	trial_end(&serve);
 }
 
+static void device_goes(const char *kind, void (*go)(void))
+{
+	const char *const args[] = {
+		SERVER,   "-n", apart_n_text(), "--engine",        kind, "-w", "1",
+		"--hold", "2s", "--source",     "198.18.128.0/24", NULL};
+	struct trial serve, connect;
+
+	serve_here(&serve, "rst");
+	apart_hold(&connect, NULL, args);
+	go();
+	trial_wait(&connect, 30);
+	trial_assert_code(&connect, 1);
+	assert_non_null(strstr(trial_word(&connect, "reason"), "client worker 0"));
+	assert_non_null(strstr(trial_word(&connect, "reason"), "its link"));
+	trial_end(&connect);
+	assert_no_device_left();
+	apart_stop(&serve, SIGTERM, 0);
+	trial_end(&serve);
+}
+
+/* Somebody deletes a device, or sets it down: the run says whose it was, and what it was. */
+static void devices_go(void **state)
+{
+	(void)state;
+	need("packet");
+	device_goes("packet", delete_device);
+	if (!has_tun())
+		return;
+	device_goes("tun", delete_device);
+	device_goes("tun", set_device_down);
+}
+
 /* Each of the clients sees how. */
 static void server_ends(const char *kind, const char *how, const char *cause)
 {
@@ -419,19 +489,13 @@ static void without_rights(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		APART_TEST(labs_by_tun),
-		APART_TEST(labs_by_packet),
-		APART_TEST(lab_of_ordinary_user),
-		APART_TEST(auto_takes_sockets),
-		APART_TEST(auto_takes_our_own),
-		APART_TEST(as_many_as_fit),
-		APART_TEST(on_the_hosts_network),
-		APART_TEST(connect_by_tun),
-		APART_TEST(connect_by_packet),
-		APART_TEST(killed),
-		APART_TEST(server_ends_mid_hold),
-		APART_TEST(reconnects),
-		APART_TEST(mistakes),
+		APART_TEST(labs_by_tun),          APART_TEST(labs_by_packet),
+		APART_TEST(lab_of_ordinary_user), APART_TEST(auto_takes_sockets),
+		APART_TEST(auto_takes_our_own),   APART_TEST(as_many_as_fit),
+		APART_TEST(on_the_hosts_network), APART_TEST(connect_by_tun),
+		APART_TEST(connect_by_packet),    APART_TEST(killed),
+		APART_TEST(devices_go),           APART_TEST(server_ends_mid_hold),
+		APART_TEST(reconnects),           APART_TEST(mistakes),
 		APART_TEST(without_rights),
 	};
 

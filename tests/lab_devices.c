@@ -65,6 +65,18 @@ static void many_sources(void **state)
 	check_answers(device_of(state), SOURCES6);
 }
 
+static void ring_of_an_old_kernel(void **state)
+{
+	bench_set_ring(BENCH_RING_OLD);
+	check_answers(device_of(state), SOURCES4);
+}
+
+static void ring_that_takes_less(void **state)
+{
+	bench_set_ring(BENCH_RING_SHORT);
+	check_answers(device_of(state), SOURCES4);
+}
+
 /* A worker's share of several ranges: all of it, and nothing of the others'. */
 static void shares_of_ranges(void **state)
 {
@@ -270,6 +282,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BY(packet, many_sources),
 		BY(tun, many_sources),
+		BY(tun, ring_of_an_old_kernel),
+		BY(tun, ring_that_takes_less),
 		BY(packet, shares_of_ranges),
 		BY(tun, shares_of_ranges),
 		BY(packet, flood),

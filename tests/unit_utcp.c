@@ -230,6 +230,30 @@ static void test_events_one_by_one(void **state)
 	assert_int_equal(engine_poll(engine, &one, 1, 0), 0);
 }
 
+/* What waits for the next poll is not told of a connection that was closed meanwhile, nor of its
+ * next life. */
+static void test_nothing_is_told_of_what_was_closed(void **state)
+{
+	struct engine_event one;
+	uint32_t index;
+
+	(void)state;
+	for (index = 1; index < 3; index++) {
+		uint32_t seq = open_one(index);
+
+		assert_int_equal(engine_send(engine, index, "x", 1), 0);
+		engine_receive(engine, index, ENGINE_WAIT_SOON);
+		bring_to(index, SEGMENT_ACK, SERVER_ISS + 1, seq + 1, "answer");
+		assert_int_equal(engine_poll(engine, &one, 1, 0), 1);
+		assert_int_equal(engine_tag_op(one.tag), ENGINE_SENT);
+		engine_close(engine, index, ENGINE_CLOSE_RESET);
+		if (index == 2)
+			start(index);
+		assert_int_equal(engine_poll(engine, &one, 1, 0), 0);
+		wire.sent_count = 0;
+	}
+}
+
 /* Data in two packets of a batch: the second waits until the caller asks for it. */
 static void test_data_waits_for_who_asks(void **state)
 {
@@ -368,6 +392,28 @@ static void test_close_in_order(void **state)
 	assert_int_equal(wire.unsent, 0);
 }
 
+/* A wire that has lost a segment may lose the last ACK: the peer's FIN that comes again after all
+ * are closed is acknowledged again. */
+static void test_close_in_order_over_a_bad_wire(void **state)
+{
+	uint64_t before_ns;
+
+	(void)state;
+	start(4);
+	wire.now_ns += 1010 * WIRE_MS;
+	assert_int_equal(poll_now(), 0);
+	assert_int_equal(packets.retransmitted, 1);
+	bring_to(4, SEGMENT_SYN | SEGMENT_ACK, SERVER_ISS, wire_last()->segment.seq + 1, NULL);
+	assert_int_equal(poll_now(), 1);
+	wire.look_ns = 1;
+	wire.step_ns = WIRE_MS;
+	wire.peer = answer_fins;
+	before_ns = wire.now_ns;
+	engine_close_all(engine, ENGINE_CLOSE_FIN);
+	assert_int_equal(count_sent(SEGMENT_RST), 0);
+	assert_in_range(wire.now_ns - before_ns, 1000 * WIRE_MS, 2000 * WIRE_MS);
+}
+
 /* What the caller has closed already is not cut off: its FIN is to be acknowledged. */
 static void test_close_in_order_goes_on(void **state)
 {
@@ -481,12 +527,14 @@ int main(void)
 		TEST(test_echo),
 		TEST(test_message_is_asked_for_again),
 		TEST(test_events_one_by_one),
+		TEST(test_nothing_is_told_of_what_was_closed),
 		TEST(test_data_waits_for_who_asks),
 		TEST(test_data_nobody_asks_for),
 		TEST(test_ends_are_told_late),
 		TEST(test_strays),
 		TEST(test_others_packets_are_counted),
 		TEST(test_close_in_order),
+		TEST(test_close_in_order_over_a_bad_wire),
 		TEST(test_close_in_order_goes_on),
 		TEST(test_close_of_a_mute_peer),
 		TEST(test_close_by_reset),

@@ -21,7 +21,9 @@
  * event; a connection that was accepted has been asked for already. So a caller that does not ask
  * again before it has sent its answer is never overrun. RECEIVED carries data that is lent until
  * the next poll; result is its length, 0 for the peer's FIN, or a negative errno. After result <= 0
- * the connection is still open here: the caller closes it.
+ * the connection is still open here: the caller closes it. An engine with a TCP of its own keeps
+ * nothing of what comes before it is asked for, and does not see the acknowledgement that it may
+ * bring: who sends asks for the answer at once.
  *
  * Sending copies the data, and yields one SENT event: how many bytes the kernel took. These may be
  * fewer than were given (a short send): `data` and `len` of the event are what was given, lent

@@ -15,12 +15,13 @@ static int cannot_open(int code, struct err *err)
 	if (code == -ENOENT || code == -ENODEV || code == -ENXIO)
 		return err_set(err, -ENOENT,
 		               "cannot open %s: this kernel has no TUN driver, or this container "
-		               "not its file; load the module tun, or take the engine packet",
+		               "not its file; load the module tun, or take packet in its place",
 		               TUN_FILE);
 	if (code == -EACCES || code == -EPERM)
-		return err_set(err, code,
-		               "cannot open %s: %s; run as root, or take the engine packet",
-		               TUN_FILE, strerror(-code));
+		return err_set(
+			err, code,
+			"cannot open %s: %s; it is root's here; a lab can have --clients packet in its place",
+			TUN_FILE, strerror(-code));
 	return err_set(err, code, "cannot open %s: %s", TUN_FILE, strerror(-code));
 }
 

@@ -168,6 +168,17 @@ static int run(const struct experiment *x, struct shm *shm, struct shm_worker *m
 	return failed;
 }
 
+/* Its engine says no more than an errno. */
+static void say_failed(const struct experiment *x, struct shm_worker *me, int failed)
+{
+	bool is_utcp = me->role == ROLE_CLIENT && engine_is_utcp(x->clients);
+
+	err_set(&me->error, failed, "%s worker %u (%llu connections): its %s failed: %s%s",
+	        me->role == ROLE_SERVER ? "server" : "client", me->number,
+	        (unsigned long long)me->open, is_utcp ? "device" : "engine", strerror(-failed),
+	        is_utcp ? " (has somebody deleted its link, or set it down?)" : "");
+}
+
 pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
                    const struct worker_bells *bells, const int *listeners)
 {
@@ -181,7 +192,7 @@ pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
 	int failed = run(x, shm, me, bells, listeners);
 
 	if (failed != 0 && me->error.text[0] == '\0')
-		err_set(&me->error, failed, "its engine failed: %s", strerror(-failed));
+		say_failed(x, me, failed);
 	worker_ring(bells->director);
 	_exit(failed == 0 ? EXIT_PASS : EXIT_FAILED);
 }

@@ -7,7 +7,8 @@
  * non-blocking is not enough, io_uring would wait for it), so that none is left behind. How many
  * reads are tried follows what the last batch found.
  *
- * Where io_uring cannot be had, each packet is a system call of its own. */
+ * Where io_uring cannot be had, or is one of before 5.17, which knows no write without a completion
+ * (IOSQE_CQE_SKIP_SUCCESS), each packet is a system call of its own. */
 #include "utcp/device_tun.h"
 
 #include "base/map.h"
@@ -93,19 +94,28 @@ static void queue_reads(struct tun *t, uint32_t count)
 	}
 }
 
+/* All of it: the kernel stops early where it has no memory for a request at the moment. */
 static int submit(struct tun *t)
 {
-	int count;
+	int count = 1;
 
-	do {
+	while (io_uring_sq_ready(&t->ring) > 0 && (count > 0 || count == -EINTR))
 		count = io_uring_submit(&t->ring);
-	} while (count == -EINTR);
-	return count < 0 ? count : 0;
+	if (io_uring_sq_ready(&t->ring) == 0)
+		return 0;
+	return count < 0 ? count : -EAGAIN;
+}
+
+/* Why the device is of no use any more, by the errno of a write: somebody has set it down. Else the
+ * packet is lost, and no more. */
+static int end_of_write(int code)
+{
+	return code == -EIO ? -ENETDOWN : 0;
 }
 
 /* Everything completes within the submission: a TUN device does not wait for anything. Returns the
- * number of frames, or where there is none, why none can be read any more (EBADFD: somebody has
- * deleted the device). */
+ * number of frames, or where there is none, why the device is of no use any more (EBADFD: somebody
+ * has deleted it). */
 static int reap(struct tun *t, struct device_frame *frames)
 {
 	struct io_uring_cqe *cqe;
@@ -114,13 +124,15 @@ static int reap(struct tun *t, struct device_frame *frames)
 	while (io_uring_peek_cqe(&t->ring, &cqe) == 0) {
 		uint64_t tag = io_uring_cqe_get_data64(cqe);
 
-		if (tag == WRITE_TAG)
+		if (tag == WRITE_TAG) {
 			t->device.dropped++;
-		else if (cqe->res > 0)
+			failed = failed == 0 ? end_of_write(cqe->res) : failed;
+		} else if (cqe->res > 0) {
 			frames[count++] = (struct device_frame){.bytes = t->in[tag],
 			                                        .len = (uint32_t)cqe->res};
-		else if (cqe->res != -EAGAIN && cqe->res != -EINTR)
+		} else if (cqe->res != -EAGAIN && cqe->res != -EINTR) {
 			failed = cqe->res;
+		}
 		io_uring_cqe_seen(&t->ring, cqe);
 	}
 	return count > 0 ? count : failed;
@@ -153,8 +165,7 @@ static int ring_flush(struct device *d)
 
 	queue_writes(t);
 	failed = submit(t);
-	(void)reap(t, NULL);
-	return failed;
+	return failed == 0 ? reap(t, NULL) : failed;
 }
 
 /* --- by system calls ------------------------------------------------------------------------- */
@@ -162,21 +173,25 @@ static int ring_flush(struct device *d)
 static int plain_flush(struct device *d)
 {
 	struct tun *t = tun_of(d);
+	int failed = 0;
 
-	for (uint32_t i = 0; i < t->put_count; i++) {
-		if (write(d->fd, t->put[i], t->put_len[i]) < 0)
-			d->dropped++;
+	for (uint32_t i = 0; i < t->put_count && failed == 0; i++) {
+		if (write(d->fd, t->put[i], t->put_len[i]) >= 0)
+			continue;
+		failed = end_of_write(-errno);
+		d->dropped++;
 	}
 	t->put_count = 0;
-	return 0;
+	return failed;
 }
 
 static int plain_exchange(struct device *d, struct device_frame *frames, int max)
 {
 	struct tun *t = tun_of(d);
-	int count = 0;
+	int failed = plain_flush(d), count = 0;
 
-	(void)plain_flush(d);
+	if (failed != 0)
+		return failed;
 	while (count < max) {
 		ssize_t len = read(d->fd, t->in[count], FRAME_BYTES);
 
@@ -221,7 +236,8 @@ static bool open_ring(struct tun *t)
 {
 	if (io_uring_queue_init(2 * DEVICE_BATCH, &t->ring, 0) != 0)
 		return false;
-	if (io_uring_register_files(&t->ring, &t->device.fd, 1) == 0)
+	if ((t->ring.features & IORING_FEAT_CQE_SKIP) &&
+	    io_uring_register_files(&t->ring, &t->device.fd, 1) == 0)
 		return true;
 	io_uring_queue_exit(&t->ring);
 	return false;

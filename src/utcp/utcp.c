@@ -182,6 +182,7 @@ static int await_quiet(struct utcp *u)
 	uint64_t start_ns = clock_now_ns(), heard_ns = start_ns;
 	int count = 0;
 
+	u->now_ns = start_ns; /* it may be of a turn long ago */
 	while (count >= 0 && u->now_ns - heard_ns < QUIET_NS &&
 	       u->now_ns - start_ns < QUIET_MOST_NS) {
 		count = turn_unheard(u);
@@ -213,8 +214,8 @@ static void utcp_shut(struct engine *e)
 	struct utcp *u = utcp_of(e);
 
 	device_close(u->device);
-	if (u->sleep_fd >= 0)
-		close(u->sleep_fd);
+	if (u->bell_fd >= 0)
+		close(u->bell_fd);
 	map_drop(u->conns, u->count * sizeof(*u->conns));
 	map_drop(u, sizeof(*u));
 }
@@ -239,13 +240,6 @@ static const struct engine_ops ops = {
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-static int add_to_sleep(const struct utcp *u, int fd, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data = {.fd = fd}};
-
-	return epoll_ctl(u->sleep_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
 static int open_device(enum engine_kind kind, const struct device_config *config,
                        struct device **out, struct err *err)
 {
@@ -267,23 +261,26 @@ static struct device_config own_sources(const struct engine_config *config)
 }
 
 /* The wake-up is watched for edges: all who share it are woken by a write, and nobody reads it. */
-static int open_sleep(struct utcp *u)
+static int open_bell(struct utcp *u, int wake_fd)
 {
-	int failed;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 
-	u->sleep_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (u->sleep_fd < 0)
+	u->bell_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (u->bell_fd < 0)
 		return -errno;
-	failed = add_to_sleep(u, u->device->fd, EPOLLIN);
-	return failed == 0 ? add_to_sleep(u, u->wake_fd, EPOLLIN | EPOLLET) : failed;
+	return epoll_ctl(u->bell_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 ? 0 : -errno;
 }
 
 static struct utcp *make(const struct engine_config *config)
 {
 	struct utcp *u = map_private(sizeof(*u));
+	struct tcp_conn *conns = map_private(config->connections * sizeof(*conns));
 
-	if (!u)
+	if (!u || !conns) {
+		map_drop(u, sizeof(*u));
+		map_drop(conns, config->connections * sizeof(*conns));
 		return NULL;
+	}
 	u->engine = (struct engine){.ops = &ops, .index_end = config->connections};
 	u->tuples = config->tuples;
 	u->first = config->first;
@@ -291,13 +288,11 @@ static struct utcp *make(const struct engine_config *config)
 	u->message = config->message;
 	u->message_context = config->message_context;
 	u->packets = config->packets;
-	u->wake_fd = config->wake_fd;
-	u->sleep_fd = -1;
+	u->bell_fd = -1;
 	if (getrandom(u->key, sizeof(u->key), 0) < 0)
 		u->key[0] = clock_now_ns();
-	u->conns = map_private(u->count * sizeof(*u->conns));
-	wheel_init(&u->wheel, &u->conns->timer, sizeof(*u->conns), u->count, TICK_NS,
-	           clock_now_ns());
+	u->conns = conns;
+	wheel_init(&u->wheel, &conns->timer, sizeof(*conns), u->count, TICK_NS, clock_now_ns());
 	tcp_path_init(&u->path, config->tuples->target.family == AF_INET6 ? MTU - HEADERS_IPV6
 	                                                                  : MTU - HEADERS_IPV4);
 	return u;
@@ -310,15 +305,15 @@ int utcp_open_over(struct device *device, const struct engine_config *config, st
 	int failed;
 
 	assert(config->tuples->by_source);
-	if (!u || !u->conns) {
+	if (!u) {
 		device_close(device);
 		return err_set(err, -ENOMEM, "no memory for the clients' table");
 	}
 	u->device = device;
-	failed = open_sleep(u);
+	failed = open_bell(u, config->wake_fd);
 	if (failed != 0) {
 		utcp_shut(&u->engine);
-		return err_set(err, failed, "cannot watch the device: %s", strerror(-failed));
+		return err_set(err, failed, "cannot watch for wake-ups: %s", strerror(-failed));
 	}
 	*out = &u->engine;
 	return 0;

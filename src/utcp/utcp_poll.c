@@ -7,6 +7,7 @@
 #include "utcp/utcp_carry.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -142,14 +143,24 @@ void utcp_publish_counts(struct utcp *u)
 	u->packets->dropped = u->device->dropped;
 }
 
+/* Whether the caller has closed it since. */
+static bool is_stale(const struct utcp *u, const struct engine_event *event)
+{
+	const struct tcp_conn *c = &u->conns[engine_tag_index(event->tag)];
+
+	return !(c->flags & TCP_FLAG_HELD) || c->life != engine_tag_generation(event->tag);
+}
+
 static void return_left(struct utcp *u)
 {
-	int count = u->left_count < u->event_max ? u->left_count : u->event_max;
+	int next = 0;
 
-	memcpy(u->events, u->left, (size_t)count * sizeof(*u->left));
-	u->event_count = count;
-	u->left_count -= count;
-	memmove(u->left, u->left + count, (size_t)u->left_count * sizeof(*u->left));
+	for (; next < u->left_count && u->event_count < u->event_max; next++) {
+		if (!is_stale(u, &u->left[next]))
+			u->events[u->event_count++] = u->left[next];
+	}
+	u->left_count -= next;
+	memmove(u->left, u->left + next, (size_t)u->left_count * sizeof(*u->left));
 }
 
 /* Whether timers may run: what they wait for is not among what has come and was not read yet, as it
@@ -183,24 +194,22 @@ int utcp_turn(struct utcp *u)
 	return count;
 }
 
+/* The device is watched only while we sleep: where it had a watcher all the time, the kernel would
+ * call that for each packet, a twentieth of the time of a ramp. */
 int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 {
 	uint64_t timer_ns = wheel_next_ns(&u->wheel);
-	struct epoll_event events[2];
-	int failed = device_flush(u->device); /* what timers have put */
-	int count;
+	struct pollfd fds[2] = {{.fd = u->device->fd, .events = POLLIN},
+	                        {.fd = u->bell_fd, .events = POLLIN}};
+	struct epoll_event rung;
+	int result = device_flush(u->device); /* what timers have put */
 
-	if (failed < 0)
-		return failed;
-	count = epoll_wait(u->sleep_fd, events, 2,
-	                   clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
-	if (count < 0)
+	if (result < 0)
+		return result;
+	result = poll(fds, 2, clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
+	if (result < 0)
 		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.fd == u->wake_fd)
-			return 1;
-	}
-	return 0;
+	return fds[1].revents != 0 && epoll_wait(u->bell_fd, &rung, 1, 0) > 0;
 }
 
 int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t deadline_ns)
@@ -210,10 +219,9 @@ int utcp_poll(struct utcp *u, struct engine_event *events, int max, uint64_t dea
 	u->events = events;
 	u->event_max = max;
 	u->event_count = 0;
-	if (u->left_count > 0) {
-		return_left(u);
+	return_left(u);
+	if (u->event_count > 0)
 		return u->event_count;
-	}
 	while (failed == 0) {
 		int count = utcp_turn(u);
 

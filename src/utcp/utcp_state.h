@@ -17,7 +17,7 @@ struct utcp {
 	engine_message message;
 	void *message_context;
 	struct engine_packets *packets;
-	int wake_fd, sleep_fd;
+	int bell_fd;     /* an epoll set with the wake-up alone, watched for its edges */
 	uint64_t key[2]; /* of initial sequence numbers */
 	uint64_t now_ns;
 	struct tcp_conn *conns;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <liburing.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sched.h>
@@ -33,6 +34,46 @@
 
 static bool is_root;
 static struct tuple_plan plan; /* the worker's, from before it is forked */
+
+/* --- rings ----------------------------------------------------------------------------------- */
+
+static enum bench_ring ring_kind;
+
+/* NOLINTBEGIN(*-reserved-identifier,cert-dcl*): what the linker calls them */
+int __real_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
+int __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags);
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+
+void bench_set_ring(enum bench_ring ring)
+{
+	ring_kind = ring;
+}
+
+int __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *ring, unsigned int flags)
+{
+	int failed = __real_io_uring_queue_init(entries, ring, flags);
+
+	if (ring_kind == BENCH_RING_OLD)
+		ring->features &= ~IORING_FEAT_CQE_SKIP;
+	return failed;
+}
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+	const unsigned int end = ring->sq.sqe_tail, held = io_uring_sq_ready(ring) / 2;
+	int count;
+
+	if (ring_kind == BENCH_RING_OLD)
+		return -EINVAL;
+	ring->sq.sqe_tail -= ring_kind == BENCH_RING_SHORT ? held : 0;
+	count = __real_io_uring_submit(ring);
+	ring->sq.sqe_tail = end;
+	return count;
+}
+/* NOLINTEND(*-reserved-identifier,cert-dcl*) */
+
+/* --- the host -------------------------------------------------------------------------------- */
 
 bool bench_is_root(void)
 {
@@ -88,6 +129,7 @@ static int await_no_link(void)
 int bench_tear_down(void **state)
 {
 	apart_tear_down(state);
+	ring_kind = BENCH_RING_AS_IT_IS;
 	return apart_is_private() ? await_no_link() : 0;
 }
 

@@ -25,6 +25,13 @@ enum bench_task {
 	BENCH_CLOSE
 };
 
+/* What a ring of the next worker is like. */
+enum bench_ring {
+	BENCH_RING_AS_IT_IS,
+	BENCH_RING_OLD,  /* a kernel before 5.17: it knows no IOSQE_CQE_SKIP_SUCCESS */
+	BENCH_RING_SHORT /* half of what is submitted is taken at a time             */
+};
+
 /* In memory that both have. */
 struct bench_report {
 	int opened; /* 0, a negative errno with err, BENCH_NO_NAMESPACE */
@@ -56,6 +63,8 @@ int bench_tear_down(void **state);
 
 /* Whether this process was root before it went into its network. */
 bool bench_is_root(void);
+
+void bench_set_ring(enum bench_ring ring);
 
 /* Starts a worker for `count` (at most as many as there are) of the sources from `from` on; returns
  * when it has opened its device, or could not. bench_end ends it, by SIGKILL. */

@@ -25,6 +25,7 @@ struct wire {
 	int frame_count;
 	int at_once;      /* that an exchange gives; 0: all */
 	uint64_t now_ns;  /* the clock                      */
+	uint64_t look_ns; /* that each look at it takes     */
 	uint64_t step_ns; /* that each exchange takes       */
 	int failed;       /* what an exchange returns       */
 	bool is_closed;
