@@ -387,7 +387,7 @@ static void devices_go(void **state)
 	(void)state;
 	need("packet");
 	device_goes("packet", delete_device);
-	if (!has_tun())
+	if (!apart_has_tun())
 		return;
 	device_goes("tun", delete_device);
 	device_goes("tun", set_device_down);
