@@ -20,7 +20,7 @@ static int cannot_open(int code, struct err *err)
 	if (code == -EACCES || code == -EPERM)
 		return err_set(
 			err, code,
-			"cannot open %s: %s; it is root's here; a lab can have --clients packet in its place",
+			"cannot open %s: %s; it is root's here: a lab can have --clients packet",
 			TUN_FILE, strerror(-code));
 	return err_set(err, code, "cannot open %s: %s", TUN_FILE, strerror(-code));
 }
