@@ -197,11 +197,38 @@ static void doubled(void **state)
 	trial_end(&serve);
 }
 
+/* A firewall that drops all: nothing comes back, and that is said. */
+static void silence(void **state)
+{
+	const char *const serve_args[] = {"--listen", HERE, NULL};
+	const char *const args[] = {HERE,        "-n",    "10",        "--engine", "tun",
+	                            "--timeout", "300ms", "--retries", "0",        NULL};
+	struct trial serve, connect;
+
+	(void)state;
+	rules_need();
+	if (!apart_has_tun())
+		apart_skip("/dev/net/tun cannot be opened here");
+	assert_true(rules_add("add table inet shut"));
+	assert_true(rules_add("add chain inet shut in { type filter hook input priority 0; }"));
+	assert_true(rules_add("add rule inet shut in iifname \"mctun*\" drop"));
+	apart_serve(&serve, NULL, serve_args);
+	apart_run(&connect, NULL, args);
+	trial_assert_code(&connect, 1);
+	assert_int_equal(packets(&connect, "received"), 0);
+	assert_int_equal(trial_number(&connect, "failed.by_cause.timeout"), 10);
+	assert_non_null(strstr(trial_word(&connect, "reason"), "not one packet came back"));
+	trial_end(&connect);
+	apart_stop(&serve, SIGTERM, 0);
+	trial_end(&serve);
+}
+
 #define LOSS_TEST(name) cmocka_unit_test_teardown(name, drop_rules)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {LOSS_TEST(lossy), LOSS_TEST(doubled)};
+	const struct CMUnitTest tests[] = {LOSS_TEST(lossy), LOSS_TEST(doubled),
+	                                   LOSS_TEST(silence)};
 
 	return cmocka_run_group_tests_name("lab_loss", tests, set_up, NULL);
 }

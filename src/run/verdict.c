@@ -219,6 +219,15 @@ static void fail(struct result *r, int exit_code, const struct text *why)
 	verdict_set(r, VERDICT_FAIL, exit_code, why->at);
 }
 
+/* Our own TCP knows what a socket cannot tell: whether anything came back at all. */
+static void add_silence(struct text *t, const struct result *r)
+{
+	if (r->has_packets && r->packets.received == 0)
+		text_add(t, "; not one packet came back: this host drops what comes from outside "
+		            "(firewall rules, net.ipv4.conf.*.rp_filter), or routes the answers "
+		            "elsewhere (ip rule)");
+}
+
 static void judge_incomplete(struct result *r, const struct experiment *x, const struct shm *shm,
                              struct text *t)
 {
@@ -245,6 +254,7 @@ static void judge_incomplete(struct result *r, const struct experiment *x, const
 			text_count(t, r->not_tried);
 			text_add(t, " were not tried");
 		}
+		add_silence(t, r);
 		fail(r, EXIT_FAILED, t);
 	}
 }
