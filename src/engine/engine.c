@@ -9,11 +9,8 @@
 #include <errno.h>
 
 static const char *const names[] = {
-	[ENGINE_AUTO] = "auto",
-	[ENGINE_URING] = "uring",
-	[ENGINE_EPOLL] = "epoll",
-	[ENGINE_TUN] = "tun",
-	[ENGINE_PACKET] = "packet",
+	[ENGINE_AUTO] = "auto", [ENGINE_URING] = "uring",   [ENGINE_EPOLL] = "epoll",
+	[ENGINE_TUN] = "tun",   [ENGINE_PACKET] = "packet",
 };
 static_assert(sizeof(names) / sizeof(names[0]) == ENGINE_KIND_COUNT, "each kind has its name");
 

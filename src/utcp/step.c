@@ -285,7 +285,7 @@ void step_fail(const struct step *s, uint8_t flag, int error)
 /* A state that ends by time: TIME_WAIT, and the wait for the peer's FIN. */
 void step_linger(const struct step *s, enum tcp_state state, uint64_t for_ns)
 {
-	s->c->state = (uint8_t)state & 0xf;
+	s->c->state = (unsigned int)state & 0xfU;
 	s->c->tries = 0;
 	s->out->timer_ns = s->now_ns + for_ns;
 }

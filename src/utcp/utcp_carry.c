@@ -54,7 +54,7 @@ static void tell(struct utcp *u, uint32_t index, enum engine_op op, int32_t resu
                  const void *data)
 {
 	const struct engine_event event = {
-		.tag = engine_tag(op, u->conns[index].life, index),
+		.tag = engine_tag((uint8_t)op, u->conns[index].life, index),
 		.result = result,
 		.len = len,
 		.data = data,
