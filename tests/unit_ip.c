@@ -291,6 +291,24 @@ static void test_sockaddr(void **state)
 	assert_int_equal(in6.sin6_flowinfo, 0);
 }
 
+static void test_loopback(void **state)
+{
+	static const char *const yes[] = {"127.0.0.0", "127.0.0.1", "127.255.255.255", "::1"};
+	static const char *const no[] = {
+		"126.255.255.255", "128.0.0.0", "0.0.0.1", "::", "::2", "1::1"};
+	struct ip ip;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		assert_int_equal(ip_parse(yes[i], &ip), 0);
+		assert_true(ip_is_loopback(&ip));
+	}
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		assert_int_equal(ip_parse(no[i], &ip), 0);
+		assert_false(ip_is_loopback(&ip));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,7 +316,7 @@ int main(void)
 		cmocka_unit_test(test_fields),   cmocka_unit_test(test_add),
 		cmocka_unit_test(test_distance), cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_sockaddr), cmocka_unit_test(test_scope),
-		cmocka_unit_test(test_public),
+		cmocka_unit_test(test_public),   cmocka_unit_test(test_loopback),
 	};
 
 	return cmocka_run_group_tests_name("unit_ip", tests, NULL, NULL);

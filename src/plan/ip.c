@@ -153,6 +153,14 @@ bool ip_is_public(const struct ip *ip)
 	return ip->family == AF_INET ? is_public_ipv4(ip->bytes) : is_public_ipv6(ip->bytes);
 }
 
+bool ip_is_loopback(const struct ip *ip)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return ip->family == AF_INET ? ip->bytes[0] == 127
+	                             : memcmp(ip->bytes, one, sizeof(one)) == 0;
+}
+
 bool ip_is_host(const struct ip *ip)
 {
 	static const uint8_t unspecified[16];

@@ -35,6 +35,9 @@ bool ip_equal(const struct ip *a, const struct ip *b);
  * (::ffff:0:0/96). All others are, also those that no host can have, as multicast. */
 bool ip_is_public(const struct ip *ip);
 
+/* Whether it is of 127.0.0.0/8, or ::1. */
+bool ip_is_loopback(const struct ip *ip);
+
 /* Whether it is an address that one host may have: neither unspecified nor multicast nor broadcast.
  */
 bool ip_is_host(const struct ip *ip);

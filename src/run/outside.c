@@ -21,14 +21,6 @@
 
 /* --- where to ------------------------------------------------------------------------------- */
 
-static bool is_loopback(const struct ip *ip)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	return ip->family == AF_INET ? ip->bytes[0] == 127
-	                             : memcmp(ip->bytes, one, sizeof(one)) == 0;
-}
-
 static bool is_link_local(const struct ip *ip)
 {
 	return ip->family == AF_INET6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
@@ -40,7 +32,7 @@ static int check_target(struct channel *c, const struct ip *target, struct err *
 	uint8_t way = ROUTE_NONE;
 
 	ip_format(target, address);
-	if (is_loopback(target))
+	if (ip_is_loopback(target))
 		return err_set(err, -EADDRNOTAVAIL,
 		               "a packet from outside to %s is dropped by the kernel (martian): "
 		               "let the server listen on another address of this host (megaconn "

@@ -32,14 +32,6 @@ static bool is_own(const struct ip *ip)
 	return own;
 }
 
-static bool is_loopback(const struct ip *ip)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	return ip->family == AF_INET ? ip->bytes[0] == 127
-	                             : memcmp(ip->bytes, one, sizeof(one)) == 0;
-}
-
 static int choose_target(const struct topology_options *options, struct tuple_plan *plan,
                          struct err *err)
 {
@@ -119,7 +111,7 @@ static uint32_t count_on_link(const struct pool *pool)
 
 		if (!take_address(at->ifa_addr, &address) || !take_address(at->ifa_netmask, &mask))
 			continue;
-		if (address.family != pool->ranges[0].first.family || is_loopback(&address))
+		if (address.family != pool->ranges[0].first.family || ip_is_loopback(&address))
 			continue;
 		for (uint32_t i = 0; i < pool->range_count; i++)
 			count += count_within(&pool->ranges[i], &address, &mask);
@@ -194,7 +186,7 @@ static int choose_sources(const struct topology_options *options, struct tuple_p
 
 	if (!options->source) {
 		/* A network of its own whose loopback is down can be judged all the same. */
-		bool is_known = options->allow_missing && is_loopback(&plan->target);
+		bool is_known = options->allow_missing && ip_is_loopback(&plan->target);
 
 		failed = resolve_source(&plan->target, &source, is_known ? NULL : err);
 		if (failed != 0 && is_known) {
@@ -355,6 +347,6 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 		return failed;
 	out->is_own_target = is_own(&plan->target);
 	/* All of 127.0.0.0/8 is there without being added; of IPv6 only ::1. */
-	out->is_loopback = plan->target.family == AF_INET && is_loopback(&plan->target);
+	out->is_loopback = plan->target.family == AF_INET && ip_is_loopback(&plan->target);
 	return 0;
 }

@@ -194,8 +194,8 @@ int utcp_turn(struct utcp *u)
 	return count;
 }
 
-/* The device is watched only while we sleep: where it had a watcher all the time, the kernel would
- * call that for each packet, a twentieth of the time of a ramp. */
+/* The device is watched only while we sleep: a watcher that is there all the time is called by the
+ * kernel for each packet. */
 int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 {
 	uint64_t timer_ns = wheel_next_ns(&u->wheel);
