@@ -338,7 +338,7 @@ static void test_summary_packets(void **state)
 	(void)state;
 	memcpy(r->client_engine, "tun", sizeof("tun"));
 	r->has_packets = true;
-	r->packets = (struct result_packets){.sent = 7000000, .received = 4000000, .foreign = 3};
+	r->packets = (struct packets){.sent = 7000000, .received = 4000000, .foreign = 3};
 	summarize(r);
 	expect_text("2+3 workers (uring+tun)");
 	expect_no_text("  packets ");

@@ -24,7 +24,7 @@
 /* --- the engine on it ----------------------------------------------------------------------- */
 
 static struct tuple_plan plan;
-static struct engine_packets packets;
+static struct packets packets;
 static struct engine *engine;
 static struct engine_event events[16];
 static int wake;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/cause.h"
+#include "base/packets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,15 +38,6 @@ struct result_proof {
 	uint64_t differing;     /* indexes that only one of the two sides counts as proved     */
 	uint64_t duration_ns;
 	bool done;
-};
-
-/* Of clients with a TCP of their own. */
-struct result_packets {
-	uint64_t sent, received;
-	uint64_t retransmitted, probes, challenged; /* segments of ours                        */
-	uint64_t out_of_order, unasked, stray;      /* theirs: dropped, dropped, answered by RST */
-	uint64_t bad_checksum, malformed, foreign;  /* theirs, ignored                         */
-	uint64_t dropped;                           /* ours, that the kernel did not take      */
 };
 
 struct result_slab {
@@ -91,7 +83,7 @@ struct result {
 	uint64_t received_bytes; /* clients: what no proof had asked for */
 	struct result_proof proved_ramp, proved;
 	bool has_packets;
-	struct result_packets packets;
+	struct packets packets; /* clients with a TCP of their own */
 	struct {
 		uint64_t ramp_ns, rate_per_s, hold_ns, teardown_ns;
 		uint64_t connect_p50_ns, connect_p90_ns, connect_p99_ns, connect_p999_ns,

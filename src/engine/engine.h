@@ -43,6 +43,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/packets.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -131,19 +132,6 @@ struct tuple_plan; /* plan/tuple.h */
 /* Writes what is being sent on `index`, the whole message, to `out` (ENGINE_SEND_MAX). */
 typedef void (*engine_message)(void *context, uint32_t index, uint8_t *out);
 
-/* What an engine with a TCP of its own has counted. */
-struct engine_packets {
-	uint64_t sent, received;
-	uint64_t retransmitted; /* segments: SYN, data, FIN                                    */
-	uint64_t probes;        /* of zero windows                                             */
-	uint64_t challenged;    /* challenge ACKs (RFC 5961)                                   */
-	uint64_t out_of_order;  /* data behind a gap, dropped                                  */
-	uint64_t unasked;       /* data nobody had asked for, dropped                          */
-	uint64_t stray;         /* segments of no connection, answered with RST                */
-	uint64_t bad_checksum, malformed, foreign;
-	uint64_t dropped; /* ours that the kernel did not take                                 */
-};
-
 struct engine_config {
 	uint32_t connections;   /* that are open at once; a server may take in some more       */
 	uint32_t listeners;     /* how many listening sockets will be given; 0 for a client    */
@@ -160,7 +148,7 @@ struct engine_config {
 	uint32_t first;
 	engine_message message; /* asked between send and SENT, to send it again                */
 	void *message_context;
-	struct engine_packets *packets; /* the caller's; the engine counts there                */
+	struct packets *packets; /* the caller's; the engine counts there                */
 };
 
 struct engine;

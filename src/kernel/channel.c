@@ -77,6 +77,13 @@ int channel_ack(const struct nlmsghdr *msg)
 	return end_code(msg);
 }
 
+int channel_take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
+{
+	(void)number;
+	(void)context;
+	return channel_ack(msg);
+}
+
 static int take_message(struct hearing *h, const struct nlmsghdr *msg)
 {
 	uint32_t number = msg->nlmsg_seq - h->first;

@@ -39,6 +39,9 @@ int channel_dump(struct channel *c, channel_answer answer, void *context);
 /* What an NLMSG_ERROR says: its errno, negative, or 0. -EPROTO for other messages. */
 int channel_ack(const struct nlmsghdr *msg);
 
+/* A channel_answer for a request that is only acknowledged: the same. */
+int channel_take_ack(const struct nlmsghdr *msg, uint32_t number, void *context);
+
 /* The attribute of this type behind a header of `header_bytes`, with at least `bytes` of payload;
  * NULL where there is none. */
 const void *channel_attribute(const struct nlmsghdr *msg, size_t header_bytes, uint16_t type,

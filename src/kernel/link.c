@@ -131,13 +131,6 @@ bool link_is_running(const struct link *link)
 	return (link->flags & IFF_UP) != 0 && (link->flags & IFF_RUNNING) != 0;
 }
 
-static int take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
-{
-	(void)number;
-	(void)context;
-	return channel_ack(msg);
-}
-
 /* ---- setting up ----------------------------------------------------------------------------- */
 
 static struct nlmsghdr *begin(struct channel *c, uint16_t type, unsigned int index,
@@ -153,7 +146,7 @@ static struct nlmsghdr *begin(struct channel *c, uint16_t type, unsigned int ind
 
 static int finish(struct channel *c, const struct nlmsghdr *msg)
 {
-	return channel_exchange(c, msg->nlmsg_len, 1, take_ack, NULL);
+	return channel_exchange(c, msg->nlmsg_len, 1, channel_take_ack, NULL);
 }
 
 static int set_flags(struct channel *c, unsigned int index, uint32_t flags)

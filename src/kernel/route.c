@@ -71,13 +71,6 @@ uint32_t route_prefixes_of(const struct ip *first, uint32_t count, struct route_
 
 /* ---- local routes --------------------------------------------------------------------------- */
 
-static int take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
-{
-	(void)number;
-	(void)context;
-	return channel_ack(msg);
-}
-
 static int ask_local(struct channel *c, const struct route_prefix *prefix, uint16_t type,
                      uint16_t flags)
 {
@@ -97,7 +90,7 @@ static int ask_local(struct channel *c, const struct route_prefix *prefix, uint1
 	body->rtm_type = RTN_LOCAL;
 	mnl_attr_put(msg, RTA_DST, bytes, prefix->first.bytes);
 	mnl_attr_put_u32(msg, RTA_OIF, lo);
-	return channel_exchange(c, msg->nlmsg_len, 1, take_ack, NULL);
+	return channel_exchange(c, msg->nlmsg_len, 1, channel_take_ack, NULL);
 }
 
 int route_add_local(struct channel *c, const struct route_prefix *prefix)
@@ -182,7 +175,7 @@ int route_add_link(struct channel *c, const struct route_prefix *prefix, unsigne
 		body->rtm_flags = RTNH_F_ONLINK;
 		mnl_attr_put(msg, RTA_GATEWAY, bytes, gateway->bytes);
 	}
-	return channel_exchange(c, msg->nlmsg_len, 1, take_ack, NULL);
+	return channel_exchange(c, msg->nlmsg_len, 1, channel_take_ack, NULL);
 }
 
 struct overlap {

@@ -26,13 +26,6 @@
 
 #define THERE "mcveth" /* the only link there, but for lo */
 
-static int take_ack(const struct nlmsghdr *msg, uint32_t number, void *context)
-{
-	(void)number;
-	(void)context;
-	return channel_ack(msg);
-}
-
 static int add_pair(struct channel *here, const char *pattern)
 {
 	struct nlmsghdr *msg = channel_request(here, 0, RTM_NEWLINK,
@@ -52,7 +45,7 @@ static int add_pair(struct channel *here, const char *pattern)
 	mnl_attr_nest_end(msg, peer);
 	mnl_attr_nest_end(msg, data);
 	mnl_attr_nest_end(msg, info);
-	return channel_exchange(here, msg->nlmsg_len, 1, take_ack, NULL);
+	return channel_exchange(here, msg->nlmsg_len, 1, channel_take_ack, NULL);
 }
 
 /* `socket` is of the network that the link is in. A kernel that cannot switch one of these has it

@@ -135,7 +135,7 @@ static json_t *served(const struct result *r)
 /* Clients that are kernel sockets know none. */
 static json_t *packets(const struct result *r)
 {
-	const struct result_packets *p = &r->packets;
+	const struct packets *p = &r->packets;
 
 	if (!r->has_packets)
 		return json_null();

@@ -217,7 +217,7 @@ static void put_latency(FILE *to, struct text *t, const struct result *r)
 /* What is not as on a clean wire; foreign packets are no fault of it. */
 static void put_packets(FILE *to, struct text *t, const struct result *r)
 {
-	const struct result_packets *p = &r->packets;
+	const struct packets *p = &r->packets;
 	const struct {
 		const char *what;
 		uint64_t count;

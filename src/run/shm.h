@@ -69,11 +69,11 @@ struct shm_worker {
 	struct {
 		uint64_t sent, echoed, mismatched, end_ns;
 	} proof[TOKEN_ROUNDS];
-	uint64_t user_bytes;           /* private memory, when it was asked for last */
-	uint64_t cpu_ns;               /* used until the end of the ramp */
-	struct err error;              /* why it could not start */
-	struct hist connect;           /* clients: time from connect to connected */
-	struct engine_packets packets; /* clients with a TCP of their own */
+	uint64_t user_bytes;    /* private memory, when it was asked for last */
+	uint64_t cpu_ns;        /* used until the end of the ramp */
+	struct err error;       /* why it could not start */
+	struct hist connect;    /* clients: time from connect to connected */
+	struct packets packets; /* clients with a TCP of their own */
 };
 
 /* What the director samples for the live line. */

@@ -129,25 +129,9 @@ static void fill_timing(struct result *r, const struct shm *shm)
 
 static void fill_packets(struct result *r, const struct experiment *x, const struct shm *shm)
 {
-	struct result_packets *p = &r->packets;
-
 	r->has_packets = engine_is_utcp(x->clients);
-	for (uint32_t i = 0; i < shm->worker_count; i++) {
-		const struct engine_packets *w = &shm->workers[i].packets;
-
-		p->sent += w->sent;
-		p->received += w->received;
-		p->retransmitted += w->retransmitted;
-		p->probes += w->probes;
-		p->challenged += w->challenged;
-		p->out_of_order += w->out_of_order;
-		p->unasked += w->unasked;
-		p->stray += w->stray;
-		p->bad_checksum += w->bad_checksum;
-		p->malformed += w->malformed;
-		p->foreign += w->foreign;
-		p->dropped += w->dropped;
-	}
+	for (uint32_t i = 0; i < shm->worker_count; i++)
+		packets_add(&r->packets, &shm->workers[i].packets);
 }
 
 static void set_word(char *to, size_t size, const char *word)

@@ -16,7 +16,7 @@ struct utcp {
 	uint32_t first, count;
 	engine_message message;
 	void *message_context;
-	struct engine_packets *packets;
+	struct packets *packets;
 	int bell_fd;     /* an epoll set with the wake-up alone, watched for its edges */
 	uint64_t key[2]; /* of initial sequence numbers */
 	uint64_t now_ns;
