@@ -65,7 +65,7 @@ static void expect_no_text(const char *part)
 static struct live live_ramp(void)
 {
 	return (struct live){
-		.phase = "ramp",
+		.phase = LIVE_RAMP,
 		.target = 1000000,
 		.opened = 412345,
 		.rate_per_s = 98765,
@@ -99,7 +99,7 @@ static void test_progress_text(void **state)
 	expect_line(&live, "ramp  412,345 / 1,000,000  98,765/s  failed 1,203 (refused 3, "
 	                   "timeout 1,200)  ETA 6.00 s  kernel 7,777 B/conn  12.0 GiB left");
 	/* What is not known is not shown. */
-	live = (struct live){.phase = "proof", .target = 5, .eta_ns = UINT64_MAX};
+	live = (struct live){.phase = LIVE_PROOF, .target = 5, .eta_ns = UINT64_MAX};
 	expect_line(&live, "proof 0 / 5");
 	live.eta_ns = 0;
 	live.opened = 5;
@@ -116,7 +116,7 @@ static void test_progress_width(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
-		live.phase = "start";
+		live.phase = LIVE_START;
 		live.target = counts[i];
 		live.opened = counts[i];
 		live.rate_per_s = 1234567;
@@ -155,7 +155,7 @@ static void test_progress_plain(void **state)
 		progress_draw(&p, &live, 100 * SECOND + tenth * SECOND / 10);
 		progress_draw(&quiet, &live, 100 * SECOND + tenth * SECOND / 10);
 	}
-	live.phase = "hold";
+	live.phase = LIVE_HOLD;
 	progress_draw(&p, &live, 105 * SECOND + 1);
 	progress_say(&p, "said");
 	progress_say(&quiet, "unsaid");

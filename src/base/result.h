@@ -4,14 +4,15 @@
  * It lies in memory that supervisor and director share, so it has no pointers. */
 #pragma once
 
+#include "base/bill.h"
 #include "base/cause.h"
 #include "base/packets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RESULT_UNKNOWN       UINT64_MAX /* could not be observed: null in JSON */
-#define RESULT_UNKNOWN_BYTES INT64_MIN  /* the same for a difference of bytes */
+#define RESULT_UNKNOWN       UINT64_MAX   /* could not be observed: null in JSON */
+#define RESULT_UNKNOWN_BYTES BILL_UNKNOWN /* the same for a difference of bytes */
 #define RESULT_SLABS_MAX     24
 
 enum verdict {
@@ -53,6 +54,7 @@ struct result_memory {
 	bool has_slabs;
 	uint32_t slab_count;
 	struct result_slab slabs[RESULT_SLABS_MAX]; /* largest first */
+	struct bill bill;
 };
 
 struct result {

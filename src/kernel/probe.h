@@ -8,20 +8,12 @@
  * (-EACCES for /proc/slabinfo without root), or the parser's. */
 #pragma once
 
+#include "base/probed.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROBE_UNKNOWN UINT64_MAX
-
 /* /proc/meminfo (fs/proc/meminfo.c), in bytes. */
-struct probe_meminfo {
-	uint64_t total_bytes, free_bytes, available_bytes;
-	uint64_t active_file_bytes, inactive_file_bytes, shmem_bytes, dirty_bytes;
-	uint64_t slab_bytes, slab_reclaimable_bytes, slab_unreclaim_bytes;
-	uint64_t cpu_lists_bytes; /* free pages in per-CPU lists, which MemFree leaves out */
-	uint64_t kernel_stack_bytes, page_tables_bytes, vmalloc_used_bytes, percpu_bytes;
-	uint64_t swap_total_bytes, swap_free_bytes;
-};
 int probe_parse_meminfo(const char *text, size_t len, struct probe_meminfo *out);
 int probe_read_meminfo(struct probe_meminfo *out); /* and cpu_lists_bytes from /proc/zoneinfo */
 
@@ -34,17 +26,6 @@ int probe_parse_zoneinfo(const char *text, size_t len, uint64_t *pages);
 uint64_t probe_memory_left_bytes(const struct probe_meminfo *m);
 
 /* /proc/slabinfo, version 2.x (mm/slab_common.c). */
-#define PROBE_SLABS_MAX 512
-struct probe_slab {
-	char name[32];
-	uint64_t objects; /* active */
-	uint64_t object_bytes;
-	uint64_t bytes; /* whole pages: num_slabs * pagesperslab * page size */
-};
-struct probe_slabinfo {
-	uint32_t count;
-	struct probe_slab slabs[PROBE_SLABS_MAX];
-};
 int probe_parse_slabinfo(const char *text, size_t len, uint64_t page_bytes,
                          struct probe_slabinfo *out);
 int probe_read_slabinfo(struct probe_slabinfo *out);
@@ -53,23 +34,12 @@ const struct probe_slab *probe_find_slab(const struct probe_slabinfo *s,
 
 /* /proc/net/sockstat and sockstat6 (net/ipv4/proc.c): inuse and tw are the namespace's; orphan,
  * alloc and mem (pages) the machine's. inuse6 comes from sockstat6. */
-struct probe_sockstat {
-	uint64_t tcp_inuse, tcp_orphan, tcp_tw, tcp_alloc, tcp_mem_pages, tcp6_inuse;
-};
 int probe_parse_sockstat(const char *text, size_t len,
                          struct probe_sockstat *out); /* fills what the text has, leaves the rest */
 int probe_read_sockstat(struct probe_sockstat *out);  /* of /proc/self/net, both files */
 
 /* /proc/net/snmp and /proc/net/netstat: pairs of a header line and a value line with the same
  * prefix ("TcpExt:"). */
-struct probe_tcp {
-	/* Tcp: */
-	uint64_t active_opens, passive_opens, attempt_fails, estab_resets, curr_estab, retrans_segs,
-		out_rsts;
-	/* TcpExt: */
-	uint64_t listen_overflows, listen_drops, syncookies_sent, timeouts, abort_on_timeout,
-		abort_on_memory, req_q_full_drop, req_q_full_do_cookies, backlog_drop;
-};
 int probe_parse_tcp(const char *text, size_t len,
                     struct probe_tcp *out); /* of either file; fills what it has, leaves the rest */
 int probe_read_tcp(struct probe_tcp *out);  /* of /proc/self/net, both files */

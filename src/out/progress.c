@@ -10,7 +10,8 @@
 
 void progress_init(struct progress *p, bool is_quiet)
 {
-	*p = (struct progress){.is_quiet = is_quiet, .is_terminal = isatty(STDERR_FILENO) == 1};
+	*p = (struct progress){
+		.is_quiet = is_quiet, .is_terminal = isatty(STDERR_FILENO) == 1, .last_phase = -1};
 }
 
 static void add_failed(struct text *t, const struct live *live)
@@ -34,7 +35,7 @@ static void add_failed(struct text *t, const struct live *live)
 
 void progress_format(struct text *t, const struct live *live)
 {
-	text_add(t, "%-5s ", live->phase);
+	text_add(t, "%-5s ", live_phase_name(live->phase));
 	text_count(t, live->opened);
 	text_add(t, live->target > 0 ? " / " : " open");
 	if (live->target > 0)
@@ -79,7 +80,7 @@ void progress_draw(struct progress *p, const struct live *live, uint64_t now_ns)
 	char line[LINE_BYTES];
 	struct text t;
 	uint64_t mark = live->opened + live->failed + live->reconnected;
-	bool is_new = live->phase != p->last_phase;
+	bool is_new = (int)live->phase != p->last_phase;
 	bool is_due = is_new || (mark != p->last_mark && now_ns - p->last_ns >= PLAIN_EVERY_NS);
 
 	if (p->is_quiet || (!p->is_terminal && !is_due))
@@ -93,7 +94,7 @@ void progress_draw(struct progress *p, const struct live *live, uint64_t now_ns)
 		fprintf(stderr, "%s\n", line);
 	p->is_drawn = p->is_terminal;
 	p->last_ns = now_ns;
-	p->last_phase = live->phase;
+	p->last_phase = (int)live->phase;
 }
 
 void progress_end(struct progress *p)

@@ -12,7 +12,7 @@ struct progress {
 	bool is_drawn;      /* a line stands on the terminal that the next one overwrites */
 	uint64_t last_ns;   /* when the last plain line was printed */
 	uint64_t last_mark; /* and what it said: a log of hours where nothing happens stays short */
-	const char *last_phase;
+	int last_phase;     /* enum live_phase, or -1 */
 };
 
 void progress_init(struct progress *p, bool is_quiet);

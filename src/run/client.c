@@ -25,7 +25,7 @@
 #include "behave/token.h"
 #include "plan/tuple.h"
 #include "run/flights.h"
-#include "run/sample.h"
+#include "run/sampler.h"
 
 #include <string.h>
 
@@ -499,7 +499,7 @@ static int turn(struct client *c, enum phase phase)
 		handle(c, &c->events[i]);
 	handle_timers(c);
 	if (shm_is_asked(c->shm, c->me))
-		shm_answer(c->shm, c->me, sample_own_bytes());
+		shm_answer(c->shm, c->me, sampler_own_bytes());
 	return count < 0 ? count : 0;
 }
 
@@ -557,7 +557,7 @@ static int ramp(struct client *c)
 	while (failed == 0 && !ramp_is_over(c))
 		failed = turn(c, PHASE_RAMP);
 	shm_set(c->me->not_tried, c->me->not_tried + c->me->count - c->next);
-	shm_set(c->me->cpu_ns, sample_own_cpu_ns());
+	shm_set(c->me->cpu_ns, sampler_own_cpu_ns());
 	return failed;
 }
 

@@ -19,6 +19,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "kernel/cgroup.h"
+#include "kernel/probe.h"
+#include "run/account.h"
 #include "run/census.h"
 #include "run/crew.h"
 #include "run/verdict.h"
@@ -33,6 +35,7 @@
 #include <unistd.h>
 
 #define TICK_NS         (100 * NS_PER_MS)
+#define SAMPLE_NS       NS_PER_S
 #define ACCEPT_QUIET_NS (500 * NS_PER_MS)
 #define RETURN_NS       (100 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
@@ -43,7 +46,7 @@ struct director {
 	struct shm *shm;
 	const struct director_brief *brief;
 	struct crew crew;
-	uint64_t next_tick_ns;
+	uint64_t next_tick_ns, next_sample_ns;
 	uint64_t close_start_ns;
 	struct sample now;
 	uint64_t listen_overflows_before;
@@ -143,9 +146,9 @@ static void measure(struct director *d)
 	if (d->x->server_workers > 0)
 		r->established.server = shm_open(d->shm, ROLE_SERVER);
 	r->established.kernel = census_count(d->x, CENSUS_ESTABLISHED);
-	sample_take(&d->now);
-	sample_bill(d->brief->baseline, &d->now, open_now(d), server_bytes, client_bytes,
-	            &r->memory);
+	sampler_take(&d->now);
+	account_bill(d->brief->baseline, &d->now, open_now(d), server_bytes, client_bytes,
+	             &r->memory);
 }
 
 /* The guard: ends the ramp before memory does. */
@@ -234,6 +237,18 @@ static void guard_accepting(struct director *d)
 	crew_ring(&d->crew);
 }
 
+/* What the run's network namespace says, and the host, for who watches the run. */
+static void take_sample(struct director *d)
+{
+	uint32_t next = d->shm->samples + 1;
+
+	d->next_sample_ns += SAMPLE_NS;
+	if (d->next_sample_ns < clock_now_ns()) /* the first one, or we were kept from it */
+		d->next_sample_ns = clock_now_ns() + SAMPLE_NS;
+	sampler_take(&d->shm->sample[next % SHM_SAMPLES]);
+	__atomic_store_n(&d->shm->samples, next, __ATOMIC_RELEASE);
+}
+
 static void tick(struct director *d)
 {
 	watch_memory(d);
@@ -271,6 +286,8 @@ static void watch(struct director *d, uint64_t end_ns)
 	if (fds[1].revents)
 		(void)!read(d->crew.bells.director, &rung, sizeof(rung));
 	crew_reap(&d->crew);
+	if (clock_now_ns() >= d->next_sample_ns)
+		take_sample(d);
 	if (clock_now_ns() >= d->next_tick_ns) {
 		tick(d);
 		d->next_tick_ns = clock_now_ns() + TICK_NS;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "run/experiment.h"
-#include "run/sample.h"
+#include "run/sampler.h"
 #include "run/shm.h"
 
 struct director_brief {

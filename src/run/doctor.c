@@ -9,7 +9,7 @@
 #include "plan/capacity.h"
 #include "run/engines.h"
 #include "run/gauge.h"
-#include "run/sample.h"
+#include "run/sampler.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -135,7 +135,7 @@ static int find_cost(struct examination *e, void (*say)(const char *line), struc
 		say(line);
 	}
 	/* What was measured with is gone by now. */
-	sample_wait_quiet(QUIET_NS);
+	sampler_wait_quiet(QUIET_NS);
 	limits_read(&e->limits);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "behave/token.h"
-#include "run/sample.h"
+#include "run/sampler.h"
 
 #include <errno.h>
 #include <string.h>
@@ -229,7 +229,7 @@ static void heed_accept_off(struct server *s)
 static void enter_phase(struct server *s, enum phase phase)
 {
 	if (s->phase < PHASE_PROVE && phase >= PHASE_PROVE)
-		shm_set(s->me->cpu_ns, sample_own_cpu_ns());
+		shm_set(s->me->cpu_ns, sampler_own_cpu_ns());
 	s->phase = phase;
 }
 
@@ -248,7 +248,7 @@ int server_serve(struct server *s)
 			handle(s, &s->events[i]);
 		heed_accept_off(s);
 		if (shm_is_asked(s->shm, s->me))
-			shm_answer(s->shm, s->me, sample_own_bytes());
+			shm_answer(s->shm, s->me, sampler_own_bytes());
 		if (phase != s->phase)
 			enter_phase(s, phase);
 	}

@@ -19,172 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIVE_EVERY_NS (200 * NS_PER_MS)
+#define SHOW_EVERY_NS (200 * NS_PER_MS)
 #define HASH_LEAST    16384
 #define SAME_NS       (100 * NS_PER_MS)
 
 void supervisor_say(const struct supervisor *s, const char *line)
 {
-	if (s->view && s->view->say)
-		s->view->say(s->view->context, line);
-}
-
-/* --- the live line ------------------------------------------------------------------------ */
-
-static const char *phase_name(enum run_kind kind, enum phase phase)
-{
-	switch (phase) {
-	case PHASE_RAMP:
-		return kind == RUN_SERVE ? "serve" : "ramp";
-	case PHASE_PROVE:
-	case PHASE_PROVE_AGAIN:
-		return "proof";
-	case PHASE_HOLD: /* a server alone is counted then, and closes */
-		return kind == RUN_SERVE ? "close" : "hold";
-	case PHASE_CLOSE_CLIENTS:
-	case PHASE_CLOSE:
-	case PHASE_END:
-		return "close";
-	default:
-		return "start";
-	}
-}
-
-static enum role watched_role(const struct supervisor *s)
-{
-	return s->experiment->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT;
-}
-
-static uint64_t progress_of(const struct supervisor *s, enum phase phase)
-{
-	switch (phase) {
-	case PHASE_PROVE:
-		return shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed));
-	case PHASE_PROVE_AGAIN:
-		return shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed));
-	default:
-		return shm_open(s->shm, watched_role(s));
-	}
-}
-
-/* What the rate is of: in a ramp all that were opened, also those that have ended since. */
-static uint64_t counted(const struct supervisor *s, const struct live *live, enum phase phase)
-{
-	return phase == PHASE_RAMP ? shm_sum(s->shm, watched_role(s), SHM_FIELD(opened))
-	                           : live->opened;
-}
-
-/* A rate over the last half second, so that it is steady and still true. */
-static void update_rate(struct supervisor *s, enum phase phase, uint64_t count, uint64_t now_ns)
-{
-	if (phase != s->rate_phase) {
-		s->rate_phase = phase;
-		s->rate_at_ns = now_ns;
-		s->rate_from = phase == PHASE_RAMP ? 0 : count;
-		s->rate_per_s = 0;
-	} else if (now_ns - s->rate_at_ns >= NS_PER_S / 2) {
-		uint64_t done = count > s->rate_from ? count - s->rate_from : 0;
-
-		s->rate_per_s = done * NS_PER_S / (now_ns - s->rate_at_ns);
-		s->rate_at_ns = now_ns;
-		s->rate_from = count;
-	}
-}
-
-static uint64_t eta_ns(const struct supervisor *s, const struct live *live, enum phase phase,
-                       uint64_t now_ns)
-{
-	uint64_t hold_ns = s->experiment->hold_ns;
-	uint64_t end_ns = shm_get(s->shm->hold_start_ns) + hold_ns;
-
-	if (live->target == 0)
-		return UINT64_MAX;
-	if (phase == PHASE_HOLD && hold_ns != UINT64_MAX)
-		return end_ns > now_ns ? end_ns - now_ns : 0;
-	if (phase == PHASE_HOLD || s->rate_per_s == 0 || live->opened >= live->target)
-		return UINT64_MAX;
-	return (live->target - live->opened) * NS_PER_S / s->rate_per_s;
-}
-
-static void show_live(struct supervisor *s)
-{
-	const struct shm *shm = s->shm;
-	enum phase phase = shm_get(shm->phase);
-	uint64_t now_ns = clock_now_ns();
-	struct live live = {
-		.phase = phase_name(s->experiment->kind, phase),
-		.target = s->experiment->kind == RUN_SERVE ? 0 : s->experiment->n,
-		.opened = progress_of(s, phase),
-		.reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected)),
-		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
-		.memory_left_bytes = shm_get(shm->live.memory_left_bytes),
-	};
-
-	if (!s->view || !s->view->live || phase < PHASE_RAMP)
-		return;
-	for (int i = 0; i < CAUSE_COUNT; i++) {
-		enum cause cause = (enum cause)i;
-
-		live.failed_by_cause[i] =
-			shm_sum_cause(shm, watched_role(s), SHM_FIELD(failed), cause) +
-			shm_sum_cause(shm, watched_role(s), SHM_FIELD(lost), cause);
-		live.failed += live.failed_by_cause[i];
-	}
-	update_rate(s, phase, counted(s, &live, phase), now_ns);
-	live.rate_per_s = s->rate_per_s;
-	live.eta_ns = eta_ns(s, &live, phase, now_ns);
-	s->view->live(s->view->context, &live);
-}
-
-/* Lines of the director's, the last of them where there were many at once. */
-static void show_notices(struct supervisor *s)
-{
-	uint32_t count = __atomic_load_n(&s->shm->notices, __ATOMIC_ACQUIRE);
-
-	if (count - s->notices > SHM_NOTICES)
-		s->notices = count - SHM_NOTICES;
-	for (; s->notices < count; s->notices++)
-		supervisor_say(s, s->shm->notice[s->notices % SHM_NOTICES]);
-}
-
-static void say_holding(const struct supervisor *s)
-{
-	char line[128];
-	struct text t;
-
-	if (s->experiment->kind != RUN_CONNECT)
-		return;
-	text_init(&t, line, sizeof(line));
-	text_add(&t, "holding ");
-	text_count(&t, shm_get(s->shm->live.held));
-	text_add(&t, " of ");
-	text_count(&t, s->experiment->asked);
-	text_add(&t, " connections");
-	if (shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed)) > 0)
-		text_add(&t, ", proved by echo");
-	supervisor_say(s, line);
-}
-
-static void show_ready(struct supervisor *s)
-{
-	enum phase ready = s->experiment->kind == RUN_SERVE ? PHASE_RAMP : PHASE_HOLD;
-
-	if (s->is_ready || shm_get(s->shm->phase) < ready)
-		return;
-	s->is_ready = true;
-	if (s->listening)
-		supervisor_say(s, s->listening);
-	else
-		say_holding(s);
-	if (s->view && s->view->ready)
-		s->view->ready(s->view->context);
-}
-
-static void show(struct supervisor *s)
-{
-	show_notices(s);
-	show_ready(s);
-	show_live(s);
+	show_say(s->view, line);
 }
 
 /* --- inside the namespaces ---------------------------------------------------------------- */
@@ -229,7 +70,7 @@ static void interrupt(struct supervisor *s, pid_t child)
 /* Shows the run until its process has ended. Returns its wait status. */
 static int supervise(struct supervisor *s, pid_t child, const sigset_t *signals)
 {
-	const struct timespec pause = {.tv_nsec = LIVE_EVERY_NS};
+	const struct timespec pause = {.tv_nsec = SHOW_EVERY_NS};
 	int status = 0;
 
 	for (;;) {
@@ -239,7 +80,7 @@ static int supervise(struct supervisor *s, pid_t child, const sigset_t *signals)
 			interrupt(s, child);
 		bool has_ended = waitpid(child, &status, WNOHANG) == child;
 
-		show(s);
+		show_update(&s->show);
 		if (has_ended)
 			return status;
 	}
@@ -369,14 +210,15 @@ int supervisor_run(struct supervisor *s)
 	if (getrandom(&s->shm->key, sizeof(s->shm->key), 0) < 0)
 		s->shm->key = clock_now_ns();
 	workers_describe(s->experiment, s->shm);
+	show_init(&s->show, s->view, s->experiment, s->shm, s->listening);
 	return spawn_and_supervise(s);
 }
 
 void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns)
 {
-	sample_wait_quiet(quiet_ns);
+	sampler_wait_quiet(quiet_ns);
 	limits_read(&s->limits);
-	sample_take(s->baseline);
+	sampler_take(s->baseline);
 }
 
 int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_view *view,

@@ -6,22 +6,13 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/live.h"
 #include "base/result.h"
 #include "kernel/limits.h"
 #include "kernel/netns.h"
 #include "run/experiment.h"
-#include "run/sample.h"
+#include "run/sampler.h"
 #include "run/shm.h"
-
-/* How a run speaks while it lasts. Each may be NULL. */
-struct run_view {
-	void *context;
-	void (*say)(void *context, const char *line);         /* a line that stays          */
-	void (*live)(void *context, const struct live *live); /* several times a second     */
-	/* Once: a server listens; a client has opened what it could, and proved it. */
-	void (*ready)(void *context);
-};
+#include "run/show.h"
 
 struct supervisor {
 	const struct run_view *view;
@@ -38,11 +29,7 @@ struct supervisor {
 	int lifeline[2];
 	int interrupts;
 	uint64_t interrupted_ns; /* when the last of them came */
-	uint32_t notices;        /* how many were shown */
-	bool is_ready;
-	uint64_t rate_at_ns, rate_from; /* of the live line: when, and from which count */
-	uint64_t rate_per_s;
-	enum phase rate_phase;
+	struct show show;
 };
 
 /* Reads this machine's limits, waits until an earlier run's sockets are gone (at most `quiet_ns`:

@@ -1,19 +1,15 @@
-/* sample: the difference of two looks at the kernel's accounts.
+/* account: the difference of two looks at the kernel's accounts.
  *
  * Slab caches are counted by whole pages, not by objects, since pages are what is gone. Caches that
  * fill because somebody reads files or /proc are noise here and are left out by name; everything
  * else that grew during the run is put on the connections. */
-#include "run/sample.h"
+#include "run/account.h"
 
-#include "base/clock.h"
-#include "kernel/cgroup.h"
-#include "kernel/limits.h"
+#include "base/limits.h"
+#include "kernel/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-#define QUIET_STEP_NS (100 * NS_PER_MS)
 
 /* Filled by reading files, not by sockets. */
 static const char *const noise[] = {
@@ -22,40 +18,6 @@ static const char *const noise[] = {
 	"inode_cache",      "ext4_extent_status", "ovl_inode",         "squashfs_inode_cache",
 	"overlayfs_inode",
 };
-
-void sample_take(struct sample *out)
-{
-	memset(out, 0, sizeof(*out));
-	if (probe_read_meminfo(&out->memory) != 0)
-		memset(&out->memory, 0xff, sizeof(out->memory));
-	if (probe_read_sockstat(&out->sockets) != 0)
-		memset(&out->sockets, 0xff, sizeof(out->sockets));
-	out->cgroup_left_bytes = cgroup_memory_left_bytes();
-	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
-}
-
-void sample_wait_quiet(uint64_t most_ns)
-{
-	struct probe_sockstat before, now;
-	struct probe_meminfo memory_before, memory_now;
-	uint64_t end_ns = clock_now_ns() + most_ns, left_before, left_now;
-
-	do {
-		left_before = cgroup_memory_left_bytes();
-		if (probe_read_sockstat(&before) != 0 || probe_read_meminfo(&memory_before) != 0)
-			return;
-		clock_sleep_ns(QUIET_STEP_NS);
-		if (probe_read_sockstat(&now) != 0 || probe_read_meminfo(&memory_now) != 0)
-			return;
-		left_now = cgroup_memory_left_bytes();
-		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so
-		 * is 1 MiB that the cgroup gets back, whatever others' sockets do. */
-		if (now.tcp_alloc + 64 >= before.tcp_alloc &&
-		    (left_now >= LIMITS_UNKNOWN || left_now <= left_before + (1U << 20)) &&
-		    memory_now.slab_bytes + (UINT64_C(4) << 20) >= memory_before.slab_bytes)
-			return;
-	} while (clock_now_ns() < end_ns);
-}
 
 static bool is_noise(const char *name)
 {
@@ -98,7 +60,7 @@ static int64_t slab_bytes(const struct sample *before, const struct sample *now)
 	return sum;
 }
 
-int64_t sample_kernel_bytes(const struct sample *before, const struct sample *now)
+int64_t account_kernel_bytes(const struct sample *before, const struct sample *now)
 {
 	const struct probe_meminfo *b = &before->memory, *n = &now->memory;
 
@@ -133,15 +95,15 @@ static void bill_slabs(const struct sample *before, const struct sample *now,
 	memcpy(out->slabs, all, out->slab_count * sizeof(all[0]));
 }
 
-void sample_bill(const struct sample *before, const struct sample *now, uint64_t connections,
-                 int64_t server_user_bytes, int64_t client_user_bytes, struct result_memory *out)
+void account_bill(const struct sample *before, const struct sample *now, uint64_t connections,
+                  int64_t server_user_bytes, int64_t client_user_bytes, struct result_memory *out)
 {
 	int64_t gone = grown(probe_memory_left_bytes(&now->memory),
 	                     probe_memory_left_bytes(&before->memory));
 
 	memset(out, 0, sizeof(*out));
 	out->connections = connections;
-	out->kernel_bytes = sample_kernel_bytes(before, now);
+	out->kernel_bytes = account_kernel_bytes(before, now);
 	if (out->kernel_bytes <= 0) /* others gave back more than the run took */
 		out->kernel_bytes = RESULT_UNKNOWN_BYTES;
 	out->server_user_bytes = server_user_bytes;
@@ -155,20 +117,4 @@ void sample_bill(const struct sample *before, const struct sample *now, uint64_t
 	out->has_slabs = before->has_slabs && now->has_slabs;
 	if (out->has_slabs)
 		bill_slabs(before, now, out);
-}
-
-uint64_t sample_own_bytes(void)
-{
-	struct probe_smaps smaps;
-
-	return probe_read_smaps(&smaps) == 0 ? smaps.private_bytes : RESULT_UNKNOWN;
-}
-
-uint64_t sample_own_cpu_ns(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
-	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }

@@ -1,0 +1,86 @@
+/* sampler: reads what a sample is made of. */
+#include "run/sampler.h"
+
+#include "base/clock.h"
+#include "base/figure.h"
+#include "base/limits.h"
+#include "kernel/cgroup.h"
+#include "kernel/probe.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUIET_STEP_NS (100 * NS_PER_MS)
+
+static uint64_t unix_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void take_memory(struct sample *out)
+{
+	uint64_t cgroup_left_bytes = cgroup_memory_left_bytes();
+
+	if (probe_read_meminfo(&out->memory) == 0)
+		out->memory_left_bytes = probe_memory_left_bytes(&out->memory);
+	if (cgroup_left_bytes < LIMITS_UNKNOWN)
+		out->cgroup_left_bytes = cgroup_left_bytes;
+}
+
+void sampler_take(struct sample *out)
+{
+	figure_clear(out);
+	out->at_ns = clock_now_ns();
+	out->unix_ns = unix_now_ns();
+	take_memory(out);
+	(void)probe_read_sockstat(&out->sockets);
+	if (out->sockets.tcp_mem_pages != PROBE_UNKNOWN)
+		out->socket_memory_bytes = out->sockets.tcp_mem_pages *
+		                           (uint64_t)sysconf(_SC_PAGESIZE);
+	(void)probe_read_tcp(&out->tcp);
+	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
+}
+
+void sampler_wait_quiet(uint64_t most_ns)
+{
+	struct probe_sockstat before, now;
+	struct probe_meminfo memory_before, memory_now;
+	uint64_t end_ns = clock_now_ns() + most_ns, left_before, left_now;
+
+	do {
+		left_before = cgroup_memory_left_bytes();
+		if (probe_read_sockstat(&before) != 0 || probe_read_meminfo(&memory_before) != 0)
+			return;
+		clock_sleep_ns(QUIET_STEP_NS);
+		if (probe_read_sockstat(&now) != 0 || probe_read_meminfo(&memory_now) != 0)
+			return;
+		left_now = cgroup_memory_left_bytes();
+		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so
+		 * is 1 MiB that the cgroup gets back, whatever others' sockets do. */
+		if (now.tcp_alloc + 64 >= before.tcp_alloc &&
+		    (left_now >= LIMITS_UNKNOWN || left_now <= left_before + (1U << 20)) &&
+		    memory_now.slab_bytes + (UINT64_C(4) << 20) >= memory_before.slab_bytes)
+			return;
+	} while (clock_now_ns() < end_ns);
+}
+
+uint64_t sampler_own_bytes(void)
+{
+	struct probe_smaps smaps;
+
+	return probe_read_smaps(&smaps) == 0 ? smaps.private_bytes : PROBE_UNKNOWN;
+}
+
+uint64_t sampler_own_cpu_ns(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}

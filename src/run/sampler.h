@@ -1,0 +1,16 @@
+/* sampler: takes samples (base/sample.h) of this machine and of the network namespace it is in. */
+#pragma once
+
+#include "base/sample.h"
+
+/* Takes one. What cannot be read stays PROBE_UNKNOWN, or has_slabs is false; has_run is false. */
+void sampler_take(struct sample *out);
+
+/* Waits, at most `most_ns`, until no sockets of an earlier run are being freed any more. */
+void sampler_wait_quiet(uint64_t most_ns);
+
+/* Private memory of the calling process; PROBE_UNKNOWN where it cannot be read. */
+uint64_t sampler_own_bytes(void);
+
+/* User and system time of the calling process so far. */
+uint64_t sampler_own_cpu_ns(void);
