@@ -53,6 +53,14 @@ static bool is_shown(const struct figure *figure, const struct sample *sample, u
 	return figure->family != FIGURE_BY_CAUSE || value > 0;
 }
 
+/* Caches are known too where all of them are small. */
+static bool has_family(const struct figure *figure, const struct sample *sample)
+{
+	if (figure->family == FIGURE_BY_CACHE)
+		return sample->has_slabs;
+	return figure_count(figure, sample) > 0;
+}
+
 static void write_family(struct text *t, const struct figure *figure, const struct sample *sample)
 {
 	const char *comma = "";
@@ -72,8 +80,7 @@ static void write_figure(struct text *t, const struct figure *figure, const stru
 {
 	bool is_one = figure->family == FIGURE_ONE;
 
-	if (figure_count(figure, sample) == 0 ||
-	    (is_one && !is_known(figure_value(figure, sample, 0))))
+	if (!has_family(figure, sample) || (is_one && !is_known(figure_value(figure, sample, 0))))
 		return;
 	text_add(t, ",\"%s%s\":", figure->name, endings[figure->unit]);
 	if (is_one)

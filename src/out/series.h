@@ -15,11 +15,12 @@
 #include "base/sample.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The longest line, with the zero byte: 512 caches, 256 CPUs, all numbers as long as can be. */
 #define SERIES_LINE_MOST 131072
 
-#define SERIES_CACHE_LEAST_BYTES (256 * 1024)
+#define SERIES_CACHE_LEAST_BYTES UINT64_C(262144)
 
 /* Writes the line, without a newline. Its length; 0 where `size` is too small, which
  * SERIES_LINE_MOST is not. */
