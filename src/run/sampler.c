@@ -5,6 +5,7 @@
 #include "base/figure.h"
 #include "base/limits.h"
 #include "kernel/cgroup.h"
+#include "kernel/netns_join.h"
 #include "kernel/probe.h"
 
 #include <string.h>
@@ -44,6 +45,11 @@ void sampler_take(struct sample *out)
 		                           (uint64_t)sysconf(_SC_PAGESIZE);
 	(void)probe_read_tcp(&out->tcp);
 	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
+}
+
+int sampler_enter_netns(const char *which, struct err *err)
+{
+	return netns_join(which, err);
 }
 
 void sampler_wait_quiet(uint64_t most_ns)
