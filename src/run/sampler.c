@@ -7,6 +7,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/netns_join.h"
 #include "kernel/probe.h"
+#include "kernel/vitals.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -44,6 +45,8 @@ void sampler_take(struct sample *out)
 		out->socket_memory_bytes = out->sockets.tcp_mem_pages *
 		                           (uint64_t)sysconf(_SC_PAGESIZE);
 	(void)probe_read_tcp(&out->tcp);
+	vitals_read(&out->vitals);
+	(void)vitals_read_cpus(&out->cpus);
 	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
 }
 
