@@ -174,6 +174,7 @@ walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write doc
 
 bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
+	bench/watch.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh
