@@ -24,9 +24,9 @@ FUZZ_SECONDS ?= 60
 # $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
-LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib,-luring -lmnl -ljansson \
-	-linih -lz)
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd,-luring \
+	-lmnl -ljansson -linih -lz -lmicrohttpd)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 

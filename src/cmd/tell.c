@@ -2,16 +2,37 @@
 #include "cmd/tell.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "out/json.h"
 #include "out/summary.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Opened when the run first shows something: its processes are forked by then, and do not have the
+ * socket. A port that was free before the run and is not any more does not end it. */
+static void serve_http(struct tell *tell)
+{
+	struct err err = {""};
+	char line[sizeof(err.text)];
+	struct text t;
+
+	if (!tell->http || tell->has_served)
+		return;
+	tell->has_served = true;
+	tell->server = http_open(tell->http, &err);
+	text_init(&t, line, sizeof(line));
+	text_add(&t, tell->server ? "metrics and live page: %s" : "no metrics and live page: %s",
+	         tell->server ? http_url(tell->server) : err.text);
+	progress_say(&tell->progress, line);
+}
 
 static void on_live(void *context, const struct live *live)
 {
 	struct tell *tell = context;
 
+	serve_http(tell);
 	progress_draw(&tell->progress, live, clock_now_ns());
 }
 
@@ -22,10 +43,20 @@ static void on_say(void *context, const char *line)
 	progress_say(&tell->progress, line);
 }
 
+static void on_sample(void *context, const struct sample *sample)
+{
+	struct tell *tell = context;
+
+	serve_http(tell);
+	if (tell->server)
+		http_publish(tell->server, sample);
+}
+
 static void on_ready(void *context)
 {
 	struct tell *tell = context;
 
+	serve_http(tell);
 	if (tell->ready)
 		tell->ready(tell->context);
 }
@@ -40,15 +71,24 @@ int tell_usage(int failed, const struct err *err, void (*print_help)(void))
 	return EXIT_PASS;
 }
 
-void tell_init(struct tell *tell)
+int tell_init(struct tell *tell)
 {
+	struct err err = {""};
+	int failed = tell->http ? http_check(tell->http, &err) : 0;
+
+	if (failed != 0) {
+		err_print(&err);
+		return failed == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+	}
 	progress_init(&tell->progress, tell->quiet);
 	tell->view = (struct run_view){
 		.context = tell,
 		.say = on_say,
 		.live = on_live,
+		.sample = on_sample,
 		.ready = on_ready,
 	};
+	return EXIT_PASS;
 }
 
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
@@ -58,6 +98,10 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	                 result->established.server != RESULT_UNKNOWN;
 
 	progress_end(&tell->progress);
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/result.h"
+#include "out/http.h"
 #include "out/progress.h"
 #include "run/supervisor.h"
 
@@ -11,10 +12,13 @@
 
 struct tell {
 	const char *json; /* NULL: none; "-": stdout, and the summary goes to stderr */
+	const char *http; /* ADDR:PORT of metrics and live page; NULL: none          */
 	bool quiet;
 	void (*ready)(void *context); /* NULL, or called once: see run_view */
 	void *context;
 	struct progress progress;
+	struct http *server;  /* of `http`, while the run lasts */
+	bool has_served;      /* or tried to                    */
 	struct run_view view; /* for the run; valid while the structure stays where it is */
 };
 
@@ -22,9 +26,10 @@ struct tell {
  * Returns the exit code. */
 int tell_usage(int failed, const struct err *err, void (*print_help)(void));
 
-/* Sets progress and view from what stands before them. */
-void tell_init(struct tell *tell);
+/* Sets progress and view from what stands before them. EXIT_PASS; or, where nothing can run like
+ * that, the exit code, and the reason is printed. */
+int tell_init(struct tell *tell);
 
-/* Takes the live line away, prints the summary or the one line of a refusal, writes the JSON with
- * the command's arguments (argv[-1] is the program). Returns the exit code. */
+/* Takes the live line away, ends what was served, prints the summary or the one line of a refusal,
+ * writes the JSON with the command's arguments (argv[-1] is the program). Returns the exit code. */
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv);
