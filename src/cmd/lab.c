@@ -51,6 +51,7 @@ static const struct opt options[] = {
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
 	CHOICES_ROW_WITHOUT,
 	CHOICES_ROW_JSON("write the result"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -99,7 +100,9 @@ int cmd_lab(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	tell_init(&c.tell);
+	failed = tell_init(&c.tell, argc, argv);
+	if (failed != EXIT_PASS)
+		return failed;
 	lab_run(&c.lab, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }

@@ -42,6 +42,7 @@ static const struct opt options[] = {
 	CHOICES_ROW_RESERVE(serve.reserve_bytes, "memory that stays free"),
 	CHOICES_ROW_WITHOUT,
 	CHOICES_ROW_JSON("write the result at the end"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -118,7 +119,9 @@ int cmd_serve(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	tell_init(&c.tell);
+	failed = tell_init(&c.tell, argc, argv);
+	if (failed != EXIT_PASS)
+		return failed;
 	serve_run(&c.serve, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }
