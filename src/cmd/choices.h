@@ -81,6 +81,11 @@ uint32_t choices_without_mask(int choice);
 	{                                                                                        \
 		"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE", what " (- for stdout)" \
 	}
+#define CHOICES_ROW_HTTP                                                     \
+	{                                                                    \
+		"http", 0, OPT_TEXT, AT(tell.http), 0, 0, NULL, "ADDR:PORT", \
+			"live page and Prometheus metrics: 127.0.0.1:9464"   \
+	}
 #define CHOICES_ROW_OUT                                                                     \
 	{                                                                                   \
 		"out", 'o', OPT_TEXT, AT(tell.out), 0, 0, NULL, "DIR",                      \

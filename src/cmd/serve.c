@@ -41,6 +41,7 @@ static const struct opt options[] = {
 	CHOICES_ROW_BACKLOG(serve.backlog, "; net.core.somaxconn bounds it"),
 	CHOICES_ROW_RESERVE(serve.reserve_bytes, "memory that stays free"),
 	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_HTTP,
 	CHOICES_ROW_JSON("write the result at the end"),
 	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
@@ -119,9 +120,10 @@ int cmd_serve(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	failed = tell_init(&c.tell, argc, argv);
-	if (failed != EXIT_PASS)
-		return failed;
+	int refused = tell_init(&c.tell, argc, argv);
+
+	if (refused != EXIT_PASS)
+		return refused;
 	serve_run(&c.serve, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }

@@ -2,17 +2,38 @@
 #include "cmd/tell.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "out/json.h"
 #include "out/summary.h"
 #include "run/environment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Opened when the run first shows something: its processes are forked by then, and do not have the
+ * socket. A port that was free before the run and is not any more does not end it. */
+static void serve_http(struct tell *tell)
+{
+	struct err err = {""};
+	char line[sizeof(err.text)];
+	struct text t;
+
+	if (!tell->http || tell->has_served)
+		return;
+	tell->has_served = true;
+	tell->server = http_open(tell->http, &err);
+	text_init(&t, line, sizeof(line));
+	text_add(&t, tell->server ? "metrics and live page: %s" : "no metrics and live page: %s",
+	         tell->server ? http_url(tell->server) : err.text);
+	progress_say(&tell->progress, line);
+}
 
 static void on_live(void *context, const struct live *live)
 {
 	struct tell *tell = context;
 
+	serve_http(tell);
 	progress_draw(&tell->progress, live, clock_now_ns());
 }
 
@@ -27,6 +48,7 @@ static void on_ready(void *context)
 {
 	struct tell *tell = context;
 
+	serve_http(tell);
 	if (tell->ready)
 		tell->ready(tell->context);
 }
@@ -54,6 +76,9 @@ static void on_sample(void *context, const struct sample *sample)
 	struct tell *tell = context;
 	struct err err;
 
+	serve_http(tell);
+	if (tell->server)
+		http_publish(tell->server, sample);
 	if (tell->record)
 		say_failed(tell, record_sample(tell->record, sample, &err), &err);
 }
@@ -82,6 +107,13 @@ static int open_record(struct tell *tell, int argc, char **argv)
 
 int tell_init(struct tell *tell, int argc, char **argv)
 {
+	struct err err = {""};
+	int failed = tell->http ? http_check(tell->http, &err) : 0;
+
+	if (failed != 0) {
+		err_print(&err);
+		return failed == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
+	}
 	progress_init(&tell->progress, tell->quiet);
 	tell->view = (struct run_view){
 		.context = tell,
@@ -119,6 +151,10 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	bool is_written = end_record(tell, result);
 
 	progress_end(&tell->progress);
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);

@@ -20,6 +20,11 @@ static const char *const verdict_names[] = {
 	[VERDICT_REFUSED] = "refused",
 };
 
+const char *json_verdict(enum verdict verdict)
+{
+	return verdict_names[verdict];
+}
+
 json_t *json_whole(uint64_t value)
 {
 	return value > INT64_MAX ? json_real((double)value) : json_integer((json_int_t)value);
