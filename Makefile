@@ -231,6 +231,10 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps-fuzz
 	$(call say,CC-F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Itests -MMD -MP -c -o $@ $<
 
+# The assembler puts these into the object.
+$(B)/obj/src/out/page.o $(B)/asan/obj/src/out/page.o $(B)/fuzz/obj/src/out/page.o: \
+	$(wildcard src/out/page*.html src/out/page*.css src/out/page*.js)
+
 $(B)/megaconn: $(B)/obj/src/main.o $(OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
