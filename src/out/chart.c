@@ -384,7 +384,7 @@ void chart_spark(FILE *to, const double *values, uint32_t count)
 		for (uint32_t i = p; i < p + stride && i < count; i++)
 			thinned[n] = fmax(thinned[n], values[i]);
 		at_ns[n] = n;
-		some += !isnan(thinned[n]);
+		some += isnan(thinned[n]) ? 0 : 1;
 	}
 	if (some < 2)
 		return;
