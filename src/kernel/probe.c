@@ -1,13 +1,15 @@
 /* probe: parsers of the kernel's text files, and their readers.
  *
- * All parsers work on spans (a begin and an end) and never look for a NUL. Every file here ends in
- * a newline, so a last line without one was cut, by the file's end or by our buffer; it is not
- * used, for the half of a number is a wrong number. What a parser says of a cut file is thus what
- * the whole file says, or PROBE_UNKNOWN.
+ * All parsers work on spans (base/span.h) and never look for a NUL. Every file here ends in a
+ * newline, so a last line without one was cut, by the file's end or by our buffer; it is not used,
+ * for the half of a number is a wrong number. What a parser says of a cut file is thus what the
+ * whole file says, or PROBE_UNKNOWN.
  *
  * Files: fs/proc/meminfo.c, fs/proc/task_mmu.c, mm/slab_common.c, net/core/neighbour.c,
  * net/ipv4/proc.c, net/ipv6/proc.c. */
 #include "kernel/probe.h"
+
+#include "base/span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +19,6 @@
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A run of bytes; spans of `rest` lose what was taken from their front. */
-struct span {
-	const char *at, *end;
-};
-
 /* A number's name in a file, and where it goes in the result. */
 struct field {
 	const char *name;
@@ -30,83 +27,6 @@ struct field {
 
 /* Holds /proc/slabinfo, the largest, of some 1,500 caches. */
 static char file_text[256 * 1024];
-
-static struct span span_of(const char *text, size_t len)
-{
-	struct span s = {text, text};
-
-	if (len)
-		s.end = text + len;
-	return s;
-}
-
-static size_t span_len(const struct span *s)
-{
-	return (size_t)(s->end - s->at);
-}
-
-static bool span_is(const struct span *s, const char *text)
-{
-	size_t len = strlen(text);
-
-	return span_len(s) == len && !memcmp(s->at, text, len);
-}
-
-/* Takes a line that ends in a newline, without it. */
-static bool next_line(struct span *rest, struct span *line)
-{
-	const char *newline;
-
-	if (rest->at == rest->end)
-		return false;
-	newline = memchr(rest->at, '\n', span_len(rest));
-	if (!newline)
-		return false;
-	line->at = rest->at;
-	line->end = newline;
-	rest->at = newline + 1;
-	return true;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool next_word(struct span *rest, struct span *word)
-{
-	while (rest->at < rest->end && is_blank(*rest->at))
-		rest->at++;
-	word->at = rest->at;
-	while (rest->at < rest->end && !is_blank(*rest->at))
-		rest->at++;
-	word->end = rest->at;
-	return word->at < word->end;
-}
-
-/* A word that is all digits and fits; "-1" is no number here. */
-static bool word_number(const struct span *word, uint64_t *out)
-{
-	uint64_t n = 0;
-	const char *c;
-
-	for (c = word->at; c < word->end; c++) {
-		if (*c < '0' || *c > '9')
-			return false;
-		if (__builtin_mul_overflow(n, UINT64_C(10), &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*c - '0'), &n))
-			return false;
-	}
-	*out = n;
-	return word->at < word->end;
-}
-
-static bool next_number(struct span *rest, uint64_t *out)
-{
-	struct span word;
-
-	return next_word(rest, &word) && word_number(&word, out);
-}
 
 /* Stores the value where the table has the name. */
 static bool set_field(const struct field *fields, size_t count, const struct span *name,
@@ -131,9 +51,9 @@ static size_t parse_kb_lines(const char *text, size_t len, const struct field *f
 	uint64_t value;
 	size_t found = 0;
 
-	while (next_line(&rest, &line)) {
-		if (!next_word(&line, &name) || !next_number(&line, &value) ||
-		    !next_word(&line, &unit) || !span_is(&unit, "kB"))
+	while (span_next_line(&rest, &line)) {
+		if (!span_next_word(&line, &name) || !span_next_number(&line, &value) ||
+		    !span_next_word(&line, &unit) || !span_is(&unit, "kB"))
 			continue;
 		if (!__builtin_mul_overflow(value, UINT64_C(1024), &value))
 			found += set_field(fields, count, &name, value, out);
@@ -176,9 +96,9 @@ int probe_parse_zoneinfo(const char *text, size_t len, uint64_t *pages)
 	uint64_t count, sum = 0;
 	bool is_found = false;
 
-	while (next_line(&rest, &line)) {
-		if (!next_word(&line, &name) || !span_is(&name, "count:") ||
-		    !next_number(&line, &count) || __builtin_add_overflow(sum, count, &sum))
+	while (span_next_line(&rest, &line)) {
+		if (!span_next_word(&line, &name) || !span_is(&name, "count:") ||
+		    !span_next_number(&line, &count) || __builtin_add_overflow(sum, count, &sum))
 			continue;
 		is_found = true;
 	}
@@ -211,21 +131,11 @@ static bool skip_past_word(struct span *rest, const char *text)
 {
 	struct span word;
 
-	while (next_word(rest, &word)) {
+	while (span_next_word(rest, &word)) {
 		if (span_is(&word, text))
 			return true;
 	}
 	return false;
-}
-
-static void copy_name(const struct span *from, char *name, size_t size)
-{
-	size_t len = span_len(from);
-
-	if (len > size - 1)
-		len = size - 1;
-	memset(name, 0, size);
-	memcpy(name, from->at, len);
 }
 
 /* "name active total objsize objperslab pagesperslab : tunables ... : slabdata active total ...".
@@ -235,17 +145,17 @@ static bool parse_slab(struct span line, uint64_t page_bytes, struct probe_slab 
 	uint64_t active, total, size, per_slab, pages, active_slabs, slabs, bytes;
 	struct span name;
 
-	if (!next_word(&line, &name) || !next_number(&line, &active) ||
-	    !next_number(&line, &total) || !next_number(&line, &size) ||
-	    !next_number(&line, &per_slab) || !next_number(&line, &pages))
+	if (!span_next_word(&line, &name) || !span_next_number(&line, &active) ||
+	    !span_next_number(&line, &total) || !span_next_number(&line, &size) ||
+	    !span_next_number(&line, &per_slab) || !span_next_number(&line, &pages))
 		return false;
-	if (!skip_past_word(&line, "slabdata") || !next_number(&line, &active_slabs) ||
-	    !next_number(&line, &slabs))
+	if (!skip_past_word(&line, "slabdata") || !span_next_number(&line, &active_slabs) ||
+	    !span_next_number(&line, &slabs))
 		return false;
 	if (__builtin_mul_overflow(slabs, pages, &bytes) ||
 	    __builtin_mul_overflow(bytes, page_bytes, &bytes))
 		return false;
-	copy_name(&name, slab->name, sizeof(slab->name));
+	span_copy(&name, slab->name, sizeof(slab->name));
 	slab->objects = active;
 	slab->object_bytes = size;
 	slab->bytes = bytes;
@@ -259,17 +169,43 @@ static bool is_slabinfo_2(struct span line)
 	return span_len(&line) >= sizeof(start) - 1 && !memcmp(line.at, start, sizeof(start) - 1);
 }
 
+/* Where the new cache goes: to one of the same name (modules may bring a second one), else to a
+ * free place, else to the smallest's, if that is smaller: the kernel lists the newest caches first,
+ * and the most important ones (dentry, filp) last. */
+static void keep_slab(struct probe_slabinfo *out, const struct probe_slab *slab)
+{
+	struct probe_slab *smallest = &out->slabs[0];
+
+	for (uint32_t i = 0; i < out->count; i++) {
+		struct probe_slab *at = &out->slabs[i];
+
+		if (!strcmp(at->name, slab->name)) {
+			if (__builtin_add_overflow(at->bytes, slab->bytes, &at->bytes) ||
+			    __builtin_add_overflow(at->objects, slab->objects, &at->objects))
+				at->bytes = at->objects = PROBE_UNKNOWN;
+			return;
+		}
+		if (at->bytes < smallest->bytes)
+			smallest = at;
+	}
+	if (out->count < PROBE_SLABS_MAX)
+		out->slabs[out->count++] = *slab;
+	else if (slab->bytes > smallest->bytes)
+		*smallest = *slab;
+}
+
 int probe_parse_slabinfo(const char *text, size_t len, uint64_t page_bytes,
                          struct probe_slabinfo *out)
 {
 	struct span rest = span_of(text, len), line;
+	struct probe_slab slab;
 
 	out->count = 0;
-	if (!next_line(&rest, &line) || !is_slabinfo_2(line))
+	if (!span_next_line(&rest, &line) || !is_slabinfo_2(line))
 		return -EINVAL;
-	while (out->count < PROBE_SLABS_MAX && next_line(&rest, &line)) {
-		if (parse_slab(line, page_bytes, &out->slabs[out->count]))
-			out->count++;
+	while (span_next_line(&rest, &line)) {
+		if (parse_slab(line, page_bytes, &slab))
+			keep_slab(out, &slab);
 	}
 	return out->count ? 0 : -EINVAL;
 }
@@ -302,8 +238,8 @@ static size_t parse_couples(struct span line, const struct field *fields, size_t
 	uint64_t value;
 	size_t found = 0;
 
-	while (next_word(&line, &name) && next_word(&line, &word)) {
-		if (word_number(&word, &value))
+	while (span_next_word(&line, &name) && span_next_word(&line, &word)) {
+		if (span_number(&word, &value))
 			found += set_field(fields, count, &name, value, out);
 	}
 	return found;
@@ -314,8 +250,8 @@ int probe_parse_sockstat(const char *text, size_t len, struct probe_sockstat *ou
 	struct span rest = span_of(text, len), line, prefix;
 	size_t found = 0;
 
-	while (next_line(&rest, &line)) {
-		if (!next_word(&line, &prefix))
+	while (span_next_line(&rest, &line)) {
+		if (!span_next_word(&line, &prefix))
 			continue;
 		if (span_is(&prefix, "TCP:"))
 			found += parse_couples(line, sockstat_tcp_fields,
@@ -333,7 +269,10 @@ static const struct field tcp_fields[] = {
 	{"AttemptFails", F(probe_tcp, attempt_fails)},
 	{"EstabResets", F(probe_tcp, estab_resets)},
 	{"CurrEstab", F(probe_tcp, curr_estab)},
+	{"InSegs", F(probe_tcp, in_segs)},
+	{"OutSegs", F(probe_tcp, out_segs)},
 	{"RetransSegs", F(probe_tcp, retrans_segs)},
+	{"InErrs", F(probe_tcp, in_errs)},
 	{"OutRsts", F(probe_tcp, out_rsts)},
 };
 
@@ -341,6 +280,9 @@ static const struct field tcp_ext_fields[] = {
 	{"ListenOverflows", F(probe_tcp, listen_overflows)},
 	{"ListenDrops", F(probe_tcp, listen_drops)},
 	{"SyncookiesSent", F(probe_tcp, syncookies_sent)},
+	{"SyncookiesRecv", F(probe_tcp, syncookies_recv)},
+	{"SyncookiesFailed", F(probe_tcp, syncookies_failed)},
+	{"TCPSynRetrans", F(probe_tcp, syn_retrans)},
 	{"TCPTimeouts", F(probe_tcp, timeouts)},
 	{"TCPAbortOnTimeout", F(probe_tcp, abort_on_timeout)},
 	{"TCPAbortOnMemory", F(probe_tcp, abort_on_memory)},
@@ -357,8 +299,8 @@ static size_t parse_columns(struct span names, struct span values, const struct 
 	uint64_t value;
 	size_t found = 0;
 
-	while (next_word(&names, &name) && next_word(&values, &word)) {
-		if (word_number(&word, &value))
+	while (span_next_word(&names, &name) && span_next_word(&values, &word)) {
+		if (span_number(&word, &value))
 			found += set_field(fields, count, &name, value, out);
 	}
 	return found;
@@ -369,7 +311,7 @@ static bool next_values(struct span *rest, const struct span *prefix, struct spa
 {
 	struct span ahead = *rest, line, word;
 
-	if (!next_line(&ahead, &line) || !next_word(&line, &word))
+	if (!span_next_line(&ahead, &line) || !span_next_word(&line, &word))
 		return false;
 	if (span_len(&word) != span_len(prefix) ||
 	    memcmp(word.at, prefix->at, span_len(&word)) != 0)
@@ -384,8 +326,8 @@ int probe_parse_tcp(const char *text, size_t len, struct probe_tcp *out)
 	struct span rest = span_of(text, len), names, values, prefix;
 	size_t found = 0;
 
-	while (next_line(&rest, &names)) {
-		if (!next_word(&names, &prefix) || !next_values(&rest, &prefix, &values))
+	while (span_next_line(&rest, &names)) {
+		if (!span_next_word(&names, &prefix) || !next_values(&rest, &prefix, &values))
 			continue;
 		if (span_is(&prefix, "Tcp:"))
 			found += parse_columns(names, values, tcp_fields, COUNT_OF(tcp_fields),
@@ -427,32 +369,16 @@ int probe_parse_smaps(const char *text, size_t len, struct probe_smaps *out)
 	return 0;
 }
 
-/* A word that is all lower-case hexadecimal digits and fits. */
-static bool word_hex(const struct span *word, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	for (const char *c = word->at; c < word->end; c++) {
-		bool is_letter = *c >= 'a' && *c <= 'f';
-
-		if ((!is_letter && (*c < '0' || *c > '9')) || n >> 60)
-			return false;
-		n = n << 4 | (uint64_t)(is_letter ? *c - 'a' + 10 : *c - '0');
-	}
-	*out = n;
-	return word->at < word->end;
-}
-
 int probe_parse_neighbours(const char *text, size_t len, uint64_t *entries)
 {
 	struct span rest = span_of(text, len), names, values, name, value = {text, text};
 
 	*entries = PROBE_UNKNOWN;
-	if (!next_line(&rest, &names) || !next_line(&rest, &values))
+	if (!span_next_line(&rest, &names) || !span_next_line(&rest, &values))
 		return -EINVAL;
-	while (next_word(&names, &name) && next_word(&values, &value)) {
+	while (span_next_word(&names, &name) && span_next_word(&values, &value)) {
 		if (span_is(&name, "entries"))
-			return word_hex(&value, entries) ? 0 : -EINVAL;
+			return span_hex(&value, entries) ? 0 : -EINVAL;
 	}
 	return -EINVAL;
 }

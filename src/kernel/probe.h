@@ -25,7 +25,8 @@ int probe_parse_zoneinfo(const char *text, size_t len, uint64_t *pages);
  * is not used: it counts pinned socket inodes and dentries as reclaimable, about 1 KB a socket. */
 uint64_t probe_memory_left_bytes(const struct probe_meminfo *m);
 
-/* /proc/slabinfo, version 2.x (mm/slab_common.c). */
+/* /proc/slabinfo, version 2.x (mm/slab_common.c). Caches of the same name are one; of more than
+ * PROBE_SLABS_MAX the largest are kept. */
 int probe_parse_slabinfo(const char *text, size_t len, uint64_t page_bytes,
                          struct probe_slabinfo *out);
 int probe_read_slabinfo(struct probe_slabinfo *out);

@@ -5,7 +5,9 @@
 #include "base/figure.h"
 #include "base/limits.h"
 #include "kernel/cgroup.h"
+#include "kernel/netns_join.h"
 #include "kernel/probe.h"
+#include "kernel/vitals.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -43,7 +45,14 @@ void sampler_take(struct sample *out)
 		out->socket_memory_bytes = out->sockets.tcp_mem_pages *
 		                           (uint64_t)sysconf(_SC_PAGESIZE);
 	(void)probe_read_tcp(&out->tcp);
+	vitals_read(&out->vitals);
+	(void)vitals_read_cpus(&out->cpus);
 	out->has_slabs = probe_read_slabinfo(&out->slabs) == 0;
+}
+
+int sampler_enter_netns(const char *which, struct err *err)
+{
+	return netns_join(which, err);
 }
 
 void sampler_wait_quiet(uint64_t most_ns)
