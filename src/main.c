@@ -9,6 +9,7 @@
 #include "cmd/doctor.h"
 #include "cmd/lab.h"
 #include "cmd/plan.h"
+#include "cmd/report.h"
 #include "cmd/serve.h"
 #include "cmd/tune.h"
 
