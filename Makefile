@@ -25,8 +25,8 @@ FUZZ_SECONDS ?= 60
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
 LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd,-luring \
-	-lmnl -ljansson -linih -lz -lmicrohttpd)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd ncursesw,-luring \
+	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 
@@ -149,20 +149,23 @@ untune: $(B)/megaconn ## put back what tune raised
 	@$(B)/megaconn tune revert
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
-# that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
-TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
+# that a lab test starts, SMALL=1 and FULL=1 say how large it may be. Alone are labs that change
+# settings of the machine, measure memory, or want time-outs to be those of the wire.
+ALONE := lab_walls_* lab_bill lab_capture lab_clients lab_doctor lab_endings lab_limits lab_loss \
+	lab_solutions
+TEST_RUN = LANES=2 MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
-FULL_RUN = $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
+FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
 	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
-	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN)
 
 test-full: $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
-	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 
@@ -171,6 +174,7 @@ walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write doc
 
 bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
+	bench/watch.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh
