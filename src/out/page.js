@@ -71,7 +71,7 @@ function per_connection(sample)
 	const few = 1000; /* slabs that were not given back weigh more than so many sockets */
 
 	if (said)
-		return ["kernel memory each", count(said), "B", value(sample, "run_user_memory_bytes") > 0 ? "user memory " + bytes(value(sample, "run_user_memory_bytes")) : "of a connection, both ends"];
+		return ["kernel memory each", count(said), "B", value(sample, "run_user_memory_bytes") > 0 ? "user memory " + bytes(value(sample, "run_user_memory_bytes")) : "both ends"];
 	const caches = ["TCP", "TCPv6", "sock_inode_cache"].map(cache => part(sample, "slab_bytes", cache));
 
 	if (has_run(sample) || sockets < few || caches.every(n => n === null))
@@ -86,7 +86,9 @@ function memory_note(sample)
 {
 	const per_s = memory_loss_per_s(), left = value(sample, "memory_left_bytes"), ramp_s = ramp_left_s();
 
-	if (result || per_s === null || left > per_s * 600)
+	const may_grow = !has_run(sample) || sample.phase === "ramp" || sample.phase === "serve";
+
+	if (result || !may_grow || per_s === null || left > per_s * 600)
 		return ["of " + bytes(value(sample, "memory_total_bytes")), false];
 	if (ramp_s !== null && left > per_s * ramp_s)
 		return [bytes(left - per_s * ramp_s) + " when all are open", false];
@@ -111,7 +113,8 @@ function draw_tiles(sample)
 		tile(...per_connection(sample)),
 		tile("memory left", bytes(value(sample, "memory_left_bytes")), "", ...memory_note(sample)),
 		tile("CPU", load ? percent(load.busy) : "–", "", load ? percent(load.softirq) + " softirq" : ""),
-		has_run(sample) ? tile(has_clients(sample) ? "failed" : "lost", count(failed), "", brief(trouble) + " troubles/s", failed > 0)
+		has_run(sample) ? tile(has_clients(sample) ? "failed" : "lost", count(failed), "",
+			result ? "" : brief(trouble) + " troubles/s", failed > 0)
 			: tile("troubles", brief(trouble), "/s", "drops, resets, retransmits"),
 	];
 
@@ -183,12 +186,12 @@ const rows = [[
 		series: () => has_run(samples[samples.length - 1]) ? [
 			{name: "clients", color: "--c1", is_filled: true,
 				get: i => has_clients(samples[i]) ? value(samples[i], "run_client_connections") : null},
-			{name: "servers", color: "--c2",
+			{name: "servers", color: "--c2", is_dashed: true,
 				get: i => value(samples[i], "run_accepted") > 0 || !has_clients(samples[i]) ? value(samples[i], "run_server_connections") : null},
 		] : [{name: "established", color: "--c1", is_filled: true, get: level_of("tcp_established")}]}),
 	chart_card("Connects and accepts a second", {format: brief, exact: count, most: () => 10, series: [
 		{name: "connects", color: "--c1", is_filled: true, get: rate_of("tcp_active_opens")},
-		{name: "accepts", color: "--c2", get: rate_of("tcp_passive_opens")}]}),
+		{name: "accepts", color: "--c2", is_dashed: true, get: rate_of("tcp_passive_opens")}]}),
 ], [
 	chart_card("Memory left", {format: bytes, is_bytes: true,
 		top: () => value(samples[samples.length - 1], "memory_total_bytes"), series: [

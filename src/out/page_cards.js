@@ -51,7 +51,7 @@ function draw_axes(svg, width, top_value, format)
 			"text-anchor": share === 1 ? "start" : "middle"},
 			ago >= 120 ? "−" + ago / 60 + " min" : "−" + ago + " s"));
 	}
-	svg.append(svg_make("text", {x: width, y: HEIGHT - 5, "text-anchor": "end"}, "now"));
+	svg.append(svg_make("text", {x: width, y: HEIGHT - 5, "text-anchor": "end"}, result ? "end" : "now"));
 }
 
 /* Paths of points [x, y] or null: a gap ends one. The area goes down to `floor`, points of it. */
@@ -149,7 +149,7 @@ function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack
 				svg.append(svg_make("path", {d: area_of(points, floor),
 					style: "fill:var(" + one.color + ");opacity:" + (is_stack ? 0.85 : 0.13)}));
 			if (!is_stack)
-				svg.append(svg_make("path", {class: "stroke", d: path_of(points),
+				svg.append(svg_make("path", {class: one.is_dashed ? "stroke dash" : "stroke", d: path_of(points),
 					style: "stroke:var(" + one.color + ")"}));
 			if (is_stack)
 				floor = points.map((point, i) => point || floor[i]);
