@@ -9,8 +9,10 @@
 #include "cmd/doctor.h"
 #include "cmd/lab.h"
 #include "cmd/plan.h"
+#include "cmd/report.h"
 #include "cmd/serve.h"
 #include "cmd/tune.h"
+#include "cmd/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +30,7 @@ static const struct {
          "what N connections need, how many a memory holds, and the commands for it"},
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
+	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
