@@ -7,9 +7,12 @@
 #include <cmocka.h>
 
 #include <endian.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define LINE_MOST 65536
@@ -156,4 +159,53 @@ size_t hlog_sum(const char *path, uint64_t counts[HIST_BUCKETS])
 	}
 	fclose(log);
 	return lines;
+}
+
+/* hdr-histogram-js finds each count in the bucket that the decoder above finds it in. */
+static void assert_same(FILE *answer, const uint64_t counts[HIST_BUCKETS])
+{
+	static uint64_t theirs[HIST_BUCKETS];
+	char line[256], *rest;
+	uint64_t total = 0, sum = 0;
+	size_t bucket = 0;
+
+	while (fgets(line, sizeof(line), answer)) {
+		if (strncmp(line, "total ", 6) == 0)
+			sum = strtoull(line + 6, NULL, 10);
+		if (strncmp(line, "value ", 6) != 0)
+			continue;
+		uint64_t value = strtoull(line + 6, &rest, 10);
+
+		while (bucket < HIST_BUCKETS && hist_bound(bucket) < value)
+			bucket++;
+		assert_true(bucket < HIST_BUCKETS && hist_bound(bucket) == value);
+		theirs[bucket] = strtoull(rest, NULL, 10);
+	}
+	for (size_t i = 0; i < HIST_BUCKETS; i++)
+		total += counts[i];
+	assert_true(sum > 0 && sum == total);
+	assert_memory_equal(theirs, counts, sizeof(theirs));
+}
+
+void hlog_assert_others(const char *path, const uint64_t counts[HIST_BUCKETS])
+{
+	int ends[2], status = 1;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		setenv("NODE_PATH", "build/npm/node_modules", 0);
+		execlp("node", "node", "tests/npm/hlog.js", path, NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	FILE *answer = fdopen(ends[0], "r");
+
+	assert_non_null(answer);
+	assert_same(answer, counts);
+	fclose(answer);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
 }
