@@ -33,6 +33,7 @@ static const struct {
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
+	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

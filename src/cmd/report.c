@@ -62,10 +62,10 @@ static int parse(int argc, char **argv, struct command *c, int *operands, struct
 		                            "--help')"
 		                          : "which record? (see 'megaconn report --help')");
 	if (argc - *operands > wanted)
-		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn report --help')",
-		               text_quote(argv[*operands + wanted],
-		                          strlen(argv[*operands + wanted]))
-		                       .text);
+		return err_set(
+			err, -EINVAL, "unexpected '%s' (see 'megaconn report --help')",
+			text_quote(argv[*operands + wanted], strlen(argv[*operands + wanted]))
+				.text);
 	return 0;
 }
 
@@ -126,7 +126,9 @@ static int one(const struct command *c, const char *path, struct err *err)
 	if (failed != 0)
 		return code_of(failed);
 	default_path(path, output, sizeof(output));
-	int code = write_to(c->output ? c->output : c->text ? "-" : output,
+	int code = write_to(c->output ? c->output
+	                    : c->text ? "-"
+	                              : output,
 	                    c->text ? put_text : put_html, &report, err);
 
 	report_free(&report);

@@ -200,6 +200,7 @@ int report_load(const char *path, struct report *report, struct err *err)
 	struct stat st;
 
 	memset(report, 0, sizeof(*report));
+	result_read_nothing(&report->result);
 	set_name(report, path);
 	if (stat(path, &st) != 0)
 		return err_set(err, -errno, "%s: %s", path, strerror(errno));

@@ -114,11 +114,6 @@ struct reader {
 	struct err *err;
 };
 
-const char *result_read_verdict(enum verdict verdict)
-{
-	return verdicts[verdict];
-}
-
 static int is_odd(const struct reader *r, const char *path, const char *wanted)
 {
 	return err_set(r->err, -EINVAL,
@@ -440,8 +435,7 @@ int result_read_schema(const json_t *document, const char *family, const char *n
 	return 0;
 }
 
-/* A result of which no field is known: 0 is only what was said to be 0. */
-static void start(struct result *result)
+void result_read_nothing(struct result *result)
 {
 	memset(result, 0, sizeof(*result));
 	result_init(result);
@@ -462,7 +456,7 @@ int result_read_document(const json_t *document, const char *name, struct result
 	const struct reader r = {document, name, result, err};
 	int failed = result_read_schema(document, "megaconn.result/", name, err);
 
-	start(result);
+	result_read_nothing(result);
 	if (failed == 0)
 		failed = read_verdict(&r);
 	for (size_t i = 0; failed == 0 && i < sizeof(fields) / sizeof(fields[0]); i++)

@@ -22,10 +22,10 @@ int result_read(const char *json, size_t len, const char *name, struct result *r
 int result_read_document(const struct json_t *document, const char *name, struct result *result,
                          struct err *err);
 
+/* A result of which nothing is known: what was not said to be 0 is not 0. */
+void result_read_nothing(struct result *result);
+
 /* Whether the document is of schema `family` ("megaconn.result/"), version 1. 0, or -EINVAL or
  * -ENOTSUP with one line in `err`. */
 int result_read_schema(const struct json_t *document, const char *family, const char *name,
                        struct err *err);
-
-/* "PASS", "FAIL", ...; and "pass", as in JSON. */
-const char *result_read_verdict(enum verdict verdict);
