@@ -25,8 +25,8 @@ FUZZ_SECONDS ?= 60
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
 LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd,-luring \
-	-lmnl -ljansson -linih -lz -lmicrohttpd)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd ncursesw,-luring \
+	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 
@@ -230,6 +230,10 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps-fuzz
 	@mkdir -p $(@D)
 	$(call say,CC-F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Itests -MMD -MP -c -o $@ $<
+
+# The assembler puts these into the object.
+$(B)/obj/src/out/page.o $(B)/asan/obj/src/out/page.o $(B)/fuzz/obj/src/out/page.o: \
+	$(wildcard src/out/page*.html src/out/page*.css src/out/page*.js)
 
 $(B)/megaconn: $(B)/obj/src/main.o $(OBJ)
 	$(call say,LINK)

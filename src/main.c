@@ -12,6 +12,7 @@
 #include "cmd/report.h"
 #include "cmd/serve.h"
 #include "cmd/tune.h"
+#include "cmd/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static const struct {
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
+	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -149,8 +149,13 @@ static void measure(struct director *d)
 		r->established.server = shm_open(d->shm, ROLE_SERVER);
 	r->established.kernel = census_count(d->x, CENSUS_ESTABLISHED);
 	sampler_take(&d->now);
-	account_bill(d->brief->baseline, &d->now, open_now(d), server_bytes, client_bytes,
-	             &r->memory);
+	const struct account_users users = {
+		.connections = open_now(d),
+		.server_bytes = server_bytes,
+		.client_bytes = client_bytes,
+	};
+
+	account_memory(d->brief->baseline, &d->now, d->brief->host, &users, &r->memory);
 }
 
 /* The guard: ends the ramp before memory does. */

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "kernel/limits.h"
 #include "kernel/netns.h"
+#include "run/account.h"
 #include "run/experiment.h"
 #include "run/sampler.h"
 #include "run/shm.h"
@@ -19,6 +20,7 @@ struct supervisor {
 	struct result *result;
 	struct experiment *experiment; /* mapped: its port tables are large */
 	struct sample *baseline;       /* of memory, before anything was made */
+	struct account_host *host;     /* what else a bill needs to know       */
 	struct limits limits;
 	struct shm *shm;
 	enum netns_kind kind;
