@@ -268,6 +268,7 @@ static void trouble_row(FILE *to, const struct track *track, enum figure_id id,
 	fprintf(to, "<tr><th scope=\"row\">%s</th>", figure_at(id)->title);
 	number_cell(to, "times", count_text(range->last - range->first).text);
 	number_cell(to, "most a second", axis_text(AXIS_COUNT, most).text);
+	cell(to, story_phase(track, id));
 	fprintf(to, "<td>");
 	if (rates)
 		chart_spark(to, rates, track->count);
@@ -292,10 +293,11 @@ void report_table_trouble(FILE *to, const struct report *report)
 		    range.first == PROBE_UNKNOWN || range.last <= range.first)
 			continue;
 		if (!is_open)
-			fprintf(to, "<table class=\"stack\"><thead><tr><th>counter</th>"
-			            "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
-			            "<th>over time</th><th>what it counts</th></tr></thead>"
-			            "<tbody>\n");
+			fprintf(to,
+			        "<table class=\"stack\"><thead><tr><th>counter</th>"
+			        "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
+			        "<th>mostly in</th><th>over time</th><th>what it counts</th></tr></thead>"
+			        "<tbody>\n");
 		is_open = true;
 		trouble_row(to, track, (enum figure_id)i, &range);
 	}

@@ -61,6 +61,25 @@ const char *story_group(enum figure_group group)
 	return names[group];
 }
 
+const char *story_phase(const struct track *track, enum figure_id figure)
+{
+	uint64_t grown[LIVE_PHASE_COUNT] = {0};
+	int most = 0;
+
+	/* What came between two samples came in the phase of the first. */
+	for (uint32_t p = 1; p < track->count; p++) {
+		uint64_t from = track_sum(track, figure, p - 1), to = track_sum(track, figure, p);
+		uint32_t phase = track->points[p - 1].phase;
+
+		if (from != PROBE_UNKNOWN && to != PROBE_UNKNOWN && to > from &&
+		    phase < LIVE_PHASE_COUNT)
+			grown[phase] += to - from;
+	}
+	for (int i = 1; i < LIVE_PHASE_COUNT; i++)
+		most = grown[i] > grown[most] ? i : most;
+	return grown[most] > 0 ? live_phase_name((enum live_phase)most) : "";
+}
+
 const char *story_environment(const struct report *report, const char *path)
 {
 	const json_t *at = report->environment;
