@@ -110,7 +110,7 @@ static void write_lines(FILE *to, const struct chart *chart, const struct axis *
 		        s->is_dashed ? " dashed" : "");
 		line_path(to, chart, s, axis);
 		fprintf(to, "\"/>");
-		if (chart->is_stepped || s->is_dashed || s->count > DOTS)
+		if (chart->is_stepped || chart->is_plain || s->is_dashed || s->count > DOTS)
 			continue;
 		fprintf(to, "<path class=\"dots c%u\" d=\"", i + 1);
 		dots_path(to, chart, s, axis);

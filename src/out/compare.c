@@ -20,6 +20,7 @@
 
 #define BLOCKS_MOST  10
 #define BLOCKS_LEAST 3
+#define SHORT_NS     UINT64_C(200000000)
 #define BATCH        16
 #define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
 #define PAGES_SHARE  0.01
@@ -51,13 +52,15 @@ double compare_rate_noise(const struct track *track, enum figure_id figure, uint
 	double sums[BLOCKS_MOST] = {0}, means[BLOCKS_MOST];
 	uint32_t counts[BLOCKS_MOST] = {0}, all = 0, at = 0, blocks = 0;
 
-	/* A time between two samples counts where the phase held at both of its ends. */
+	/* A time between two samples counts where the phase held at both of its ends, unless it is
+	 * so short that its rate would be chance. */
 	for (int round = 0; round < 2; round++) {
 		for (uint32_t p = 1; p < track->count; p++) {
 			double rate = track_rate_per_s(track, figure, p);
 
 			if (rate < 0 || track->points[p].phase != phase ||
-			    track->points[p - 1].phase != phase)
+			    track->points[p - 1].phase != phase ||
+			    track->points[p].at_ns - track->points[p - 1].at_ns < SHORT_NS)
 				continue;
 			if (round == 0) {
 				all++;

@@ -112,6 +112,7 @@ const char *const report_style[] = {
 	"tbody th{white-space:nowrap;color:var(--ink)}\n"
 	"tr.sum td,tr.sum th{font-weight:600;border-top:1.5px solid var(--soft)}\n"
 	"tr.apart td,tr.apart th{color:var(--soft)}\n"
+	"th.part{padding-left:18px}\n"
 	".soft{color:var(--soft)}\n"
 	".bar{width:24%;min-width:80px;padding-right:0}\n"
 	".bar i{display:block;height:11px;margin-top:4px;background:var(--c1);"

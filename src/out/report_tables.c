@@ -313,6 +313,7 @@ static void wall_row(FILE *to, const json_t *row)
 {
 	const char *state = json_string_value(json_object_get(row, "state"));
 	const json_t *allows = json_object_get(row, "allows");
+	const char *fix = json_string_value(json_object_get(row, "fix"));
 	bool is_wall = state && strcmp(state, "wall") == 0;
 
 	fprintf(to, "<tr><th scope=\"row\">");
@@ -321,9 +322,14 @@ static void wall_row(FILE *to, const json_t *row)
 	number_cell(to, "allows", axis_text(AXIS_COUNT, json_number_value(allows)).text);
 	fprintf(to, "<td class=\"mark %s\">%s</td>", is_wall ? "wrong" : "right",
 	        is_wall ? "too few" : "fits");
-	cell(to, json_string_value(json_object_get(row, "shown")));
-	cell(to, json_string_value(json_object_get(row, "fix")));
-	fprintf(to, "</tr>\n");
+	fprintf(to, "<td>");
+	markup_text(to, json_string_value(json_object_get(row, "shown")));
+	if (fix) {
+		fprintf(to, "<br/><span class=\"soft\">→ ");
+		markup_text(to, fix);
+		fprintf(to, "</span>");
+	}
+	fprintf(to, "</td></tr>\n");
 }
 
 void report_table_walls(FILE *to, const struct report *report)
@@ -336,8 +342,8 @@ void report_table_walls(FILE *to, const struct report *report)
 	fprintf(to, "<h2 id=\"walls\">The walls, the nearest first</h2>\n<p class=\"note\">");
 	markup_text(to, json_string_value(json_object_get(report->walls, "words")));
 	fprintf(to, "</p>\n<table class=\"stack\"><thead><tr><th>limit</th>"
-	            "<th class=\"n\">allows</th><th></th><th>what it was</th>"
-	            "<th>what raises it</th></tr></thead><tbody>\n");
+	            "<th class=\"n\">allows</th><th></th><th>what it was, and what raises it</th>"
+	            "</tr></thead><tbody>\n");
 	for (size_t i = 0; i < json_array_size(rows) && shown < WALLS_SHOWN; i++) {
 		const json_t *row = json_array_get(rows, i);
 

@@ -115,7 +115,7 @@ static void tell_unfinished(const struct report *report, struct story *story)
 	story->kind = "none";
 	text_init(&t, story->headline, sizeof(story->headline));
 	if (track->count == 0) {
-		text_add(&t, "ended without a result, and before the first sample");
+		text_add(&t, "The run ended without a result, and before the first sample");
 		return;
 	}
 	uint64_t open = track_sum(track, FIGURE_RUN_CLIENTS, last);
@@ -124,7 +124,7 @@ static void tell_unfinished(const struct report *report, struct story *story)
 
 	if (open == PROBE_UNKNOWN || (open == 0 && taken != PROBE_UNKNOWN))
 		open = taken;
-	text_add(&t, "ended without a result after ");
+	text_add(&t, "The run ended without a result after ");
 	text_duration(&t, story_span_ns(report));
 	text_add(&t, ": the last sample says ");
 	add_known(&t, open);
@@ -181,7 +181,10 @@ static void tell_where(const struct report *report, struct story *story)
 	struct text t;
 
 	text_init(&t, story->where, sizeof(story->where));
-	text_add(&t, "%s", r->role[0] != '\0' ? r->role : report->name);
+	if (r->role[0] != '\0')
+		text_add(&t, "%s", r->role);
+	else
+		text_add(&t, "record %s", report->name);
 	if (report->track.count > 0)
 		add_date(&t, report->track.points[0].unix_ns);
 	if (kernel[0] == '\0' && story_environment(report, "kernel.release"))
@@ -282,7 +285,9 @@ static void tell_proof(const struct result *r, const struct result_proof *p, con
 
 	begin(story, name, &t);
 	if (!p->done) {
-		text_add(&t, r->has_proof ? "not done" : "no: the server does not echo");
+		text_add(&t, r->has_proof || r->established.client == 0
+		                     ? "not done"
+		                     : "no: the server does not echo");
 		return;
 	}
 	add_known(&t, p->echoed);
