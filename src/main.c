@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cmd/addr.h"
+#include "cmd/bill.h"
 #include "cmd/classic.h"
 #include "cmd/connect.h"
 #include "cmd/doctor.h"
@@ -28,6 +29,7 @@ static const struct {
 	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
 	{"plan", cmd_plan,
          "what N connections need, how many a memory holds, and the commands for it"},
+	{"bill", cmd_bill, "where the kernel's memory for this machine's TCP sockets goes"},
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
