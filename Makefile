@@ -84,7 +84,8 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
 	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
-	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c tests/wire.c
+	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
+	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_run.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
@@ -93,8 +94,8 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full million millions run-srv run-cli stop-cli \
-	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full million millions run-srv \
+	run-cli stop-cli stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn

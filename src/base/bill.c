@@ -94,13 +94,21 @@ void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t ob
 void bill_name(struct bill *bill, enum bill_line_id id, const char *cache, const char *in)
 {
 	struct bill_line *line = &bill->lines[id];
-	char of[sizeof(line->of)];
-	struct text t;
+	char of[sizeof(line->of)], place[64] = "";
+	size_t len = strlen(line->of), tail = 0;
+	struct text t, p;
 
-	text_init(&t, of, sizeof(of));
-	text_add(&t, "%s%s%s", line->of, line->of[0] == '\0' ? "" : ", ", cache);
+	text_init(&p, place, sizeof(place));
 	if (strcmp(cache, in) != 0)
-		text_add(&t, " in %s", in);
+		text_add(&p, " in %s", in);
+	if (p.len > 0 && len > p.len && strcmp(line->of + len - p.len, place) == 0)
+		tail = p.len; /* the cache before it is in the same one */
+	text_init(&t, of, sizeof(of));
+	text_add(&t, "%.*s%s%s%s", (int)(len - tail), line->of,
+	         len == 0   ? ""
+	         : tail > 0 ? " + "
+	                    : ", ",
+	         cache, place);
 	if (!t.cut)
 		memcpy(line->of, of, t.len + 1);
 }

@@ -38,7 +38,7 @@ struct bill_line {
 	int64_t objects; /* BILL_UNKNOWN where it is not objects                        */
 	bool is_shared;  /* of a cache that has others' objects too: its growth; of a
 	                  * host's sockets as they stand: at most this                 */
-	char of[96];     /* caches it is made of: "TCP", "eventpoll_pwq in anon_vma_chain" */
+	char of[96];     /* caches it is made of: "TCP, TCPv6", "a + b in c" */
 };
 
 struct bill {
@@ -66,7 +66,8 @@ int64_t bill_share(int64_t bytes, int64_t objects, int64_t part);
 /* Adds to a line that may not be known yet; `objects` BILL_UNKNOWN adds none. */
 void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t objects);
 
-/* Adds a cache to what the line is of; what does not fit is left out. */
+/* Adds a cache to what the line is of, as "CACHE", or "CACHE in LINE" of slabinfo where that has
+ * another's name; what does not fit is left out. */
 void bill_name(struct bill *bill, enum bill_line_id id, const char *cache, const char *in);
 
 /* "tcp", "inode", ...: stable, for results. */

@@ -94,26 +94,39 @@ void bill_print_shares(FILE *to, const struct bill *bill, int indent)
 
 /* --- table -------------------------------------------------------------------------------- */
 
+/* What caches the line is of stands beside it, or below the table where that is longer. */
 static void print_row(FILE *to, const char *title, const struct bill_line *line,
                       const struct bill *bill, uint64_t memory_bytes)
 {
-	char bytes[32], objects[32] = "", each[32], part[16] = "";
+	char cells[3][32], name[48], part[16];
 	struct text t;
-	bool has_each = bill->connections > 0 && bill->connections <= INT64_MAX;
 
-	text_init(&t, bytes, sizeof(bytes));
-	add_signed(&t, line->bytes);
-	text_init(&t, objects, sizeof(objects));
+	text_init(&t, name, sizeof(name));
+	text_add(&t, "%s%s", title, line->is_shared ? " *" : "");
+	text_init(&t, cells[0], sizeof(cells[0]));
 	if (line->objects != BILL_UNKNOWN)
 		add_signed(&t, line->objects);
-	text_init(&t, each, sizeof(each));
-	if (has_each)
+	text_init(&t, cells[1], sizeof(cells[1]));
+	add_signed(&t, line->bytes);
+	text_init(&t, cells[2], sizeof(cells[2]));
+	if (bill->connections > 0 && bill->connections <= INT64_MAX)
 		add_signed(&t, share_of(bill, line->bytes));
 	text_init(&t, part, sizeof(part));
 	if (memory_bytes > 0)
 		text_add(&t, "%.2f %%", (double)line->bytes * 100 / (double)memory_bytes);
-	fprintf(to, "  %-22s %13s %17s %9s %9s  %s%s\n", title, objects, bytes, each, part,
-	        line->of, line->is_shared ? " (shared)" : "");
+	fprintf(to, "  %-23s %11s %16s %7s %9s%s%s\n", name, cells[0], cells[1], cells[2], part,
+	        line->is_shared || line->of[0] == '\0' ? "" : "  ",
+	        line->is_shared ? "" : line->of);
+}
+
+static void print_shared(FILE *to, const struct bill *bill)
+{
+	for (int i = 0; i < BILL_LINE_COUNT; i++) {
+		const struct bill_line *line = &bill->lines[i];
+
+		if (line->is_shared && line->bytes != BILL_UNKNOWN && line->of[0] != '\0')
+			fprintf(to, "* %s: %s\n", title_of(bill, (enum bill_line_id)i), line->of);
+	}
 }
 
 void bill_print_table(FILE *to, const struct bill *bill, uint64_t memory_bytes)
@@ -121,15 +134,17 @@ void bill_print_table(FILE *to, const struct bill *bill, uint64_t memory_bytes)
 	struct bill_line sum = {.bytes = bill_sum(bill, 0, BILL_LINE_COUNT - 1),
 	                        .objects = BILL_UNKNOWN};
 
-	fprintf(to, "  %-22s %13s %17s %9s %9s\n", "", "objects", "bytes", "each",
+	fprintf(to, "  %-23s %11s %16s %7s %9s\n", "", "objects", "bytes", "each",
 	        memory_bytes > 0 ? "of memory" : "");
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
 		if (bill->lines[i].bytes != BILL_UNKNOWN)
 			print_row(to, title_of(bill, (enum bill_line_id)i), &bill->lines[i], bill,
 			          memory_bytes);
 	}
-	if (sum.bytes != BILL_UNKNOWN)
+	if (sum.bytes != BILL_UNKNOWN && bill->has_slabs)
 		print_row(to, "sum", &sum, bill, memory_bytes);
+	fputc('\n', to);
+	print_shared(to, bill);
 }
 
 /* --- JSON --------------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ struct json_t;
 void bill_print_shares(FILE *to, const struct bill *bill, int indent);
 
 /* A line of the bill each: objects, bytes, bytes a connection (or socket), per cent of
- * `memory_bytes` (0: not said), caches; and their sum. */
+ * `memory_bytes` (0: not said), caches; their sum, where slabs are known (else lines overlap);
+ * below it the caches of shared lines, which are marked "*". */
 void bill_print_table(FILE *to, const struct bill *bill, uint64_t memory_bytes);
 
 /* [{"line", "title", "bytes", "bytes_per_connection", "objects", "of", "shared"}, ...] in the

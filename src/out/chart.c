@@ -80,7 +80,9 @@ static void line_path(FILE *to, const struct chart *chart, const struct chart_se
 		double x = x_of(chart, s->at_ns[end - 1]);
 
 		if (isnan(least)) {
-			pen = (struct pen){.to = to, .x = x};
+			/* Samples too near each other to say: no gap that could be seen. */
+			if (x - pen.x >= 2)
+				pen = (struct pen){.to = to, .x = x};
 			continue;
 		}
 		if (most > least)
@@ -108,7 +110,7 @@ static void write_lines(FILE *to, const struct chart *chart, const struct axis *
 		        s->is_dashed ? " dashed" : "");
 		line_path(to, chart, s, axis);
 		fprintf(to, "\"/>");
-		if (chart->is_stepped || s->count > DOTS)
+		if (chart->is_stepped || chart->is_plain || s->is_dashed || s->count > DOTS)
 			continue;
 		fprintf(to, "<path class=\"dots c%u\" d=\"", i + 1);
 		dots_path(to, chart, s, axis);

@@ -38,6 +38,7 @@ struct chart {
 	double most;      /* the axis goes to this at least: 100 of percents; 0: by values */
 	bool is_stacked;  /* areas, the first at the bottom                                */
 	bool is_stepped;  /* a value holds for the time since the point before: rates      */
+	bool is_plain;    /* single points are not shown, however few                      */
 	uint32_t series_count, band_count;
 	struct chart_series series[CHART_SERIES_MOST];
 	struct chart_band bands[CHART_BANDS_MOST];

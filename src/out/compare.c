@@ -20,6 +20,7 @@
 
 #define BLOCKS_MOST  10
 #define BLOCKS_LEAST 3
+#define SHORT_NS     UINT64_C(200000000)
 #define BATCH        16
 #define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
 #define PAGES_SHARE  0.01
@@ -51,13 +52,15 @@ double compare_rate_noise(const struct track *track, enum figure_id figure, uint
 	double sums[BLOCKS_MOST] = {0}, means[BLOCKS_MOST];
 	uint32_t counts[BLOCKS_MOST] = {0}, all = 0, at = 0, blocks = 0;
 
-	/* A time between two samples counts where the phase held at both of its ends. */
+	/* A time between two samples counts where the phase held at both of its ends, unless it is
+	 * so short that its rate would be chance. */
 	for (int round = 0; round < 2; round++) {
 		for (uint32_t p = 1; p < track->count; p++) {
 			double rate = track_rate_per_s(track, figure, p);
 
 			if (rate < 0 || track->points[p].phase != phase ||
-			    track->points[p - 1].phase != phase)
+			    track->points[p - 1].phase != phase ||
+			    track->points[p].at_ns - track->points[p - 1].at_ns < SHORT_NS)
 				continue;
 			if (round == 0) {
 				all++;
@@ -127,14 +130,13 @@ static double quantile_noise(const struct report *run, const uint64_t *ns, int q
 	return fmax(fmax(half, wander(&run->track, quantile)), (double)ns[quantile] * HIST_STEP);
 }
 
-static double memory_noise(const struct result_memory *m, double share)
+static double share(const struct report *run, int64_t bytes)
 {
-	double residual = m->residual_bytes == RESULT_UNKNOWN_BYTES ? NAN
-	                  : m->connections == 0
-	                          ? NAN
-	                          : fabs((double)m->residual_bytes / (double)m->connections);
+	uint64_t connections = run->result.memory.connections;
 
-	return residual + PAGES_SHARE * fabs(share);
+	if (!run->has_result || connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
+		return NAN;
+	return (double)bytes / (double)connections;
 }
 
 /* --- rows --------------------------------------------------------------------------------- */
@@ -244,23 +246,21 @@ static void add_quantiles(struct compare *c)
 	}
 }
 
-static double share(const struct report *run, int64_t bytes)
-{
-	uint64_t connections = run->result.memory.connections;
-
-	if (!run->has_result || connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
-		return NAN;
-	return (double)bytes / (double)connections;
-}
+/* Of all memory the residual is noise too; what processes have of their own has no estimate. */
+enum memory_kind { MEMORY_ALL, MEMORY_KERNEL, MEMORY_USER };
 
 static void add_share(struct compare *c, const char *name, int64_t a, int64_t b,
-                      enum compare_better better)
+                      enum memory_kind kind)
 {
 	double values[2] = {share(c->runs[0], a), share(c->runs[1], b)};
-	struct compare_row *row = add(c, name, AXIS_BYTES, better, values[0], values[1]);
+	struct compare_row *row = add(c, name, AXIS_BYTES, COMPARE_LESS, values[0], values[1]);
 
-	for (int i = 0; i < 2; i++)
-		row->noise[i] = memory_noise(&c->runs[i]->result.memory, values[i]);
+	for (int i = 0; i < 2 && kind != MEMORY_USER; i++) {
+		double residual = share(c->runs[i], c->runs[i]->result.memory.residual_bytes);
+
+		row->noise[i] = PAGES_SHARE * fabs(values[i]) +
+		                (kind == MEMORY_ALL ? fabs(residual) : 0);
+	}
 	judge(row);
 }
 
@@ -270,10 +270,10 @@ static void add_memory(struct compare *c)
 	const struct result_memory *b = &c->runs[1]->result.memory;
 	char name[64];
 
-	add_share(c, "memory a connection", result_bytes(a), result_bytes(b), COMPARE_LESS);
-	add_share(c, "  of it kernel", a->kernel_bytes, b->kernel_bytes, COMPARE_LESS);
-	add_share(c, "  of it servers", a->server_user_bytes, b->server_user_bytes, COMPARE_LESS);
-	add_share(c, "  of it clients", a->client_user_bytes, b->client_user_bytes, COMPARE_LESS);
+	add_share(c, "memory a connection", result_bytes(a), result_bytes(b), MEMORY_ALL);
+	add_share(c, "  of it kernel", a->kernel_bytes, b->kernel_bytes, MEMORY_KERNEL);
+	add_share(c, "  of it servers", a->server_user_bytes, b->server_user_bytes, MEMORY_USER);
+	add_share(c, "  of it clients", a->client_user_bytes, b->client_user_bytes, MEMORY_USER);
 	if (a->bill.connections == 0 || b->bill.connections == 0)
 		return;
 	for (int i = 0; i < BILL_RESIDUAL; i++) {
@@ -283,7 +283,7 @@ static void add_memory(struct compare *c)
 		    (fabs(share(c->runs[0], of_a)) < 1 && fabs(share(c->runs[1], of_b)) < 1))
 			continue;
 		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
-		add_share(c, name, of_a, of_b, COMPARE_LESS);
+		add_share(c, name, of_a, of_b, MEMORY_KERNEL);
 	}
 }
 
@@ -394,7 +394,19 @@ static void add_json(struct compare *c, const char *name, const json_t *a, const
 	add_setting(c, name, text[0], text[1]);
 }
 
-/* All that the two environments say, but for when and how they were called. */
+/* What is of the moment, and no setting. */
+static bool is_moment(const char *key)
+{
+	static const char *const keys[] = {"command", "started", "unix_ns", "fs.file-nr"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return strstr(key, "_left") != NULL;
+}
+
+/* All that the two environments say, but for what is of the moment. */
 static void add_environment(struct compare *c, const char *path, json_t *a, json_t *b)
 {
 	json_t *both[2] = {a, b}, *value;
@@ -405,8 +417,7 @@ static void add_environment(struct compare *c, const char *path, json_t *a, json
 		json_object_foreach (both[i], key, value) {
 			json_t *other = json_object_get(both[1 - i], key);
 
-			if (strcmp(key, "command") == 0 || strcmp(key, "started") == 0 ||
-			    strcmp(key, "unix_ns") == 0 || (i == 1 && other))
+			if (is_moment(key) || (i == 1 && other))
 				continue;
 			snprintf(name, sizeof(name), "%s%s%s", path, path[0] ? "." : "", key);
 			if (json_is_object(value) && json_is_object(other))
@@ -453,10 +464,10 @@ struct axis_text compare_ratio_text(const struct compare_row *row)
 {
 	struct axis_text out = {"-"};
 
-	if (row->values[0] == 0 && row->values[1] > 0)
+	if (row->values[0] == row->values[1])
+		snprintf(out.text, sizeof(out.text), "=");
+	else if (row->values[0] == 0 && row->values[1] > 0)
 		snprintf(out.text, sizeof(out.text), "new");
-	else if (row->values[0] == 0 && row->values[1] == 0)
-		snprintf(out.text, sizeof(out.text), "0.0 %%");
 	else if (!isnan(row->ratio) && fabs(row->ratio) >= 10)
 		snprintf(out.text, sizeof(out.text), "x%.3g", row->ratio + 1);
 	else if (!isnan(row->ratio))

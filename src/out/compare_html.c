@@ -87,7 +87,7 @@ static void figure_row(FILE *to, const struct compare_row *r)
 		[COMPARE_OTHER] = "",
 	};
 
-	fprintf(to, "<tr><th scope=\"row\">");
+	fprintf(to, "<tr><th scope=\"row\"%s>", r->name[0] == ' ' ? " class=\"part\"" : "");
 	markup_text(to, r->name);
 	fprintf(to, "</th><td class=\"n\" title=\"A\">%s</td><td class=\"n\" title=\"B\">%s</td>",
 	        compare_value_text(r, 0).text, compare_value_text(r, 1).text);
@@ -127,6 +127,7 @@ static void overlay(FILE *to, struct plot *a, struct plot *b)
 		a->chart.series[i].name = i == 0 ? "A" : "B";
 		a->chart.series[i].is_dashed = i == 1;
 	}
+	a->chart.is_plain = true;
 	a->chart.series_count = 2;
 	a->chart.band_count = 0;
 	if (b->chart.span_ns > a->chart.span_ns)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHES_MOST (CHART_SERIES_MOST - 1)
+#define CACHES_MOST  (CHART_SERIES_MOST - 1)
+#define CPU_LEAST_NS UINT64_C(200000000)
 
 uint32_t plot_phases(const struct track *track, struct chart_band *bands)
 {
@@ -245,21 +246,28 @@ static void make_memory(const struct track *track, struct plot *plot)
 
 /* --- CPUs --------------------------------------------------------------------------------- */
 
-/* The share that `part` had of busy and idle time, in percent, since the point before. */
-static double share(const uint64_t *part, const uint64_t *busy, const uint64_t *idle, uint32_t p)
+/* The share that `part` had of busy and idle time between two points, in percent. */
+static double share(const uint64_t *part, const uint64_t *busy, const uint64_t *idle, uint32_t from,
+                    uint32_t to)
 {
 	const uint64_t *all[] = {part, busy, idle};
 	double took[3];
 
 	for (int i = 0; i < 3; i++) {
-		uint64_t from = all[i] ? all[i][p - 1] : PROBE_UNKNOWN;
-		uint64_t to = all[i] ? all[i][p] : PROBE_UNKNOWN;
+		uint64_t before = all[i] ? all[i][from] : PROBE_UNKNOWN;
+		uint64_t now = all[i] ? all[i][to] : PROBE_UNKNOWN;
 
-		if (from == PROBE_UNKNOWN || to == PROBE_UNKNOWN || to < from)
+		if (before == PROBE_UNKNOWN || now == PROBE_UNKNOWN || now < before)
 			return NAN;
-		took[i] = (double)(to - from);
+		took[i] = (double)(now - before);
 	}
 	return took[1] + took[2] > 0 ? 100 * took[0] / (took[1] + took[2]) : NAN;
+}
+
+/* The kernel counts in ticks of 1 to 10 ms: over less than this, a share would be chance. */
+static bool is_long(const struct track *track, uint32_t from, uint32_t to)
+{
+	return track->points[to].at_ns - track->points[from].at_ns >= CPU_LEAST_NS;
 }
 
 /* Adds one CPU to the sums, and to how many there are, of each point. */
@@ -269,17 +277,21 @@ static void add_cpu(const struct track *track, const struct track_column *busy,
 	const uint64_t *idle = track_column(track, FIGURE_CPU_IDLE, busy->label);
 	const uint64_t *soft = track_column(track, FIGURE_CPU_SOFTIRQ, busy->label);
 
-	for (uint32_t p = 1; p < track->count; p++) {
-		double one = share(busy->values, busy->values, idle, p);
-		double of_soft = share(soft, busy->values, idle, p);
-
-		if (isnan(one))
+	for (uint32_t from = 0, to = 1; to < track->count; to++) {
+		if (!is_long(track, from, to))
 			continue;
-		s[0]->values[p] = cpus[p] > 0 ? s[0]->values[p] + one : one;
-		s[1]->values[p] = (cpus[p] > 0 ? s[1]->values[p] : 0) +
-		                  (isnan(of_soft) ? 0 : of_soft);
-		s[2]->values[p] = fmax(s[2]->values[p], one);
-		cpus[p]++;
+		double one = share(busy->values, busy->values, idle, from, to);
+		double of_soft = share(soft, busy->values, idle, from, to);
+
+		for (uint32_t p = from + 1; p <= to && !isnan(one); p++, cpus[p - 1]++) {
+			double so_far[2] = {cpus[p] > 0 ? s[0]->values[p] : 0,
+			                    cpus[p] > 0 ? s[1]->values[p] : 0};
+
+			s[0]->values[p] = so_far[0] + one;
+			s[1]->values[p] = so_far[1] + (isnan(of_soft) ? 0 : of_soft);
+			s[2]->values[p] = fmax(s[2]->values[p], one);
+		}
+		from = to;
 	}
 }
 

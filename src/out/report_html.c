@@ -125,7 +125,7 @@ static void write_phases(FILE *to, const struct report *report)
 		text_duration(&t, bands[i].to_ns - bands[i].from_ns);
 		fprintf(to, "%s%s %s", i > 0 ? " · " : "", bands[i].name, line);
 	}
-	fprintf(to, ", to a second; a shorter one is not seen.</p>\n");
+	fprintf(to, "</p>\n");
 }
 
 static void write_over_time(FILE *to, const struct report *report)

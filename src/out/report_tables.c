@@ -268,6 +268,7 @@ static void trouble_row(FILE *to, const struct track *track, enum figure_id id,
 	fprintf(to, "<tr><th scope=\"row\">%s</th>", figure_at(id)->title);
 	number_cell(to, "times", count_text(range->last - range->first).text);
 	number_cell(to, "most a second", axis_text(AXIS_COUNT, most).text);
+	cell(to, story_phase(track, id));
 	fprintf(to, "<td>");
 	if (rates)
 		chart_spark(to, rates, track->count);
@@ -292,10 +293,11 @@ void report_table_trouble(FILE *to, const struct report *report)
 		    range.first == PROBE_UNKNOWN || range.last <= range.first)
 			continue;
 		if (!is_open)
-			fprintf(to, "<table class=\"stack\"><thead><tr><th>counter</th>"
-			            "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
-			            "<th>over time</th><th>what it counts</th></tr></thead>"
-			            "<tbody>\n");
+			fprintf(to,
+			        "<table class=\"stack\"><thead><tr><th>counter</th>"
+			        "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
+			        "<th>mostly in</th><th>over time</th><th>what it counts</th></tr></thead>"
+			        "<tbody>\n");
 		is_open = true;
 		trouble_row(to, track, (enum figure_id)i, &range);
 	}
@@ -311,6 +313,7 @@ static void wall_row(FILE *to, const json_t *row)
 {
 	const char *state = json_string_value(json_object_get(row, "state"));
 	const json_t *allows = json_object_get(row, "allows");
+	const char *fix = json_string_value(json_object_get(row, "fix"));
 	bool is_wall = state && strcmp(state, "wall") == 0;
 
 	fprintf(to, "<tr><th scope=\"row\">");
@@ -319,9 +322,14 @@ static void wall_row(FILE *to, const json_t *row)
 	number_cell(to, "allows", axis_text(AXIS_COUNT, json_number_value(allows)).text);
 	fprintf(to, "<td class=\"mark %s\">%s</td>", is_wall ? "wrong" : "right",
 	        is_wall ? "too few" : "fits");
-	cell(to, json_string_value(json_object_get(row, "shown")));
-	cell(to, json_string_value(json_object_get(row, "fix")));
-	fprintf(to, "</tr>\n");
+	fprintf(to, "<td>");
+	markup_text(to, json_string_value(json_object_get(row, "shown")));
+	if (fix) {
+		fprintf(to, "<br/><span class=\"soft\">→ ");
+		markup_text(to, fix);
+		fprintf(to, "</span>");
+	}
+	fprintf(to, "</td></tr>\n");
 }
 
 void report_table_walls(FILE *to, const struct report *report)
@@ -334,8 +342,8 @@ void report_table_walls(FILE *to, const struct report *report)
 	fprintf(to, "<h2 id=\"walls\">The walls, the nearest first</h2>\n<p class=\"note\">");
 	markup_text(to, json_string_value(json_object_get(report->walls, "words")));
 	fprintf(to, "</p>\n<table class=\"stack\"><thead><tr><th>limit</th>"
-	            "<th class=\"n\">allows</th><th></th><th>what it was</th>"
-	            "<th>what raises it</th></tr></thead><tbody>\n");
+	            "<th class=\"n\">allows</th><th></th><th>what it was, and what raises it</th>"
+	            "</tr></thead><tbody>\n");
 	for (size_t i = 0; i < json_array_size(rows) && shown < WALLS_SHOWN; i++) {
 		const json_t *row = json_array_get(rows, i);
 

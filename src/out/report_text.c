@@ -319,7 +319,8 @@ static void put_trouble(FILE *to, const struct report *report)
 			continue;
 		text_init(&t, line, sizeof(line));
 		text_count(&t, range.last - range.first);
-		text_add(&t, "  %s", figure->help);
+		text_add(&t, ", mostly in %s: %s", story_phase(&report->track, (enum figure_id)i),
+		         figure->help);
 		fprintf(to, "  %-22s", figure->title);
 		report_text_wrap(to, 24, 24, line);
 		is_any = true;

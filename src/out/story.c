@@ -61,6 +61,25 @@ const char *story_group(enum figure_group group)
 	return names[group];
 }
 
+const char *story_phase(const struct track *track, enum figure_id figure)
+{
+	uint64_t grown[LIVE_PHASE_COUNT] = {0};
+	int most = 0;
+
+	/* What came between two samples came in the phase of the first. */
+	for (uint32_t p = 1; p < track->count; p++) {
+		uint64_t from = track_sum(track, figure, p - 1), to = track_sum(track, figure, p);
+		uint32_t phase = track->points[p - 1].phase;
+
+		if (from != PROBE_UNKNOWN && to != PROBE_UNKNOWN && to > from &&
+		    phase < LIVE_PHASE_COUNT)
+			grown[phase] += to - from;
+	}
+	for (int i = 1; i < LIVE_PHASE_COUNT; i++)
+		most = grown[i] > grown[most] ? i : most;
+	return grown[most] > 0 ? live_phase_name((enum live_phase)most) : "";
+}
+
 const char *story_environment(const struct report *report, const char *path)
 {
 	const json_t *at = report->environment;
@@ -96,7 +115,7 @@ static void tell_unfinished(const struct report *report, struct story *story)
 	story->kind = "none";
 	text_init(&t, story->headline, sizeof(story->headline));
 	if (track->count == 0) {
-		text_add(&t, "ended without a result, and before the first sample");
+		text_add(&t, "The run ended without a result, and before the first sample");
 		return;
 	}
 	uint64_t open = track_sum(track, FIGURE_RUN_CLIENTS, last);
@@ -105,7 +124,7 @@ static void tell_unfinished(const struct report *report, struct story *story)
 
 	if (open == PROBE_UNKNOWN || (open == 0 && taken != PROBE_UNKNOWN))
 		open = taken;
-	text_add(&t, "ended without a result after ");
+	text_add(&t, "The run ended without a result after ");
 	text_duration(&t, story_span_ns(report));
 	text_add(&t, ": the last sample says ");
 	add_known(&t, open);
@@ -162,7 +181,10 @@ static void tell_where(const struct report *report, struct story *story)
 	struct text t;
 
 	text_init(&t, story->where, sizeof(story->where));
-	text_add(&t, "%s", r->role[0] != '\0' ? r->role : report->name);
+	if (r->role[0] != '\0')
+		text_add(&t, "%s", r->role);
+	else
+		text_add(&t, "record %s", report->name);
 	if (report->track.count > 0)
 		add_date(&t, report->track.points[0].unix_ns);
 	if (kernel[0] == '\0' && story_environment(report, "kernel.release"))
@@ -263,7 +285,9 @@ static void tell_proof(const struct result *r, const struct result_proof *p, con
 
 	begin(story, name, &t);
 	if (!p->done) {
-		text_add(&t, r->has_proof ? "not done" : "no: the server does not echo");
+		text_add(&t, r->has_proof || r->established.client == 0
+		                     ? "not done"
+		                     : "no: the server does not echo");
 		return;
 	}
 	add_known(&t, p->echoed);

@@ -52,6 +52,9 @@ uint64_t story_span_ns(const struct report *report);
 /* A number of a figure as people read it: by its unit; "-" where it is not known. */
 struct axis_text story_value(const struct figure *figure, uint64_t value);
 
+/* The phase in which a counter grew the most: "ramp"; "" where there is none. */
+const char *story_phase(const struct track *track, enum figure_id figure);
+
 /* The name of a figure's group: "run", "sockets", ... */
 const char *story_group(enum figure_group group);
 

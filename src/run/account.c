@@ -261,8 +261,12 @@ void account_standing(const struct sample *now, const struct account_host *host,
 	                  .bill = out,
 	                  .caches = {.is_standing = true}};
 	put_kernel(&w);
-	for (int i = BILL_VMALLOC; i < BILL_LINE_COUNT; i++)
+	for (int i = BILL_VMALLOC; i < BILL_LINE_COUNT; i++) {
+		if (i == BILL_SLABS && !out->has_slabs) /* others' too, but it is what there is */
+			continue;
 		out->lines[i] = (struct bill_line){BILL_UNKNOWN, BILL_UNKNOWN, false, ""};
+	}
+	out->lines[BILL_SLABS].is_shared = !out->has_slabs;
 	/* mem has skbuff_* in it already, and what is reserved. */
 	out->lines[BILL_DATA] = (struct bill_line){BILL_UNKNOWN, BILL_UNKNOWN, false, ""};
 	if (now->socket_memory_bytes <= INT64_MAX)
