@@ -143,18 +143,25 @@ static bool end_record(struct tell *tell, const struct result *result)
 	return record_close(record);
 }
 
+/* Readers of events are told how it has ended. */
+static void end_http(struct tell *tell, const struct result *result)
+{
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
+}
+
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
 {
 	struct err err = {""};
 	bool has_begun = result->established.client != RESULT_UNKNOWN ||
 	                 result->established.server != RESULT_UNKNOWN;
-	bool is_written = end_record(tell, result);
+	bool is_written;
 
+	end_http(tell, result);
+	is_written = end_record(tell, result);
 	progress_end(&tell->progress);
-	if (tell->server)
-		http_result(tell->server, result);
-	http_close(tell->server);
-	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);
