@@ -3,12 +3,12 @@
  * is drawn is drawn again from `samples`, at most once a frame. */
 
 const MOST = 300;          /* samples that are kept */
-const SPANS = [20, 60, 120, 300]; /* seconds that charts show */
+const SPANS = [20, 30, 60, 120, 180, 300]; /* seconds that charts show */
 const STALE_MS = 3500;
 const AGAIN_MS = 1000;
 const PHASES = ["start", "ramp", "serve", "proof", "hold", "close"];
 const TOP_CACHES = 6;
-const ROWS_OF_CORES = 8; /* more are drawn as small columns */
+const ROWS_OF_CORES = 8; /* more are drawn as columns, in a card of their own */
 
 let figures = [];
 let samples = [];
