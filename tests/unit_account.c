@@ -137,7 +137,7 @@ static void each_cache_on_its_line(void **state)
 static void objects_are_counted(void **state)
 {
 	(void)state;
-	grow("TCP", 2 * N, 200 * PAGE);
+	grow("TCP", UINT64_C(2) * N, 200 * PAGE);
 	grow("TCPv6", 3, PAGE);
 	grow("kmalloc-64", 77, PAGE);
 	make();
