@@ -24,9 +24,9 @@ FUZZ_SECONDS ?= 60
 # $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
-LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib,-luring -lmnl -ljansson \
-	-linih -lz)
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd ncursesw,-luring \
+	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo)
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 
@@ -75,7 +75,7 @@ ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
 ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture clients connect \
-	limits loss others peers servers solutions walls_%),$(ASAN_LAB))
+	limits loss others peers record servers solutions walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -83,8 +83,9 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
-	tests/guardian.c tests/killer.c tests/others.c tests/peer.c tests/rules.c tests/sealed.c \
-	tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/wire.c
+	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
+	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
+	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_run.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
@@ -149,20 +150,23 @@ untune: $(B)/megaconn ## put back what tune raised
 	@$(B)/megaconn tune revert
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
-# that a lab test starts, SMALL=1 and FULL=1 say how large it may be.
-TEST_RUN = MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
+# that a lab test starts, SMALL=1 and FULL=1 say how large it may be. Alone are labs that change
+# settings of the machine, measure memory, or want time-outs to be those of the wire.
+ALONE := lab_walls_* lab_bill lab_capture lab_clients lab_doctor lab_endings lab_limits lab_loss \
+	lab_solutions
+TEST_RUN = LANES=2 MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
-FULL_RUN = $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
+FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
 	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
-	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN)
 
 test-full: $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
-	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 
@@ -171,6 +175,7 @@ walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write doc
 
 bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
+	bench/watch.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh
@@ -227,6 +232,10 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps-fuzz
 	$(call say,CC-F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -Itests -MMD -MP -c -o $@ $<
 
+# The assembler puts these into the object.
+$(B)/obj/src/out/page.o $(B)/asan/obj/src/out/page.o $(B)/fuzz/obj/src/out/page.o: \
+	$(wildcard src/out/page*.html src/out/page*.css src/out/page*.js)
+
 $(B)/megaconn: $(B)/obj/src/main.o $(OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -242,6 +251,9 @@ $(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
 SEALED_UNIT := unit_journal unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
+
+$(B)/tests/unit_hdr: $(B)/obj/tests/hlog.o
+$(B)/asan/tests/unit_hdr: $(B)/asan/obj/tests/hlog.o
 
 # The behaviours' time is the test's, and so is our TCP's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)

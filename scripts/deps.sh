@@ -65,12 +65,13 @@ check_build()
 		need libjansson-dev "reading JSON: results, scenarios"
 		need libinih-dev "reading INI: megaconn.conf"
 		need zlib1g-dev "the checksum of journals"
+		need libncurses-dev "the screen of megaconn watch"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih -lz && return
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo && return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
 	{ headers libmnl/libmnl.h && links "$cc" -lmnl; } ||
@@ -81,6 +82,8 @@ check_build()
 		need libinih-dev "reading INI: megaconn.conf"
 	{ headers zlib.h && links "$cc" -lz; } ||
 		need zlib1g-dev "the checksum of journals"
+	{ headers ncurses.h && links "$cc" -lncursesw -ltinfo; } ||
+		need libncurses-dev "the screen of megaconn watch"
 }
 
 check_test()
@@ -89,6 +92,7 @@ check_test()
 		need libcmocka-dev "the unit and lab tests"
 	have nft || [ -x /usr/sbin/nft ] ||
 		need nftables "rules that drop packets, or make the kernel track connections"
+	have tmux || need tmux "a terminal to test the screen of megaconn watch in"
 	# A real link with the sanitizers takes longer than all other checks: ask for the library first.
 	if have "$cc" && [ -z "$(library asan)" ] && ! links "$cc" -fsanitize=address,undefined; then
 		version=$("$cc" -dumpversion 2>/dev/null | cut -d. -f1)

@@ -1,9 +1,11 @@
 #!/bin/sh
-# run-tests.sh [NAME=VALUE | PROGRAM]...: runs test programs one after the other and counts.
+# run-tests.sh [NAME=VALUE | PROGRAM]...: runs test programs, some of them side by side, and counts.
 #
-# An argument NAME=VALUE goes into the environment of the programs after it. Three names mean
+# An argument NAME=VALUE goes into the environment of the programs after it. Some names mean
 # something here: TIMEOUT (seconds for one program), LABEL (put before a program's name in the
-# output and in its log's name), FUZZ_SECONDS (how long a program fuzz_* runs).
+# output and in its log's name), FUZZ_SECONDS (how long a program fuzz_* runs), LANES (how many
+# programs run side by side: most of the labs' time is waiting), ALONE (names, as patterns, of
+# programs beside which nothing else runs: they change settings of the machine, or measure).
 # A program's output is kept in $LOGS/NAME.log and shown where it fails. The last line is
 # "N passed, N failed" (", N skipped" where there are any); exit 1 where one failed or none ran.
 set -u
@@ -12,22 +14,37 @@ logs=${LOGS:-build/test-logs}
 TIMEOUT=${TIMEOUT:-180}
 LABEL=
 FUZZ_SECONDS=${FUZZ_SECONDS:-60}
+LANES=${LANES:-1}
+ALONE=${ALONE:-}
 passed=0
 failed=0
 skipped=0
+running=0
+jobs=
 pid=
+ended=$logs/ended
 
 # Jobs in the background do not get the terminal's Ctrl-C: pass it on, and wait for the end.
 interrupted()
+{
+	for job in $jobs; do
+		kill "$job" 2>/dev/null
+	done
+	wait
+	rm -f "$ended"
+	echo "interrupted" >&2
+	exit 130
+}
+
+# The same in a job, to its program.
+job_interrupted()
 {
 	if [ -n "$pid" ]; then
 		kill "$pid" 2>/dev/null
 		wait "$pid"
 	fi
-	echo "interrupted" >&2
 	exit 130
 }
-trap interrupted INT TERM
 
 # counts LOG: cmocka's summaries as "passed failed skipped"; a program may have several groups.
 counts()
@@ -72,7 +89,7 @@ start()
 	program=$1
 	log=$2
 	shift 2
-	env --default-signal=INT,QUIT timeout -k 10 "$TIMEOUT" "$program" "$@" >"$log" 2>&1 &
+	env --default-signal=INT,QUIT timeout -k 10 "$TIMEOUT" "$program" "$@" >"$log" 2>&1 3>&- &
 	pid=$!
 	wait "$pid" 2>/dev/null # the shell would print "Aborted" and the like
 	status=$?
@@ -110,38 +127,96 @@ run_cmocka()
 	fi
 }
 
-run()
+# Runs a program and leaves what is to be said of it in a file: its counts first, then the text.
+job()
 {
 	path=$1
 	name=${path##*/}
 	log=$logs/${LABEL:+$LABEL-}$name.log
+	said=$log.said
 	begin=$(date +%s%N)
 	case $name in
 	fuzz_*) run_fuzzer ;;
 	*) run_cmocka ;;
 	esac
 	spent=$((($(date +%s%N) - begin) / 10000000))
-	passed=$((passed + ok))
-	failed=$((failed + bad))
-	skipped=$((skipped + skip))
 	word=ok
 	note=
 	if [ "$bad" -gt 0 ]; then
 		word=FAILED
 		note=" ($(how "$status"))"
 	fi
-	printf '%-6s %-32s %4d.%02d s  %d passed, %d failed, %d skipped%s\n' "$word" \
-		"${LABEL:+$LABEL }$name" $((spent / 100)) $((spent % 100)) "$ok" "$bad" "$skip" "$note"
-	[ "$bad" -eq 0 ] || sed 's/^/  | /' "$log"
+	{
+		echo "$ok $bad $skip"
+		printf '%-6s %-32s %4d.%02d s  %d passed, %d failed, %d skipped%s\n' "$word" \
+			"${LABEL:+$LABEL }$name" $((spent / 100)) $((spent % 100)) "$ok" "$bad" \
+			"$skip" "$note"
+		[ "$bad" -eq 0 ] || sed 's/^/  | /' "$log"
+	} >"$said"
+	echo "$said" >&3
+}
+
+# Waits for the end of a job, counts and says it.
+reap()
+{
+	read -r said <&3
+	running=$((running - 1))
+	read -r ok bad skip <"$said"
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+	skipped=$((skipped + skip))
+	sed 1d "$said"
+	rm -f "$said"
+}
+
+is_alone()
+{
+	set -f
+	for pattern in $ALONE; do
+		# shellcheck disable=SC2254
+		case $1 in
+		$pattern)
+			set +f
+			return 0
+			;;
+		esac
+	done
+	set +f
+	return 1
+}
+
+# Starts a program when there is room for it: a lane, or all of them.
+run()
+{
+	room=$LANES
+	! is_alone "${1##*/}" || room=1
+	while [ "$running" -ge "$room" ]; do
+		reap
+	done
+	(
+		trap job_interrupted INT TERM
+		job "$1"
+	) &
+	jobs="$jobs $!"
+	running=$((running + 1))
+	[ "$room" -gt 1 ] || reap
 }
 
 mkdir -p "$logs" || exit 1
+rm -f "$ended"
+mkfifo "$ended" || exit 1
+exec 3<>"$ended"
+trap interrupted INT TERM
 for arg in "$@"; do
 	case $arg in
 	[A-Z_]*=*) export "${arg?}" ;;
 	*) run "$arg" ;;
 	esac
 done
+while [ "$running" -gt 0 ]; do
+	reap
+done
+rm -f "$ended"
 
 total="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || total="$total, $skipped skipped"

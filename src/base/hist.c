@@ -3,8 +3,6 @@
  * finds it in its bucket and below the maximum. */
 #include "base/hist.h"
 
-#include <stddef.h>
-
 #define SUB_COUNT (UINT64_C(1) << HIST_SUB_BITS)
 
 static uint64_t load(const uint64_t *at)
@@ -42,8 +40,7 @@ static size_t bucket_of(uint64_t value_ns)
 	return ((size_t)shift << HIST_SUB_BITS) + (size_t)(value_ns >> shift);
 }
 
-/* The largest value that falls into the bucket. */
-static uint64_t bound_of(size_t bucket)
+uint64_t hist_bound(size_t bucket)
 {
 	size_t shift;
 
@@ -53,13 +50,20 @@ static uint64_t bound_of(size_t bucket)
 	return (((uint64_t)bucket - ((uint64_t)shift << HIST_SUB_BITS) + 1) << shift) - 1;
 }
 
-void hist_record(struct hist *h, uint64_t value_ns)
+void hist_add(struct hist *h, uint64_t value_ns, uint64_t times)
 {
 	uint64_t *bucket = &h->buckets[bucket_of(value_ns)];
 
+	if (times == 0)
+		return;
 	raise_max(h, value_ns);
-	store(bucket, *bucket + 1);
-	store(&h->count, h->count + 1);
+	store(bucket, *bucket + times);
+	store(&h->count, h->count + times);
+}
+
+void hist_record(struct hist *h, uint64_t value_ns)
+{
+	hist_add(h, value_ns, 1);
 }
 
 void hist_merge(struct hist *into, const struct hist *from)
@@ -81,9 +85,9 @@ void hist_merge(struct hist *into, const struct hist *from)
 	store(&into->count, into->count + added);
 }
 
-/* Which value, counted from the smallest as 1, is the quantile: ceil(q * count). The tolerance
- * keeps the rounding of q itself out: 0.07 of 100 values are 7, though 0.07 * 100 > 7. */
-static uint64_t rank_of(double q, uint64_t count)
+/* ceil(q * count). The tolerance keeps the rounding of q itself out: 0.07 of 100 values are 7,
+ * though 0.07 * 100 > 7. */
+uint64_t hist_rank(double q, uint64_t count)
 {
 	double exact = q * (double)count * (1 - 1e-12);
 	uint64_t rank;
@@ -106,7 +110,7 @@ uint64_t hist_quantile(const struct hist *h, double q)
 
 	if (count == 0)
 		return 0;
-	rank = rank_of(q, count);
+	rank = hist_rank(q, count);
 	for (i = 0; i < HIST_BUCKETS - 1; i++) {
 		seen += load(&h->buckets[i]);
 		if (seen >= rank)
@@ -115,7 +119,7 @@ uint64_t hist_quantile(const struct hist *h, double q)
 	max_ns = load(&h->max_ns);
 	/* The last bucket also holds what is beyond its bound: only the maximum is never too low.
 	 */
-	if (i == HIST_BUCKETS - 1 || bound_of(i) > max_ns)
+	if (i == HIST_BUCKETS - 1 || hist_bound(i) > max_ns)
 		return max_ns;
-	return bound_of(i);
+	return hist_bound(i);
 }

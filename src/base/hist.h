@@ -7,6 +7,7 @@
  * can lie in shared memory; zeroed memory is an empty histogram. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define HIST_SUB_BITS 7
@@ -22,6 +23,9 @@ struct hist {
 
 void hist_record(struct hist *h, uint64_t value_ns);
 
+/* Records the same value `times` over (0: nothing). */
+void hist_add(struct hist *h, uint64_t value_ns, uint64_t times);
+
 /* Adds all of `from` to `into`. */
 void hist_merge(struct hist *into, const struct hist *from);
 
@@ -29,3 +33,10 @@ void hist_merge(struct hist *into, const struct hist *from);
  * above it; never above max_ns. max_ns where that is in the last bucket. 0 for an empty
  * histogram. */
 uint64_t hist_quantile(const struct hist *h, double q);
+
+/* Which of `count` values, counted from the smallest as 1, is that quantile: what hist_quantile
+ * looks for. */
+uint64_t hist_rank(double q, uint64_t count);
+
+/* The largest value that falls into a bucket, bucket < HIST_BUCKETS. */
+uint64_t hist_bound(size_t bucket);

@@ -81,6 +81,16 @@ uint32_t choices_without_mask(int choice);
 	{                                                                                        \
 		"json", 'j', OPT_TEXT, AT(tell.json), 0, 0, NULL, "FILE", what " (- for stdout)" \
 	}
+#define CHOICES_ROW_HTTP                                                     \
+	{                                                                    \
+		"http", 0, OPT_TEXT, AT(tell.http), 0, 0, NULL, "ADDR:PORT", \
+			"live page and Prometheus metrics: 127.0.0.1:9464"   \
+	}
+#define CHOICES_ROW_OUT                                                                     \
+	{                                                                                   \
+		"out", 'o', OPT_TEXT, AT(tell.out), 0, 0, NULL, "DIR",                      \
+			"record the run in a new directory: result, series, latencies, ..." \
+	}
 #define CHOICES_ROW_QUIET                                                 \
 	{                                                                 \
 		"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, \

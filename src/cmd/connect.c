@@ -57,7 +57,9 @@ static const struct opt options[] = {
 	CHOICES_ROW_RESERVE(connect.reserve_bytes, "memory the ramp leaves free"),
 	{"without", 0, OPT_CHOICE, AT(without), 0, 0, choices_without, "F",
          "do without a kernel feature: bind, defer, bind+defer; not of our own TCP"},
+	CHOICES_ROW_HTTP,
 	CHOICES_ROW_JSON("write the result"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -132,7 +134,10 @@ int cmd_connect(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	tell_init(&c.tell);
+	int refused = tell_init(&c.tell, argc, argv);
+
+	if (refused != EXIT_PASS)
+		return refused;
 	connect_run(&c.connect, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }

@@ -50,7 +50,9 @@ static const struct opt options[] = {
 	{"no-netns", 0, OPT_FLAG, AT(lab.no_netns), 0, 0, NULL, NULL,
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
 	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_HTTP,
 	CHOICES_ROW_JSON("write the result"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -99,7 +101,10 @@ int cmd_lab(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	tell_init(&c.tell);
+	int refused = tell_init(&c.tell, argc, argv);
+
+	if (refused != EXIT_PASS)
+		return refused;
 	lab_run(&c.lab, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }

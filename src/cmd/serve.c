@@ -41,7 +41,9 @@ static const struct opt options[] = {
 	CHOICES_ROW_BACKLOG(serve.backlog, "; net.core.somaxconn bounds it"),
 	CHOICES_ROW_RESERVE(serve.reserve_bytes, "memory that stays free"),
 	CHOICES_ROW_WITHOUT,
+	CHOICES_ROW_HTTP,
 	CHOICES_ROW_JSON("write the result at the end"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -118,7 +120,10 @@ int cmd_serve(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	tell_init(&c.tell);
+	int refused = tell_init(&c.tell, argc, argv);
+
+	if (refused != EXIT_PASS)
+		return refused;
 	serve_run(&c.serve, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }

@@ -10,6 +10,8 @@
  * the caller is in now. Not for two threads at once: the buffer is static. */
 #include "kernel/diag.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
@@ -29,7 +31,9 @@ struct dump {
 	unsigned int seq;
 	visit_fn visit;
 	void *context;
-	bool interrupted; /* NLM_F_DUMP_INTR was seen */
+	uint64_t deadline_ns; /* of clock_now_ns(); 0: none */
+	bool interrupted;     /* NLM_F_DUMP_INTR was seen */
+	bool is_late;         /* the deadline has passed: the rest was not asked for */
 	bool done;
 };
 
@@ -125,24 +129,33 @@ static int run_dump(struct dump *d, const struct diag_query *q)
 	if (mnl_socket_bind(d->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	result = send_request(d, q);
-	while (!result && !d->done)
+	while (!result && !d->done && !d->is_late) {
 		result = receive(d);
+		d->is_late = !d->done && d->deadline_ns > 0 && clock_now_ns() >= d->deadline_ns;
+	}
 	if (!result && d->interrupted)
 		return -EINTR;
 	return result;
 }
 
-static int dump_sockets(const struct diag_query *q, visit_fn visit, void *context)
+static int open_and_dump(struct dump *d, const struct diag_query *q)
 {
-	struct dump d = {.seq = 1, .visit = visit, .context = context};
 	int result;
 
-	d.socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	if (!d.socket)
+	d->seq = 1;
+	d->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	if (!d->socket)
 		return -errno;
-	result = run_dump(&d, q);
-	mnl_socket_close(d.socket);
+	result = run_dump(d, q);
+	mnl_socket_close(d->socket);
 	return result;
+}
+
+static int dump_sockets(const struct diag_query *q, visit_fn visit, void *context)
+{
+	struct dump d = {.visit = visit, .context = context};
+
+	return open_and_dump(&d, q);
 }
 
 struct counting {
@@ -159,16 +172,21 @@ static struct ip address(const struct inet_diag_msg *msg, const uint32_t words[4
 	return ip;
 }
 
-static bool does_match(const struct diag_query *q, const struct inet_diag_msg *msg)
+static struct diag_socket socket_of(const struct inet_diag_msg *msg)
 {
-	if (!q->match)
-		return true;
-	const struct diag_socket socket = {
+	return (struct diag_socket){
 		.local = address(msg, msg->id.idiag_src),
 		.remote = address(msg, msg->id.idiag_dst),
 		.local_port = ntohs(msg->id.idiag_sport),
 		.remote_port = ntohs(msg->id.idiag_dport),
 	};
+}
+
+static bool does_match(const struct diag_query *q, const struct inet_diag_msg *msg)
+{
+	if (!q->match)
+		return true;
+	const struct diag_socket socket = socket_of(msg);
 
 	return q->match(&socket, q->context);
 }
@@ -223,4 +241,30 @@ int diag_listening_ports(uint8_t ports[8192])
 
 	listening.family = AF_INET6;
 	return result ? result : diag_mark_ports(&listening, ports);
+}
+
+struct seeing {
+	void (*see)(void *context, uint8_t state, const struct diag_socket *socket);
+	void *context;
+};
+
+static void see_socket(const struct inet_diag_msg *msg, void *context)
+{
+	const struct seeing *seeing = context;
+	const struct diag_socket socket = socket_of(msg);
+
+	seeing->see(seeing->context, msg->idiag_state, &socket);
+}
+
+int diag_each(const struct diag_query *query, uint64_t deadline_ns,
+              void (*see)(void *context, uint8_t state, const struct diag_socket *socket),
+              void *context, bool *is_partial)
+{
+	struct seeing seeing = {.see = see, .context = context};
+	struct dump d = {.visit = see_socket, .context = &seeing, .deadline_ns = deadline_ns};
+	int result = open_and_dump(&d, query);
+
+	if (d.is_late)
+		*is_partial = true;
+	return result == -EINTR ? 0 : result;
 }

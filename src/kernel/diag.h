@@ -43,3 +43,11 @@ int diag_mark_ports(const struct diag_query *query, uint8_t ports[8192]);
 
 /* The same for all on which a TCP socket of either family listens. */
 int diag_listening_ports(uint8_t ports[8192]);
+
+/* Shows every socket of the query (match is not asked) to `see`, until `deadline_ns` of
+ * clock_now_ns() has passed: then *is_partial is set, and those that came until then were seen,
+ * hash bucket by hash bucket. 0 or a negative errno; a dump that a change has interrupted is as
+ * good here. */
+int diag_each(const struct diag_query *query, uint64_t deadline_ns,
+              void (*see)(void *context, uint8_t state, const struct diag_socket *socket),
+              void *context, bool *is_partial);

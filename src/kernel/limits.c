@@ -183,15 +183,21 @@ static uint64_t nproc_left(uint64_t nproc)
 	return tasks_of_user(&used) == 0 ? left_of(nproc, used) : LIMITS_UNKNOWN;
 }
 
-static void read_tasks(struct limits *out)
+static void read_machine_tasks(struct limits *out)
 {
-	struct rlimit limit;
 	uint64_t all;
 
 	if (tasks_of_machine(&all) != 0)
 		all = LIMITS_UNKNOWN;
 	out->pids_left = left_of(out->pid_max, all);
 	out->threads_left = left_of(out->threads_max, all);
+}
+
+static void read_tasks(struct limits *out)
+{
+	struct rlimit limit;
+
+	read_machine_tasks(out);
 	out->nproc = LIMITS_UNKNOWN;
 	if (getrlimit(RLIMIT_NPROC, &limit) == 0)
 		out->nproc = from_rlimit(limit.rlim_cur);
@@ -221,12 +227,16 @@ static uint64_t neighbours(const char *path)
 	return from_probe(entries);
 }
 
-static void read_network(struct limits *out)
+static void read_neighbours(struct limits *out)
+{
+	out->neigh4_used = neighbours("/proc/self/net/stat/arp_cache");
+	out->neigh6_used = neighbours("/proc/self/net/stat/ndisc_cache");
+}
+
+static void read_conntrack(struct limits *out)
 {
 	struct conntrack conntrack;
 
-	out->neigh4_used = neighbours("/proc/self/net/stat/arp_cache");
-	out->neigh6_used = neighbours("/proc/self/net/stat/ndisc_cache");
 	conntrack_read(&conntrack);
 	out->conntrack = conntrack.use;
 	out->conntrack_max = conntrack.max;
@@ -261,8 +271,22 @@ void limits_read(struct limits *out)
 	out->files_left = files_left(out->file_max);
 	read_tasks(out);
 	read_memory(out);
-	read_network(out);
+	read_neighbours(out);
+	read_conntrack(out);
 	read_tun(out);
+}
+
+void limits_read_settings(struct limits *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->nofile_soft = out->nofile_hard = out->memlock_bytes = LIMITS_UNKNOWN;
+	out->nproc = out->nproc_left = out->cgroup_pids_left = LIMITS_UNKNOWN;
+	out->files_left = LIMITS_UNKNOWN;
+	out->conntrack_max = out->conntrack_count = out->conntrack_buckets = LIMITS_UNKNOWN;
+	read_settings(out);
+	read_machine_tasks(out);
+	read_memory(out);
+	read_neighbours(out);
 }
 
 uint64_t limits_known(uint64_t value)

@@ -12,6 +12,11 @@
  * Takes some milliseconds, and with a bounded RLIMIT_NPROC a file for each process. */
 void limits_read(struct limits *out);
 
+/* Only what is the machine's or the network namespace's and costs no more than reading some small
+ * files, for who asks again and again: settings, tasks, memory, neighbours. Connection tracking is
+ * not asked for, nor is anything of this process, nor the TUN device: these are unknown. */
+void limits_read_settings(struct limits *out);
+
 /* For those who only ask whether something is known to stop them: unknown is LIMITS_NONE. */
 uint64_t limits_known(uint64_t value);
 

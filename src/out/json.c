@@ -21,6 +21,11 @@ static const char *const verdict_names[] = {
 	[VERDICT_REFUSED] = "refused",
 };
 
+const char *json_verdict(enum verdict verdict)
+{
+	return verdict_names[verdict];
+}
+
 json_t *json_whole(uint64_t value)
 {
 	return value > INT64_MAX ? json_real((double)value) : json_integer((json_int_t)value);
@@ -174,7 +179,7 @@ static json_t *memory(const struct result_memory *m)
 		slabs(m));
 }
 
-static json_t *command(int argc, char *const *argv)
+json_t *json_command(int argc, char *const *argv)
 {
 	json_t *array = json_array();
 
@@ -193,7 +198,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 
 	json_object_set_new(o, "schema", json_string("megaconn.result/1"));
 	json_object_set_new(o, "version", json_string(MEGACONN_VERSION));
-	json_object_set_new(o, "command", command(argc, argv));
+	json_object_set_new(o, "command", json_command(argc, argv));
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
 	json_object_set_new(o, "role", word(r->role));

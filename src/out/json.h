@@ -17,9 +17,15 @@ int json_write(const char *path, const struct result *result, int argc, char *co
 /* The same for a document of any other schema, which stays the caller's. */
 int json_write_document(const char *path, const struct json_t *document, struct err *err);
 
+/* "pass", "partial", ... */
+const char *json_verdict(enum verdict verdict);
+
 /* A whole number; beyond 2^63-1, which is the most of jansson's, as a real: not quite exact, where
  * an integer would come out negative. The caller's. */
 struct json_t *json_whole(uint64_t value);
+
+/* What was called, as an array of words. The caller's. */
+struct json_t *json_command(int argc, char *const *argv);
 
 /* 0 where writing to that path can be expected to work: asked before a run, not after it. */
 int json_check(const char *path, struct err *err);

@@ -28,6 +28,12 @@ void supervisor_say(const struct supervisor *s, const char *line)
 	show_say(s->view, line);
 }
 
+void supervisor_tell_walls(const struct supervisor *s, const struct wall_report *walls)
+{
+	if (s->view && s->view->walls)
+		s->view->walls(s->view->context, walls);
+}
+
 /* --- inside the namespaces ---------------------------------------------------------------- */
 
 static int inside(void *arg)

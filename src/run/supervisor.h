@@ -49,6 +49,9 @@ int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, stru
 
 void supervisor_say(const struct supervisor *s, const char *line);
 
+/* Tells the view which table of limits decided the run. */
+void supervisor_tell_walls(const struct supervisor *s, const struct wall_report *walls);
+
 /* Runs the experiment and fills the result. Blocks SIGINT, SIGTERM and SIGHUP while it lasts: the
  * first ends the run with a summary, the second at once. Returns the exit code of the program. */
 int supervisor_run(struct supervisor *s);
