@@ -162,6 +162,15 @@ static bool end_record(struct tell *tell, const struct result *result, const cha
 	return record_close(record);
 }
 
+/* Readers of events are told how it has ended. */
+static void end_http(struct tell *tell, const struct result *result)
+{
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
+}
+
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
 {
 	struct err err = {""};
@@ -169,11 +178,8 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	                 result->established.server != RESULT_UNKNOWN;
 	const char *report = write_record(tell, result);
 
+	end_http(tell, result);
 	progress_end(&tell->progress);
-	if (tell->server)
-		http_result(tell->server, result);
-	http_close(tell->server);
-	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);
