@@ -15,7 +15,7 @@ cd "${1:-$(dirname "$0")/..}" || exit 2
 
 # Headers that are a contract or a structure alone.
 headers_alone="src/engine/uring_abi.h src/engine/uring_state.h src/engine/epoll_state.h
- src/base/limits.h src/base/probed.h src/base/sample.h src/base/version.h
+ src/base/environment.h src/base/limits.h src/base/probed.h src/base/sample.h src/base/version.h
  src/base/wall.h src/run/experiment.h src/utcp/device.h src/utcp/segment.h
  src/utcp/utcp_state.h "
 

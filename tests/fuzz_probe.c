@@ -5,6 +5,7 @@
 #include "kernel/probe.h"
 #include "kernel/sysctl.h"
 #include "kernel/tasks.h"
+#include "kernel/vitals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,22 @@ static void fuzz_neighbours(const char *text, size_t len)
 		abort();
 }
 
+/* The three files of kernel/vitals.h. */
+static void fuzz_vitals(uint8_t selector, const char *text, size_t len)
+{
+	static struct probe_cpus cpus;
+	struct probe_vitals vitals = {7, 7, 7, 7, 7};
+
+	if (selector == 0 && !vitals_parse_stat(text, len, 100, &cpus) &&
+	    (cpus.count == 0 || cpus.count > PROBE_CPUS_MAX))
+		abort();
+	if (selector == 1 && vitals_parse_softnet(text, len, &vitals) &&
+	    (vitals.backlog_drops != 7 || vitals.squeezes != 7))
+		abort();
+	if (selector == 2 && vitals_parse_files(text, len, &vitals) && vitals.files != 7)
+		abort();
+}
+
 static void fuzz_strings(uint8_t selector, const char *text, size_t len)
 {
 	static void (*const parsers[])(const char *string) = {fuzz_ports, fuzz_cgroup, fuzz_numbers,
@@ -102,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = (const char *)data + 1;
 	size--;
-	switch (data[0] % 10) {
+	switch (data[0] % 13) {
 	case 0:
 		fuzz_meminfo(text, size);
 		break;
@@ -121,8 +138,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 5:
 		fuzz_neighbours(text, size);
 		break;
+	case 6:
+	case 7:
+	case 8:
+		fuzz_vitals((uint8_t)(data[0] % 13 - 6), text, size);
+		break;
 	default:
-		fuzz_strings((uint8_t)(data[0] % 10 - 6), text, size);
+		fuzz_strings((uint8_t)(data[0] % 13 - 9), text, size);
 		break;
 	}
 	return 0;

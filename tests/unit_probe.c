@@ -48,6 +48,7 @@ static void fixture_meminfo(void **state)
 	assert_int_equal(m.inactive_file_bytes, KB(120684));
 	assert_int_equal(m.shmem_bytes, KB(8872));
 	assert_int_equal(m.dirty_bytes, KB(660));
+	assert_int_equal(m.anon_bytes, KB(20412));
 	assert_int_equal(m.slab_bytes, KB(48052));
 	assert_int_equal(m.slab_reclaimable_bytes, KB(24744));
 	assert_int_equal(m.slab_unreclaim_bytes, KB(23308));
@@ -204,7 +205,12 @@ static void fixture_tcp(void **state)
 	assert_int_equal(t.estab_resets, 0);
 	assert_int_equal(t.curr_estab, 10);
 	assert_int_equal(t.retrans_segs, 0);
+	assert_int_equal(t.in_segs, 494);
+	assert_int_equal(t.out_segs, 321);
+	assert_int_equal(t.in_errs, 0);
 	assert_int_equal(t.out_rsts, 2);
+	assert_int_equal(t.syn_retrans, 0);
+	assert_int_equal(t.syncookies_recv, 0);
 	assert_int_equal(t.timeouts, 2);
 	assert_int_equal(t.listen_overflows, 0);
 	assert_int_equal(t.listen_drops, 0);
@@ -336,6 +342,8 @@ static const struct parser {
 	{"sockstat", run_sockstat},  {"sockstat6", run_sockstat},
 	{"snmp", run_tcp},           {"snmp_old", run_tcp},
 	{"netstat", run_tcp},        {"netstat_old", run_tcp},
+	{"snmp_3.10", run_tcp},      {"netstat_3.10", run_tcp},
+	{"snmp_4.19", run_tcp},      {"netstat_4.19", run_tcp},
 	{"smaps_rollup", run_smaps}, {"arp_cache", run_neighbours},
 };
 

@@ -1,5 +1,6 @@
-/* bill: where each byte of a run's connections went, or of all sockets of a host: lines that add up
- * to what memory has lost. run/bill makes it; it has no pointers. */
+/* bill: where each byte of a run's connections went: lines that add up to what memory has lost. Or,
+ * of a host's sockets as they stand: the lines of what sockets have; the others are unknown.
+ * run/account makes it; it has no pointers. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,44 +9,66 @@
 #define BILL_UNKNOWN INT64_MIN /* could not be observed */
 
 enum bill_line_id {
-	BILL_TCP,         /* struct tcp_sock                                        */
-	BILL_INODE,       /* sock_inode_cache                                       */
-	BILL_FILE,        /* filp                                                   */
-	BILL_DENTRY,      /* of sockets; see BILL_OTHERS                            */
-	BILL_WATCH,       /* epoll items and wait entries                           */
-	BILL_URING,       /* io_uring requests                                      */
-	BILL_BIND,        /* bind buckets                                           */
-	BILL_LSM,         /* blobs of security modules                              */
-	BILL_REQUEST,     /* request sockets                                        */
-	BILL_TIMEWAIT,    /* sockets in TIME_WAIT                                   */
-	BILL_DATA,        /* receive and send memory                                */
-	BILL_CONNTRACK,   /* connection tracking                                    */
-	BILL_VMALLOC,     /* descriptor tables, rings                               */
-	BILL_PAGE_TABLES, /* of processes                                           */
-	BILL_STACKS,      /* of the kernel's side of threads                        */
-	BILL_PERCPU,      /* per-CPU memory                                         */
-	BILL_SLABS,       /* all other slab caches; where slabs are unknown, all    */
-	BILL_SERVER_USER, /* user memory of servers                                 */
-	BILL_CLIENT_USER, /* user memory of clients                                 */
-	BILL_RESIDUAL,    /* what memory lost beyond the lines before and after     */
-	BILL_OTHERS,      /* what others' doings took: not the connections' cost    */
+	BILL_TCP,         /* TCP, TCPv6: struct tcp_sock                              */
+	BILL_INODE,       /* sock_inode_cache: struct socket_alloc                    */
+	BILL_FILE,        /* filp: struct file of sockets                             */
+	BILL_DENTRY,      /* dentry: of sockets, one each                             */
+	BILL_WATCH,       /* eventpoll_epi, eventpoll_pwq: epoll items, wait entries  */
+	BILL_URING,       /* io_kiocb: io_uring requests                              */
+	BILL_BIND,        /* tcp_bind_bucket, tcp_bind2_bucket                        */
+	BILL_LSM,         /* lsm_file_cache, lsm_inode_cache: of sockets              */
+	BILL_REQUEST,     /* request_sock_TCP: handshakes under way                   */
+	BILL_TIMEWAIT,    /* tw_sock_TCP                                              */
+	BILL_DATA,        /* skbuff_*, and what sockstat's mem has outside of slabs   */
+	BILL_CONNTRACK,   /* nf_conntrack                                             */
+	BILL_VMALLOC,     /* VmallocUsed: descriptor tables, a namespace's hash       */
+	BILL_PAGE_TABLES, /* PageTables                                               */
+	BILL_STACKS,      /* KernelStack                                              */
+	BILL_PERCPU,      /* Percpu                                                   */
+	BILL_SLABS,       /* all other slab memory; where slabs are unknown, all of it */
+	BILL_SERVER_USER, /* private memory of servers                                */
+	BILL_CLIENT_USER, /* private memory of clients                                */
+	BILL_RESIDUAL,    /* what memory lost beyond all other lines                  */
+	BILL_OTHERS,      /* what others' doings took: not the connections' cost      */
 	BILL_LINE_COUNT
 };
 
 struct bill_line {
-	int64_t bytes;   /* whole pages where slabs are known; BILL_UNKNOWN */
-	int64_t objects; /* BILL_UNKNOWN where it is not objects            */
-	char of[96];     /* caches it is made of: "TCP", "filp (alias of ...)"; "" */
+	int64_t bytes;   /* of caches whole pages; BILL_UNKNOWN                         */
+	int64_t objects; /* BILL_UNKNOWN where it is not objects                        */
+	bool is_shared;  /* of a cache that has others' objects too: its growth; of a
+	                  * host's sockets as they stand: at most this                 */
+	char of[96];     /* caches it is made of: "TCP, TCPv6", "a + b in c" */
 };
 
 struct bill {
-	uint64_t connections; /* what it is of; 0: there is no bill                       */
+	uint64_t connections; /* what it is of; 0: there is no bill                        */
 	bool has_slabs;       /* else lines of slab caches are unknown, but for BILL_SLABS */
-	int64_t lost_bytes;   /* of what was left of memory (probe_memory_left_bytes)     */
+	int64_t lost_bytes;   /* of what was left of memory (probe_memory_left_bytes)      */
 	int64_t available_lost_bytes; /* of MemAvailable, which takes pinned slabs for free */
-	int64_t drift_bytes; /* of memory in the time before, for as long; was subtracted  */
+	int64_t drift_bytes; /* growth that was going on before: BILL_OTHERS has it        */
 	struct bill_line lines[BILL_LINE_COUNT];
 };
+
+/* The sum of the lines from `first` to `last` that are known, at most INT64_MAX; BILL_UNKNOWN where
+ * none is. */
+int64_t bill_sum(const struct bill *bill, enum bill_line_id first, enum bill_line_id last);
+
+/* a + b, which stays within int64_t, and is no BILL_UNKNOWN. */
+int64_t bill_add(int64_t a, int64_t b);
+
+/* Later minus earlier; 0 where either is beyond INT64_MAX, as what is not known is. */
+int64_t bill_grown(uint64_t before, uint64_t now);
+
+/* Of `bytes` that are of `objects`, those of `part` of the objects: none to all. */
+int64_t bill_share(int64_t bytes, int64_t objects, int64_t part);
+
+/* Adds to a line that may not be known yet; `objects` BILL_UNKNOWN adds none. */
+void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t objects);
+
+/* Adds a cache to what the line is of, as "CACHE", or "CACHE in LINE" of slabinfo where that has
+ * another's name; what does not fit is left out. */
+void bill_name(struct bill *bill, enum bill_line_id id, const char *cache, const char *in);
 
 /* "tcp", "inode", ...: stable, for results. */
 const char *bill_line_name(enum bill_line_id id);

@@ -10,6 +10,7 @@
 struct probe_meminfo {
 	uint64_t total_bytes, free_bytes, available_bytes;
 	uint64_t active_file_bytes, inactive_file_bytes, shmem_bytes, dirty_bytes;
+	uint64_t anon_bytes; /* AnonPages: user memory of all processes */
 	uint64_t slab_bytes, slab_reclaimable_bytes, slab_unreclaim_bytes;
 	uint64_t cpu_lists_bytes; /* free pages in per-CPU lists, which MemFree leaves out */
 	uint64_t kernel_stack_bytes, page_tables_bytes, vmalloc_used_bytes, percpu_bytes;

@@ -86,6 +86,11 @@ uint32_t choices_without_mask(int choice);
 		"http", 0, OPT_TEXT, AT(tell.http), 0, 0, NULL, "ADDR:PORT", \
 			"live page and Prometheus metrics: 127.0.0.1:9464"   \
 	}
+#define CHOICES_ROW_OUT                                                                     \
+	{                                                                                   \
+		"out", 'o', OPT_TEXT, AT(tell.out), 0, 0, NULL, "DIR",                      \
+			"record the run in a new directory: result, series, latencies, ..." \
+	}
 #define CHOICES_ROW_QUIET                                                 \
 	{                                                                 \
 		"quiet", 'q', OPT_FLAG, AT(tell.quiet), 0, 0, NULL, NULL, \

@@ -99,7 +99,7 @@ static int serve_in_background(const struct classic_conf *conf, int ready_fd)
 		.close = ENGINE_CLOSE_RESET, /* so that a next run meets no TIME_WAIT */
 	};
 
-	tell_init(&tell);
+	(void)tell_init(&tell, 0, NULL);
 	serve_run(&serve, &tell.view, &result);
 	return tell_result(&tell, &result, 0, NULL);
 }
@@ -124,7 +124,7 @@ static int connect_in_background(const struct classic_conf *conf, int ready_fd)
 		.close = ENGINE_CLOSE_RESET,
 	};
 
-	tell_init(&tell);
+	(void)tell_init(&tell, 0, NULL);
 	connect_run(&connect, &tell.view, &result);
 	return tell_result(&tell, &result, 0, NULL);
 }

@@ -43,6 +43,7 @@ static const struct opt options[] = {
 	CHOICES_ROW_WITHOUT,
 	CHOICES_ROW_HTTP,
 	CHOICES_ROW_JSON("write the result at the end"),
+	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 };
@@ -119,7 +120,7 @@ int cmd_serve(int argc, char **argv)
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
-	int refused = tell_init(&c.tell);
+	int refused = tell_init(&c.tell, argc, argv);
 
 	if (refused != EXIT_PASS)
 		return refused;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "out/json.h"
 #include "out/summary.h"
+#include "run/environment.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,15 +44,6 @@ static void on_say(void *context, const char *line)
 	progress_say(&tell->progress, line);
 }
 
-static void on_sample(void *context, const struct sample *sample)
-{
-	struct tell *tell = context;
-
-	serve_http(tell);
-	if (tell->server)
-		http_publish(tell->server, sample);
-}
-
 static void on_ready(void *context)
 {
 	struct tell *tell = context;
@@ -59,6 +51,36 @@ static void on_ready(void *context)
 	serve_http(tell);
 	if (tell->ready)
 		tell->ready(tell->context);
+}
+
+/* What could not be recorded: the run goes on. */
+static void say_failed(struct tell *tell, int failed, const struct err *err)
+{
+	if (failed == 0)
+		return;
+	progress_end(&tell->progress);
+	err_print(err);
+}
+
+static void on_walls(void *context, const struct wall_report *walls)
+{
+	struct tell *tell = context;
+	struct err err;
+
+	if (tell->record)
+		say_failed(tell, record_walls(tell->record, walls, &err), &err);
+}
+
+static void on_sample(void *context, const struct sample *sample)
+{
+	struct tell *tell = context;
+	struct err err;
+
+	serve_http(tell);
+	if (tell->server)
+		http_publish(tell->server, sample);
+	if (tell->record)
+		say_failed(tell, record_sample(tell->record, sample, &err), &err);
 }
 
 int tell_usage(int failed, const struct err *err, void (*print_help)(void))
@@ -71,7 +93,19 @@ int tell_usage(int failed, const struct err *err, void (*print_help)(void))
 	return EXIT_PASS;
 }
 
-int tell_init(struct tell *tell)
+static int open_record(struct tell *tell, int argc, char **argv)
+{
+	struct environment environment;
+	struct err err = {""};
+
+	environment_read(&environment);
+	if (record_open(tell->out, argc + 1, argv - 1, &environment, &tell->record, &err) == 0)
+		return EXIT_PASS;
+	err_print(&err);
+	return EXIT_REFUSED;
+}
+
+int tell_init(struct tell *tell, int argc, char **argv)
 {
 	struct err err = {""};
 	int failed = tell->http ? http_check(tell->http, &err) : 0;
@@ -85,10 +119,28 @@ int tell_init(struct tell *tell)
 		.context = tell,
 		.say = on_say,
 		.live = on_live,
+		.walls = on_walls,
 		.sample = on_sample,
 		.ready = on_ready,
 	};
-	return EXIT_PASS;
+	return tell->out ? open_record(tell, argc, argv) : EXIT_PASS;
+}
+
+/* Ends the record. False where it is not whole. */
+static bool end_record(struct tell *tell, const struct result *result)
+{
+	struct record *record = tell->record;
+	struct err err;
+
+	if (!record)
+		return true;
+	tell->record = NULL;
+	if (result->exit_code == EXIT_USAGE) {
+		record_drop(record);
+		return true;
+	}
+	say_failed(tell, record_result(record, result, &err), &err);
+	return record_close(record);
 }
 
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
@@ -96,6 +148,7 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	struct err err = {""};
 	bool has_begun = result->established.client != RESULT_UNKNOWN ||
 	                 result->established.server != RESULT_UNKNOWN;
+	bool is_written = end_record(tell, result);
 
 	progress_end(&tell->progress);
 	if (tell->server)
@@ -111,7 +164,9 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	if (tell->json && result->exit_code != EXIT_USAGE &&
 	    json_write(tell->json, result, argc + 1, argv - 1, &err) != 0) {
 		err_print(&err);
-		return result->exit_code == EXIT_PASS ? EXIT_FAILED : result->exit_code;
+		is_written = false;
 	}
+	if (!is_written && result->exit_code == EXIT_PASS)
+		return EXIT_FAILED;
 	return result->exit_code;
 }

@@ -1,11 +1,12 @@
-/* tell: what the commands that run something have in common: the live line while it lasts, the
- * summary and the JSON when it has ended. */
+/* tell: what the commands that run something have in common: the live line and the record while it
+ * lasts, the summary and the JSON when it has ended. */
 #pragma once
 
 #include "base/err.h"
 #include "base/result.h"
 #include "out/http.h"
 #include "out/progress.h"
+#include "out/record.h"
 #include "run/supervisor.h"
 
 #include <stdbool.h>
@@ -13,23 +14,26 @@
 struct tell {
 	const char *json; /* NULL: none; "-": stdout, and the summary goes to stderr */
 	const char *http; /* ADDR:PORT of metrics and live page; NULL: none          */
+	const char *out;  /* NULL, or the directory of the record */
 	bool quiet;
 	void (*ready)(void *context); /* NULL, or called once: see run_view */
 	void *context;
 	struct progress progress;
-	struct http *server;  /* of `http`, while the run lasts */
-	bool has_served;      /* or tried to                    */
-	struct run_view view; /* for the run; valid while the structure stays where it is */
+	struct http *server;   /* of `http`, while the run lasts */
+	bool has_served;       /* or tried to                    */
+	struct record *record; /* in `out`, likewise             */
+	struct run_view view;  /* for the run; valid while the structure stays where it is */
 };
 
 /* Where nothing is run: prints the error of a command line that failed (!= 0), else the help.
  * Returns the exit code. */
 int tell_usage(int failed, const struct err *err, void (*print_help)(void));
 
-/* Sets progress and view from what stands before them. EXIT_PASS; or, where nothing can run like
- * that, the exit code, and the reason is printed. */
-int tell_init(struct tell *tell);
+/* Sets progress and view from what stands before them, and opens the record: of a command with
+ * these arguments (argv[-1] is the program). EXIT_PASS; or, where nothing can run like that, the
+ * exit code, and the reason is printed. */
+int tell_init(struct tell *tell, int argc, char **argv);
 
-/* Takes the live line away, ends what was served, prints the summary or the one line of a refusal,
- * writes the JSON with the command's arguments (argv[-1] is the program). Returns the exit code. */
+/* Takes the live line away, ends what was served and recorded, prints the summary or the one line
+ * of a refusal, writes the JSON with the same arguments. Returns the exit code. */
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv);

@@ -71,6 +71,7 @@ static const struct field meminfo_fields[] = {
 	{"Inactive(file):", F(probe_meminfo, inactive_file_bytes)},
 	{"Shmem:", F(probe_meminfo, shmem_bytes)},
 	{"Dirty:", F(probe_meminfo, dirty_bytes)},
+	{"AnonPages:", F(probe_meminfo, anon_bytes)},
 	{"Slab:", F(probe_meminfo, slab_bytes)},
 	{"SReclaimable:", F(probe_meminfo, slab_reclaimable_bytes)},
 	{"SUnreclaim:", F(probe_meminfo, slab_unreclaim_bytes)},

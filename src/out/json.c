@@ -2,6 +2,7 @@
 #include "out/json.h"
 
 #include "base/version.h"
+#include "out/bill.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -153,20 +154,32 @@ static json_t *packets(const struct result *r)
 	                 number(p->foreign), "dropped", number(p->dropped));
 }
 
+/* A difference of bytes of a run that has a bill. */
+static json_t *difference(const struct bill *bill, int64_t bytes)
+{
+	if (bill->connections == 0 || bytes == BILL_UNKNOWN)
+		return json_null();
+	return json_integer((json_int_t)bytes);
+}
+
 static json_t *memory(const struct result_memory *m)
 {
 	int64_t all = result_bytes(m);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "bytes_per_connection",
-	                 per_connection(m, all), "kernel_bytes_per_connection",
-	                 per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
-	                 per_connection(m, m->server_user_bytes),
-	                 "client_user_bytes_per_connection",
-	                 per_connection(m, m->client_user_bytes), "residual_bytes_per_connection",
-	                 per_connection(m, m->residual_bytes), "slabs", slabs(m));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bytes_per_connection",
+		per_connection(m, all), "kernel_bytes_per_connection",
+		per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
+		per_connection(m, m->server_user_bytes), "client_user_bytes_per_connection",
+		per_connection(m, m->client_user_bytes), "residual_bytes_per_connection",
+		per_connection(m, m->residual_bytes), "lost_bytes",
+		difference(&m->bill, m->bill.lost_bytes), "available_lost_bytes",
+		difference(&m->bill, m->bill.available_lost_bytes), "drift_bytes",
+		difference(&m->bill, m->bill.drift_bytes), "bill", bill_json(&m->bill), "slabs",
+		slabs(m));
 }
 
-static json_t *command(int argc, char *const *argv)
+json_t *json_command(int argc, char *const *argv)
 {
 	json_t *array = json_array();
 
@@ -185,7 +198,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 
 	json_object_set_new(o, "schema", json_string("megaconn.result/1"));
 	json_object_set_new(o, "version", json_string(MEGACONN_VERSION));
-	json_object_set_new(o, "command", command(argc, argv));
+	json_object_set_new(o, "command", json_command(argc, argv));
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
 	json_object_set_new(o, "role", word(r->role));

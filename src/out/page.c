@@ -1,5 +1,5 @@
-/* page: put together from page.html, page.css and page.js beside this file by the assembler, which
- * looks for them from where make runs. */
+/* page: page.html, page.css and the scripts page*.js beside this file, put together by the
+ * assembler, which looks for them from where make runs. */
 #include "out/page.h"
 
 /* page.html ends where the style begins. */
@@ -10,6 +10,8 @@ __asm__(".section .rodata\n"
         ".ascii \"<style>\\n\"\n"
         ".incbin \"src/out/page.css\"\n"
         ".ascii \"</style>\\n<script>\\n\"\n"
+        ".incbin \"src/out/page_data.js\"\n"
+        ".incbin \"src/out/page_cards.js\"\n"
         ".incbin \"src/out/page.js\"\n"
         ".ascii \"</script>\\n\"\n"
         "page_end:\n"

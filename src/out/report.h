@@ -28,7 +28,7 @@ struct report {
 	struct track track;         /* count 0: there is no series                            */
 	uint64_t lines, bad_lines;  /* of the series                                          */
 	uint32_t note_count;        /* what of the record could not be read, a sentence each  */
-	char notes[REPORT_NOTES_MOST][256];
+	char notes[REPORT_NOTES_MOST][512];
 };
 
 /* Reads `path`, a record or a result.json. What is not needed and cannot be read becomes a note. 0,

@@ -3,13 +3,13 @@
 
 #include "base/cause.h"
 #include "base/text.h"
+#include "out/bill.h"
 
 #include <string.h>
 
-#define LINE_BYTES  256
-#define SLABS_SHOWN 5
-#define COLUMNS     100
-#define INDENT      15
+#define LINE_BYTES 256
+#define COLUMNS    100
+#define INDENT     15
 
 static const char *const verdicts[] = {
 	[VERDICT_FAIL] = "FAIL",
@@ -288,23 +288,20 @@ static void put_memory(FILE *to, struct text *t, const struct result *r)
 		text_add(t, ", client ");
 		add_share(t, m->client_user_bytes, m->connections);
 	}
-	text_add(t, "; unaccounted ");
+	text_add(t, "; residual ");
 	add_share(t, m->residual_bytes, m->connections);
 	if (is_noisy(m))
 		text_add(t, " (noisy: few connections, or other programs at work)");
 	put(to, "memory", t);
+	bill_print_shares(to, &m->bill, INDENT);
 }
 
+/* Why the bill has no line for a socket. */
 static void put_slabs(FILE *to, struct text *t, const struct result_memory *m)
 {
-	if (m->connections == 0)
+	if (m->connections == 0 || m->has_slabs)
 		return;
-	if (!m->has_slabs)
-		text_add(t, "not shown: /proc/slabinfo is root's");
-	for (uint32_t i = 0; i < m->slab_count && i < SLABS_SHOWN; i++) {
-		text_add(t, "%s%s ", i > 0 ? "  " : "", m->slabs[i].name);
-		add_share(t, m->slabs[i].bytes, m->connections);
-	}
+	text_add(t, "not shown one by one: /proc/slabinfo is root's");
 	put(to, "slabs", t);
 }
 

@@ -14,10 +14,15 @@
 #define TRACK_POINTS_MOST 2000
 #define TRACK_NO_PHASE    UINT32_MAX
 
+/* Of the time to connect: 0.5, 0.9, 0.99, 0.999, 1. */
+#define TRACK_QUANTILES 5
+extern const double track_quantiles[TRACK_QUANTILES];
+
 struct track_point {
 	uint64_t at_ns; /* since the first one */
 	uint64_t unix_ns;
 	uint32_t phase; /* enum live_phase; TRACK_NO_PHASE where there was no run */
+	uint64_t connects, connect_ns[TRACK_QUANTILES]; /* of all so far; 0, 0: none yet */
 };
 
 struct track_column {
@@ -33,7 +38,6 @@ struct track {
 	struct track_column *columns; /* of one figure they are not always neighbours */
 	uint32_t guess;               /* where the next number probably is */
 	uint64_t first_ns;
-	struct hist connect; /* of the last point */
 };
 
 /* Adds one sample. 0; -ENOMEM; -EINVAL where it is older than the one before. */

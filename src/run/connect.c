@@ -109,6 +109,7 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 
 	if (failed != 0)
 		return failed;
+	supervisor_tell_walls(s, &report);
 	if (report.largest == 0)
 		return walls_refuse(&report, err);
 	x->n = report.fits ? x->n : report.largest;

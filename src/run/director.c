@@ -12,7 +12,8 @@
  * other, which takes half the time of a RST for each.
  *
  * In every phase the director sleeps until a worker rings, the supervisor says something, or a tick
- * is over; each tick it reaps workers that died, and samples memory. */
+ * is over; each tick it reaps workers that died, and samples memory. A whole sample is taken before
+ * each phase, each second of it, and after the last one. */
 #include "run/director.h"
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 #include "run/account.h"
 #include "run/census.h"
 #include "run/crew.h"
+#include "run/survey.h"
 #include "run/verdict.h"
 
 #include <errno.h>
@@ -147,8 +149,13 @@ static void measure(struct director *d)
 		r->established.server = shm_open(d->shm, ROLE_SERVER);
 	r->established.kernel = census_count(d->x, CENSUS_ESTABLISHED);
 	sampler_take(&d->now);
-	account_bill(d->brief->baseline, &d->now, open_now(d), server_bytes, client_bytes,
-	             &r->memory);
+	const struct account_users users = {
+		.connections = open_now(d),
+		.server_bytes = server_bytes,
+		.client_bytes = client_bytes,
+	};
+
+	account_memory(d->brief->baseline, &d->now, d->brief->host, &users, &r->memory);
 }
 
 /* The guard: ends the ramp before memory does. */
@@ -237,15 +244,20 @@ static void guard_accepting(struct director *d)
 	crew_ring(&d->crew);
 }
 
-/* What the run's network namespace says, and the host, for who watches the run. */
-static void take_sample(struct director *d)
+/* What the run's network namespace says, and the host, for who watches the run: nobody watches a
+ * measurement, and who is gone. The next one is a second later. */
+static void take_sample(struct director *d, enum phase phase)
 {
 	uint32_t next = d->shm->samples + 1;
+	struct sample *sample = &d->shm->sample[next % SHM_SAMPLES];
+	uint64_t now_ns = clock_now_ns(), due_ns = d->next_sample_ns;
+	bool is_due = due_ns <= now_ns && now_ns - due_ns < SAMPLE_NS;
 
-	d->next_sample_ns += SAMPLE_NS;
-	if (d->next_sample_ns < clock_now_ns()) /* the first one, or we were kept from it */
-		d->next_sample_ns = clock_now_ns() + SAMPLE_NS;
-	sampler_take(&d->shm->sample[next % SHM_SAMPLES]);
+	d->next_sample_ns = (is_due ? due_ns : now_ns) + SAMPLE_NS;
+	if (d->x->is_measurement || d->is_orphan)
+		return;
+	sampler_take(sample);
+	survey_sample(d->x, d->shm, phase, sample);
 	__atomic_store_n(&d->shm->samples, next, __ATOMIC_RELEASE);
 }
 
@@ -287,7 +299,7 @@ static void watch(struct director *d, uint64_t end_ns)
 		(void)!read(d->crew.bells.director, &rung, sizeof(rung));
 	crew_reap(&d->crew);
 	if (clock_now_ns() >= d->next_sample_ns)
-		take_sample(d);
+		take_sample(d, shm_get(d->shm->phase));
 	if (clock_now_ns() >= d->next_tick_ns) {
 		tick(d);
 		d->next_tick_ns = clock_now_ns() + TICK_NS;
@@ -381,6 +393,7 @@ static uint64_t listen_overflows(void)
 
 static void ramp(struct director *d)
 {
+	take_sample(d, PHASE_RAMP);
 	d->listen_overflows_before = listen_overflows();
 	d->shm->ramp_start_ns = clock_now_ns();
 	enter(d, PHASE_RAMP);
@@ -392,6 +405,7 @@ static void ramp(struct director *d)
 /* A server's ramp is whoever comes, until it is told to end. */
 static void serve(struct director *d)
 {
+	take_sample(d, PHASE_RAMP);
 	d->listen_overflows_before = listen_overflows();
 	d->shm->ramp_start_ns = clock_now_ns();
 	enter(d, PHASE_RAMP);
@@ -402,9 +416,11 @@ static void serve(struct director *d)
 
 static void prove(struct director *d, enum phase phase)
 {
-	uint64_t start_ns = clock_now_ns();
 	struct result_proof *proof = phase == PHASE_PROVE ? &d->shm->result.proved_ramp
 	                                                  : &d->shm->result.proved;
+
+	take_sample(d, phase);
+	uint64_t start_ns = clock_now_ns();
 
 	enter(d, phase);
 	wait_done(d, ROLE_CLIENT, phase);
@@ -420,6 +436,7 @@ static bool has_to_hold(const struct director *d)
 
 static void hold(struct director *d)
 {
+	take_sample(d, PHASE_HOLD);
 	uint64_t start_ns = clock_now_ns();
 	uint64_t end_ns = d->x->hold_ns == UINT64_MAX ? UINT64_MAX : start_ns + d->x->hold_ns;
 
@@ -489,6 +506,7 @@ static void measure_clients(struct director *d)
 
 static void close_all(struct director *d)
 {
+	take_sample(d, PHASE_CLOSE);
 	d->close_start_ns = clock_now_ns();
 	if (d->x->is_measurement && !d->is_orphan)
 		measure_clients(d);
@@ -500,6 +518,7 @@ static void close_all(struct director *d)
 	enter(d, PHASE_END);
 	wait_done(d, ROLE_CLIENT, PHASE_END);
 	wait_done(d, ROLE_SERVER, PHASE_END);
+	take_sample(d, PHASE_END);
 }
 
 static void run_phases(struct director *d)

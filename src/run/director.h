@@ -2,6 +2,7 @@
  * first process of its pid namespace. */
 #pragma once
 
+#include "run/account.h"
 #include "run/experiment.h"
 #include "run/sampler.h"
 #include "run/shm.h"
@@ -10,6 +11,7 @@ struct director_brief {
 	const struct experiment *experiment;
 	struct shm *shm;
 	const struct sample *baseline; /* of memory, before anything was made   */
+	const struct account_host *host;
 	int lifeline; /* from the supervisor: a byte is an interrupt, its end is ours */
 };
 

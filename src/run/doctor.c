@@ -135,7 +135,7 @@ static int find_cost(struct examination *e, void (*say)(const char *line), struc
 		say(line);
 	}
 	/* What was measured with is gone by now. */
-	sampler_wait_quiet(QUIET_NS);
+	(void)sampler_wait_quiet(QUIET_NS);
 	limits_read(&e->limits);
 	return 0;
 }

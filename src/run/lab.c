@@ -337,6 +337,7 @@ static int decide(const struct lab_options *options, struct supervisor *s, struc
 	                 : plan_auto(options, s, &report, err);
 	if (failed != 0)
 		return failed;
+	supervisor_tell_walls(s, &report);
 	if (options->n == LAB_N_MOST && report.largest > 0)
 		failed = plan_most(options, s, &report, err);
 	else if (!report.fits)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUIET_STEP_NS (100 * NS_PER_MS)
+#define QUIET_STEP_NS (50 * NS_PER_MS)
 
 static uint64_t unix_now_ns(void)
 {
@@ -55,27 +55,32 @@ int sampler_enter_netns(const char *which, struct err *err)
 	return netns_join(which, err);
 }
 
-void sampler_wait_quiet(uint64_t most_ns)
+/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so is 1 MiB that
+ * the cgroup gets back, whatever others' sockets do. */
+static bool is_quiet(const struct sample *before, const struct sample *now)
 {
-	struct probe_sockstat before, now;
-	struct probe_meminfo memory_before, memory_now;
-	uint64_t end_ns = clock_now_ns() + most_ns, left_before, left_now;
+	uint64_t left_before = before->cgroup_left_bytes, left_now = now->cgroup_left_bytes;
+
+	return now->sockets.tcp_alloc + 64 >= before->sockets.tcp_alloc &&
+	       (left_now == PROBE_UNKNOWN || left_now <= left_before + (1U << 20)) &&
+	       now->memory.slab_bytes + (UINT64_C(4) << 20) >= before->memory.slab_bytes;
+}
+
+const struct sample *sampler_wait_quiet(uint64_t most_ns)
+{
+	static struct sample looks[SAMPLER_LOOKS];
+	uint64_t end_ns = clock_now_ns() + most_ns;
 
 	do {
-		left_before = cgroup_memory_left_bytes();
-		if (probe_read_sockstat(&before) != 0 || probe_read_meminfo(&memory_before) != 0)
-			return;
-		clock_sleep_ns(QUIET_STEP_NS);
-		if (probe_read_sockstat(&now) != 0 || probe_read_meminfo(&memory_now) != 0)
-			return;
-		left_now = cgroup_memory_left_bytes();
-		/* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so
-		 * is 1 MiB that the cgroup gets back, whatever others' sockets do. */
-		if (now.tcp_alloc + 64 >= before.tcp_alloc &&
-		    (left_now >= LIMITS_UNKNOWN || left_now <= left_before + (1U << 20)) &&
-		    memory_now.slab_bytes + (UINT64_C(4) << 20) >= memory_before.slab_bytes)
-			return;
+		for (int i = 0; i < SAMPLER_LOOKS; i++) {
+			if (i > 0)
+				clock_sleep_ns(QUIET_STEP_NS);
+			sampler_take(&looks[i]);
+		}
+		if (is_quiet(&looks[0], &looks[SAMPLER_LOOKS - 1]))
+			break;
 	} while (clock_now_ns() < end_ns);
+	return looks;
 }
 
 uint64_t sampler_own_bytes(void)

@@ -11,8 +11,10 @@ void sampler_take(struct sample *out);
  * Before the process has threads; it stays there. 0, or a negative errno with `err`. */
 int sampler_enter_netns(const char *which, struct err *err);
 
-/* Waits, at most `most_ns`, until no sockets of an earlier run are being freed any more. */
-void sampler_wait_quiet(uint64_t most_ns);
+/* Waits, at most `most_ns` but for a tenth of a second, until no sockets of an earlier run are
+ * being freed any more. Returns the last three looks, 50 ms apart, until it is called again. */
+#define SAMPLER_LOOKS 3
+const struct sample *sampler_wait_quiet(uint64_t most_ns);
 
 /* Private memory of the calling process; PROBE_UNKNOWN where it cannot be read. */
 uint64_t sampler_own_bytes(void);

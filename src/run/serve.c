@@ -53,6 +53,7 @@ static int fit(struct supervisor *s, struct experiment *x, uint64_t workers, str
 
 	if (failed != 0)
 		return failed;
+	supervisor_tell_walls(s, &report);
 	if (report.largest == 0)
 		return walls_refuse(&report, err);
 	text_init(&t, x->wall, sizeof(x->wall));

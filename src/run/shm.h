@@ -20,7 +20,7 @@
 
 #define SHM_WORKERS_MAX 2048 /* servers and clients together */
 #define SHM_NOTICES     8
-#define SHM_SAMPLES     2
+#define SHM_SAMPLES     8
 
 /* The director moves the run from phase to phase; a worker that has done its part of one says so.
  */
@@ -100,7 +100,7 @@ struct shm {
 	uint32_t notices;         /* how many there were; the last of them stand in notice[] */
 	char notice[SHM_NOTICES][320];
 	struct shm_live live;
-	uint32_t samples; /* how many were taken; the last of them stands in sample[] */
+	uint32_t samples; /* how many were taken; the last of them stand in sample[] */
 	struct sample sample[SHM_SAMPLES];
 	struct result result;
 	struct err error;

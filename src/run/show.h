@@ -3,6 +3,7 @@
 
 #include "base/live.h"
 #include "base/sample.h"
+#include "base/wall.h"
 #include "run/experiment.h"
 #include "run/shm.h"
 
@@ -14,7 +15,10 @@ struct run_view {
 	void *context;
 	void (*say)(void *context, const char *line);         /* a line that stays          */
 	void (*live)(void *context, const struct live *live); /* several times a second     */
-	/* Once a second: the same, and what the run's network namespace and the host say. */
+	/* Before anything is opened: the table of limits that decided it. */
+	void (*walls)(void *context, const struct wall_report *walls);
+	/* The same as live, and what the run's network namespace and the host say: once a second,
+	 * when a phase begins (what was before it), and when the run has ended. */
 	void (*sample)(void *context, const struct sample *sample);
 	/* Once: a server listens; a client has opened what it could, and proved it. */
 	void (*ready)(void *context);
@@ -31,7 +35,6 @@ struct show {
 	uint64_t rate_at_ns, rate_from; /* of the live line: when, and from which count */
 	uint64_t rate_per_s;
 	enum phase rate_phase;
-	struct sample sample; /* the last one, completed */
 };
 
 /* All of them stay the caller's. */

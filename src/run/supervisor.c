@@ -28,6 +28,12 @@ void supervisor_say(const struct supervisor *s, const char *line)
 	show_say(s->view, line);
 }
 
+void supervisor_tell_walls(const struct supervisor *s, const struct wall_report *walls)
+{
+	if (s->view && s->view->walls)
+		s->view->walls(s->view->context, walls);
+}
+
 /* --- inside the namespaces ---------------------------------------------------------------- */
 
 static int inside(void *arg)
@@ -37,6 +43,7 @@ static int inside(void *arg)
 		.experiment = s->experiment,
 		.shm = s->shm,
 		.baseline = s->baseline,
+		.host = s->host,
 		.lifeline = s->lifeline[0],
 	};
 
@@ -216,7 +223,7 @@ int supervisor_run(struct supervisor *s)
 
 void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns)
 {
-	sampler_wait_quiet(quiet_ns);
+	account_drift(sampler_wait_quiet(quiet_ns), s->host);
 	limits_read(&s->limits);
 	sampler_take(s->baseline);
 }
@@ -231,8 +238,10 @@ int supervisor_init(struct supervisor *s, uint64_t quiet_ns, const struct run_vi
 	result_init(result);
 	s->experiment = map_private(sizeof(*s->experiment));
 	s->baseline = map_private(sizeof(*s->baseline));
-	if (!s->experiment || !s->baseline)
+	s->host = map_private(sizeof(*s->host));
+	if (!s->experiment || !s->baseline || !s->host)
 		return err_set(err, -ENOMEM, "no memory to plan the run");
+	(void)slab_alias_read(&s->host->aliases); /* without: each cache is its own */
 	supervisor_take_baseline(s, quiet_ns);
 	describe_host(result, &s->limits, &s->baseline->memory);
 	return 0;
@@ -264,4 +273,5 @@ void supervisor_end(struct supervisor *s)
 		map_drop(s->shm, s->shm->total_bytes);
 	map_drop(s->experiment, sizeof(*s->experiment));
 	map_drop(s->baseline, sizeof(*s->baseline));
+	map_drop(s->host, sizeof(*s->host));
 }

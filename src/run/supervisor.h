@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "kernel/limits.h"
 #include "kernel/netns.h"
+#include "run/account.h"
 #include "run/experiment.h"
 #include "run/sampler.h"
 #include "run/shm.h"
@@ -19,6 +20,7 @@ struct supervisor {
 	struct result *result;
 	struct experiment *experiment; /* mapped: its port tables are large */
 	struct sample *baseline;       /* of memory, before anything was made */
+	struct account_host *host;     /* what else a bill needs to know       */
 	struct limits limits;
 	struct shm *shm;
 	enum netns_kind kind;
@@ -46,6 +48,9 @@ void supervisor_take_baseline(struct supervisor *s, uint64_t quiet_ns);
 int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, struct err *err);
 
 void supervisor_say(const struct supervisor *s, const char *line);
+
+/* Tells the view which table of limits decided the run. */
+void supervisor_tell_walls(const struct supervisor *s, const struct wall_report *walls);
 
 /* Runs the experiment and fills the result. Blocks SIGINT, SIGTERM and SIGHUP while it lasts: the
  * first ends the run with a summary, the second at once. Returns the exit code of the program. */

@@ -1,0 +1,534 @@
+/* compare: what is compared, and how noise is estimated.
+ *
+ * - rate of the ramp: the ramp's samples are cut into blocks, and the spread of the blocks' means
+ *   says how far their mean may be off (blocks, as seconds that follow each other are alike);
+ * - quantiles of the time to connect: which ranks the quantile may have had by chance, by how many
+ *   were counted (in batches of 16, which wait for each other), and what values these ranks have;
+ *   and how far the quantile still moved in the second half of the ramp;
+ * - memory: what could not be accounted for, and 1 % for pages that are not full.
+ *
+ * Single numbers have no spread that could be seen from within a run. */
+#include "out/compare.h"
+
+#include "base/text.h"
+#include "out/story.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS_MOST  10
+#define BLOCKS_LEAST 3
+#define SHORT_NS     UINT64_C(200000000)
+#define BATCH        16
+#define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
+#define PAGES_SHARE  0.01
+
+/* --- noise -------------------------------------------------------------------------------- */
+
+/* Student's t, two-sided 95 %, by degrees of freedom. */
+static double student(uint32_t freedom)
+{
+	static const double t[] = {NAN,   12.71, 4.303, 3.182, 2.776,
+	                           2.571, 2.447, 2.365, 2.306, 2.262};
+
+	return freedom < sizeof(t) / sizeof(t[0]) ? t[freedom] : 1.96;
+}
+
+static double spread(const double *means, uint32_t count)
+{
+	double mean = 0, squares = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		mean += means[i] / count;
+	for (uint32_t i = 0; i < count; i++)
+		squares += (means[i] - mean) * (means[i] - mean);
+	return student(count - 1) * sqrt(squares / (count - 1) / count);
+}
+
+double compare_rate_noise(const struct track *track, enum figure_id figure, uint32_t phase)
+{
+	double sums[BLOCKS_MOST] = {0}, means[BLOCKS_MOST];
+	uint32_t counts[BLOCKS_MOST] = {0}, all = 0, at = 0, blocks = 0;
+
+	/* A time between two samples counts where the phase held at both of its ends, unless it is
+	 * so short that its rate would be chance. */
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t p = 1; p < track->count; p++) {
+			double rate = track_rate_per_s(track, figure, p);
+
+			if (rate < 0 || track->points[p].phase != phase ||
+			    track->points[p - 1].phase != phase ||
+			    track->points[p].at_ns - track->points[p - 1].at_ns < SHORT_NS)
+				continue;
+			if (round == 0) {
+				all++;
+				continue;
+			}
+			uint32_t block = at++ * blocks / all;
+
+			sums[block] += rate;
+			counts[block]++;
+		}
+		blocks = all < BLOCKS_MOST ? all : BLOCKS_MOST;
+		if (blocks < BLOCKS_LEAST)
+			return NAN;
+	}
+	for (uint32_t i = 0; i < blocks; i++)
+		means[i] = sums[i] / counts[i];
+	return spread(means, blocks);
+}
+
+/* The time at a quantile between those that are known, on the lines of the chart: by the logarithm
+ * of both. */
+static double time_at(const uint64_t *ns, double beyond, double least)
+{
+	double decades = -log10(fmax(beyond, least)), from = -log10(0.5), to = 0;
+
+	if (decades <= from)
+		return (double)ns[0];
+	for (int i = 1; i < TRACK_QUANTILES; i++, from = to) {
+		to = -log10(i < TRACK_QUANTILES - 1 ? 1 - track_quantiles[i] : least);
+		if (decades <= to && to > from)
+			return (double)ns[i - 1] * pow((double)ns[i] / (double)ns[i - 1],
+			                               (decades - from) / (to - from));
+	}
+	return (double)ns[TRACK_QUANTILES - 1];
+}
+
+/* How far it moved in the second half of the time in which connects were made. */
+static double wander(const struct track *track, int quantile)
+{
+	uint64_t all = track->count > 0 ? track->points[track->count - 1].connects : 0;
+	double least = NAN, most = NAN;
+
+	for (uint32_t p = 0; p < track->count; p++) {
+		double ns = (double)track->points[p].connect_ns[quantile];
+
+		if (track->points[p].connects < all / 2 || ns <= 0)
+			continue;
+		least = fmin(least, ns);
+		most = fmax(most, ns);
+	}
+	return isnan(least) ? 0 : (most - least) / 2;
+}
+
+static double quantile_noise(const struct report *run, const uint64_t *ns, int quantile)
+{
+	double count = (double)run->result.established.client / BATCH;
+	double beyond = 1 - track_quantiles[quantile];
+
+	if (run->result.established.client == RESULT_UNKNOWN || count * beyond < 5)
+		return NAN;
+	double ranks = 1.96 * sqrt(beyond * (1 - beyond) / count);
+	double low = time_at(ns, beyond + ranks, 1 / count);
+	double high = time_at(ns, beyond - ranks, 1 / count);
+	/* The median has nothing known below it: the other side stands for both. */
+	double half = quantile == 0 ? high - (double)ns[0] : (high - low) / 2;
+
+	return fmax(fmax(half, wander(&run->track, quantile)), (double)ns[quantile] * HIST_STEP);
+}
+
+static double share(const struct report *run, int64_t bytes)
+{
+	uint64_t connections = run->result.memory.connections;
+
+	if (!run->has_result || connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
+		return NAN;
+	return (double)bytes / (double)connections;
+}
+
+/* --- rows --------------------------------------------------------------------------------- */
+
+static void judge(struct compare_row *row)
+{
+	double a = row->values[0], b = row->values[1], allowed;
+
+	row->ratio = a != 0 ? (b - a) / fabs(a) : NAN;
+	row->mark = COMPARE_SAME;
+	if (isnan(a) || isnan(b))
+		return;
+	if (isnan(row->noise[0]) || isnan(row->noise[1]))
+		allowed = COMPARE_UNESTIMATED * fabs(a);
+	else
+		allowed = hypot(row->noise[0], row->noise[1]);
+	if (fabs(b - a) <= fmax(allowed, COMPARE_LEAST * fabs(a)))
+		return;
+	if (row->better == COMPARE_NEITHER)
+		row->mark = COMPARE_OTHER;
+	else
+		row->mark = (b > a) == (row->better == COMPARE_MORE) ? COMPARE_BETTER
+		                                                     : COMPARE_WORSE;
+}
+
+static struct compare_row *add(struct compare *c, const char *name, enum axis_unit unit,
+                               enum compare_better better, double a, double b)
+{
+	struct compare_row *row = &c->rows[c->row_count];
+
+	*row = (struct compare_row){
+		.unit = unit, .better = better, .values = {a, b}, .noise = {NAN, NAN}};
+	snprintf(row->name, sizeof(row->name), "%s", name);
+	if (isnan(a) && isnan(b))
+		return row;
+	if (c->row_count + 1 < COMPARE_ROWS_MOST)
+		c->row_count++;
+	return row;
+}
+
+static double known(uint64_t value)
+{
+	return value == RESULT_UNKNOWN ? NAN : (double)value;
+}
+
+/* The same field of both results. */
+static void add_field(struct compare *c, const char *name, enum axis_unit unit,
+                      enum compare_better better, size_t offset)
+{
+	uint64_t values[2];
+
+	for (int i = 0; i < 2; i++)
+		memcpy(&values[i], (const char *)&c->runs[i]->result + offset, sizeof(values[i]));
+	judge(add(c, name, unit, better, known(values[0]), known(values[1])));
+}
+
+#define FIELD(c, name, unit, better, member) \
+	add_field(c, name, unit, better, offsetof(struct result, member))
+
+/* Of 0 and 0 there is nothing to say. */
+static void add_trouble(struct compare *c, const char *name, size_t offset)
+{
+	uint64_t values[2];
+
+	for (int i = 0; i < 2; i++)
+		memcpy(&values[i], (const char *)&c->runs[i]->result + offset, sizeof(values[i]));
+	if (values[0] != 0 || values[1] != 0)
+		add_field(c, name, AXIS_COUNT, COMPARE_LESS, offset);
+}
+
+#define TROUBLE(c, name, member) add_trouble(c, name, offsetof(struct result, member))
+
+static void add_ramp(struct compare *c)
+{
+	struct compare_row *row = add(c, "ramp, connections/s", AXIS_COUNT, COMPARE_MORE,
+	                              known(c->runs[0]->result.timing.rate_per_s),
+	                              known(c->runs[1]->result.timing.rate_per_s));
+
+	for (int i = 0; i < 2; i++)
+		row->noise[i] = compare_rate_noise(&c->runs[i]->track, FIGURE_RUN_CONNECTED,
+		                                   LIVE_RAMP);
+	judge(row);
+}
+
+static void add_quantiles(struct compare *c)
+{
+	static const char *const names[TRACK_QUANTILES] = {
+		"connect p50", "connect p90", "connect p99", "connect p99.9", "connect, longest"};
+	static struct story stories[2];
+
+	for (int i = 0; i < 2; i++)
+		story_tell(c->runs[i], &stories[i]);
+	for (int q = 0; q < TRACK_QUANTILES; q++) {
+		double values[2];
+
+		for (int i = 0; i < 2; i++)
+			values[i] = stories[i].has_connect ? (double)stories[i].connect_ns[q] : NAN;
+		struct compare_row *row = add(c, names[q], AXIS_NS, COMPARE_LESS, values[0],
+		                              values[1]);
+
+		for (int i = 0; i < 2; i++)
+			row->noise[i] = stories[i].has_connect
+			                        ? quantile_noise(c->runs[i], stories[i].connect_ns,
+			                                         q)
+			                        : NAN;
+		judge(row);
+	}
+}
+
+/* Of all memory the residual is noise too; what processes have of their own has no estimate. */
+enum memory_kind { MEMORY_ALL, MEMORY_KERNEL, MEMORY_USER };
+
+static void add_share(struct compare *c, const char *name, int64_t a, int64_t b,
+                      enum memory_kind kind)
+{
+	double values[2] = {share(c->runs[0], a), share(c->runs[1], b)};
+	struct compare_row *row = add(c, name, AXIS_BYTES, COMPARE_LESS, values[0], values[1]);
+
+	for (int i = 0; i < 2 && kind != MEMORY_USER; i++) {
+		double residual = share(c->runs[i], c->runs[i]->result.memory.residual_bytes);
+
+		row->noise[i] = PAGES_SHARE * fabs(values[i]) +
+		                (kind == MEMORY_ALL ? fabs(residual) : 0);
+	}
+	judge(row);
+}
+
+static void add_memory(struct compare *c)
+{
+	const struct result_memory *a = &c->runs[0]->result.memory;
+	const struct result_memory *b = &c->runs[1]->result.memory;
+	char name[64];
+
+	add_share(c, "memory a connection", result_bytes(a), result_bytes(b), MEMORY_ALL);
+	add_share(c, "  of it kernel", a->kernel_bytes, b->kernel_bytes, MEMORY_KERNEL);
+	add_share(c, "  of it servers", a->server_user_bytes, b->server_user_bytes, MEMORY_USER);
+	add_share(c, "  of it clients", a->client_user_bytes, b->client_user_bytes, MEMORY_USER);
+	if (a->bill.connections == 0 || b->bill.connections == 0)
+		return;
+	for (int i = 0; i < BILL_RESIDUAL; i++) {
+		int64_t of_a = a->bill.lines[i].bytes, of_b = b->bill.lines[i].bytes;
+
+		if (i == BILL_SERVER_USER || i == BILL_CLIENT_USER ||
+		    (fabs(share(c->runs[0], of_a)) < 1 && fabs(share(c->runs[1], of_b)) < 1))
+			continue;
+		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
+		add_share(c, name, of_a, of_b, MEMORY_KERNEL);
+	}
+}
+
+/* Of the series: how much a counter of trouble grew. */
+static void add_counters(struct compare *c)
+{
+	for (int i = 0; i < FIGURE_COUNT; i++) {
+		double grown[2];
+
+		if (figure_at((enum figure_id)i)->group != FIGURE_TROUBLE)
+			continue;
+		for (int run = 0; run < 2; run++) {
+			struct track_range range = track_range(&c->runs[run]->track,
+			                                       (enum figure_id)i);
+
+			grown[run] = range.first == PROBE_UNKNOWN || range.last < range.first
+			                     ? NAN
+			                     : (double)(range.last - range.first);
+		}
+		if (grown[0] > 0 || grown[1] > 0)
+			judge(add(c, figure_at((enum figure_id)i)->title, AXIS_COUNT, COMPARE_LESS,
+			          grown[0], grown[1]));
+	}
+}
+
+static void add_cpu(struct compare *c)
+{
+	double values[2];
+
+	for (int i = 0; i < 2; i++) {
+		const struct result *r = &c->runs[i]->result;
+
+		values[i] = r->timing.ramp_cpu_ns == RESULT_UNKNOWN ||
+		                            r->established.client == RESULT_UNKNOWN ||
+		                            r->established.client == 0
+		                    ? NAN
+		                    : (double)r->timing.ramp_cpu_ns / (double)r->established.client;
+	}
+	judge(add(c, "CPU time a connection", AXIS_NS, COMPARE_LESS, values[0], values[1]));
+}
+
+static void add_proof(struct compare *c, const char *name, size_t offset)
+{
+	double values[2];
+
+	for (int i = 0; i < 2; i++) {
+		const struct result_proof *proof =
+			(const void *)((const char *)&c->runs[i]->result + offset);
+
+		values[i] = c->runs[i]->has_result && proof->done ? known(proof->duration_ns) : NAN;
+	}
+	judge(add(c, name, AXIS_NS, COMPARE_LESS, values[0], values[1]));
+}
+
+static void add_rows(struct compare *c)
+{
+	FIELD(c, "established, clients", AXIS_COUNT, COMPARE_MORE, established.client);
+	FIELD(c, "established, servers", AXIS_COUNT, COMPARE_MORE, established.server);
+	FIELD(c, "established, kernel", AXIS_COUNT, COMPARE_MORE, established.kernel);
+	TROUBLE(c, "failed", failed);
+	TROUBLE(c, "retried", retried);
+	TROUBLE(c, "lost", lost);
+	TROUBLE(c, "not tried", not_tried);
+	add_ramp(c);
+	FIELD(c, "ramp, time", AXIS_NS, COMPARE_LESS, timing.ramp_ns);
+	add_cpu(c);
+	add_quantiles(c);
+	add_proof(c, "first proof", offsetof(struct result, proved_ramp));
+	add_proof(c, "second proof", offsetof(struct result, proved));
+	FIELD(c, "close", AXIS_NS, COMPARE_LESS, timing.teardown_ns);
+	add_memory(c);
+	add_counters(c);
+}
+
+/* --- settings ----------------------------------------------------------------------------- */
+
+static void add_setting(struct compare *c, const char *name, const char *a, const char *b)
+{
+	const char *values[2] = {a ? a : "-", b ? b : "-"};
+
+	if (strcmp(values[0], values[1]) == 0)
+		return;
+	if (c->setting_count == COMPARE_SETTINGS_MOST) {
+		c->setting_more++;
+		return;
+	}
+	struct compare_setting *s = &c->settings[c->setting_count++];
+
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	for (int i = 0; i < 2; i++)
+		snprintf(s->values[i], sizeof(s->values[i]), "%s", values[i]);
+}
+
+static void add_json(struct compare *c, const char *name, const json_t *a, const json_t *b)
+{
+	const json_t *both[2] = {a, b};
+	char text[2][192] = {"", ""};
+
+	for (int i = 0; i < 2; i++) {
+		char *dumped = both[i] ? json_dumps(both[i], JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+
+		snprintf(text[i], sizeof(text[i]), "%s",
+		         json_is_string(both[i]) ? json_string_value(both[i])
+		         : dumped                ? dumped
+		                                 : "-");
+		free(dumped);
+	}
+	add_setting(c, name, text[0], text[1]);
+}
+
+/* What is of the moment, and no setting. */
+static bool is_moment(const char *key)
+{
+	static const char *const keys[] = {"command", "started", "unix_ns", "fs.file-nr"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return strstr(key, "_left") != NULL;
+}
+
+/* All that the two environments say, but for what is of the moment. */
+static void add_environment(struct compare *c, const char *path, json_t *a, json_t *b)
+{
+	json_t *both[2] = {a, b}, *value;
+	const char *key;
+	char name[64];
+
+	for (int i = 0; i < 2; i++) {
+		json_object_foreach (both[i], key, value) {
+			json_t *other = json_object_get(both[1 - i], key);
+
+			if (is_moment(key) || (i == 1 && other))
+				continue;
+			snprintf(name, sizeof(name), "%s%s%s", path, path[0] ? "." : "", key);
+			if (json_is_object(value) && json_is_object(other))
+				add_environment(c, name, value, other);
+			else
+				add_json(c, name, i == 0 ? value : other, i == 0 ? other : value);
+		}
+	}
+}
+
+static void add_settings(struct compare *c)
+{
+	const struct report *a = c->runs[0], *b = c->runs[1];
+
+	add_setting(c, "command", a->command, b->command);
+	add_setting(c, "version", a->version, b->version);
+	if (a->has_result && b->has_result) {
+		const struct result *x = &a->result, *y = &b->result;
+
+		add_setting(c, "kernel", x->host.kernel, y->host.kernel);
+		add_setting(c, "servers' engine", x->server_engine, y->server_engine);
+		add_setting(c, "clients' engine", x->client_engine, y->client_engine);
+		add_setting(c, "solution", x->solution, y->solution);
+		add_setting(c, "network", x->network, y->network);
+	}
+	if (a->environment && b->environment)
+		add_environment(c, "", a->environment, b->environment);
+}
+
+void compare_make(const struct report *a, const struct report *b, struct compare *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->runs[0] = a;
+	c->runs[1] = b;
+	add_settings(c);
+	add_rows(c);
+	for (uint32_t i = 0; i < c->row_count; i++)
+		c->marked += c->rows[i].mark != COMPARE_SAME;
+}
+
+/* --- words -------------------------------------------------------------------------------- */
+
+struct axis_text compare_ratio_text(const struct compare_row *row)
+{
+	struct axis_text out = {"-"};
+
+	if (row->values[0] == row->values[1])
+		snprintf(out.text, sizeof(out.text), "=");
+	else if (row->values[0] == 0 && row->values[1] > 0)
+		snprintf(out.text, sizeof(out.text), "new");
+	else if (!isnan(row->ratio) && fabs(row->ratio) >= 10)
+		snprintf(out.text, sizeof(out.text), "x%.3g", row->ratio + 1);
+	else if (!isnan(row->ratio))
+		snprintf(out.text, sizeof(out.text), "%+.1f %%", 100 * row->ratio);
+	return out;
+}
+
+struct axis_text compare_noise_text(const struct compare_row *row)
+{
+	struct axis_text out = {"no estimate"};
+	double noise = hypot(row->noise[0], row->noise[1]);
+
+	if (!isnan(noise) && row->values[0] != 0)
+		snprintf(out.text, sizeof(out.text), "%.1f %%",
+		         100 * fmax(noise / fabs(row->values[0]), COMPARE_LEAST));
+	return out;
+}
+
+const char *compare_mark_text(enum compare_mark mark)
+{
+	static const char *const texts[] = {
+		[COMPARE_SAME] = "",
+		[COMPARE_WORSE] = "worse",
+		[COMPARE_BETTER] = "better",
+		[COMPARE_OTHER] = "differs",
+	};
+
+	return texts[mark];
+}
+
+struct axis_text compare_value_text(const struct compare_row *row, int run)
+{
+	double value = row->values[run];
+	struct axis_text out = {"-"};
+
+	if (isnan(value))
+		return out;
+	/* Shares of memory are small: bytes, not KiB. */
+	if (row->unit == AXIS_BYTES)
+		snprintf(out.text, sizeof(out.text), "%.1f B", value);
+	else
+		out = axis_text(row->unit, value);
+	return out;
+}
+
+void compare_headline(const struct compare *c, char *out, size_t size)
+{
+	uint32_t better = 0, worse = 0;
+	struct text t;
+
+	for (uint32_t i = 0; i < c->row_count; i++) {
+		better += c->rows[i].mark == COMPARE_BETTER;
+		worse += c->rows[i].mark == COMPARE_WORSE;
+	}
+	text_init(&t, out, size);
+	if (c->marked == 0) {
+		text_add(&t, "no difference exceeds noise in %u figures", c->row_count);
+		return;
+	}
+	text_add(&t,
+	         "%u of %u figures differ by more than noise: the second run is better in %u "
+	         "and worse in %u",
+	         c->marked, c->row_count, better, worse);
+}

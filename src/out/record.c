@@ -1,0 +1,278 @@
+/* record: files in a directory. Documents are written by way of a file beside them (out/json);
+ * series and log line by line, each line in one write at the end of the file. A line that found no
+ * room is cut off again, so that those after it, should there be room again, begin where a line
+ * begins.
+ *
+ * series.ndjson is made first, and only where it is not there: of two runs that were given the same
+ * directory one has it. */
+#include "out/record.h"
+
+#include "out/doctor.h"
+#include "out/environment.h"
+#include "out/hdr.h"
+#include "out/json.h"
+#include "out/series.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_BYTES 32 /* of our files: a slash, the longest name, and the ending of a part */
+
+enum file { FILE_SERIES, FILE_ENVIRONMENT, FILE_WALLS, FILE_CONNECT, FILE_RESULT, FILE_COUNT };
+
+static const char *const names[FILE_COUNT] = {
+	[FILE_SERIES] = "series.ndjson", [FILE_ENVIRONMENT] = "environment.json",
+	[FILE_WALLS] = "walls.json",     [FILE_CONNECT] = "connect.hlog",
+	[FILE_RESULT] = "result.json",
+};
+
+struct record {
+	char dir[PATH_MAX];
+	char path[PATH_MAX + NAME_BYTES]; /* what path_of returned last */
+	bool is_made;                     /* the directory is ours */
+	bool is_short;                    /* something could not be written: told */
+	int argc;
+	char *const *argv;
+	int series_fd, connect_fd;        /* -1: not open yet */
+	uint64_t start_ns, start_unix_ns; /* of the first sample, 0: none yet */
+	bool has_header;                  /* the log of connect times */
+	uint64_t last_ns;                 /* up to where that log goes */
+	struct hist last;                 /* connect times until then  */
+	char line[SERIES_LINE_MOST > HDR_LINE_MOST ? SERIES_LINE_MOST : HDR_LINE_MOST];
+};
+
+static const char *path_of(struct record *r, enum file file)
+{
+	size_t len = strlen(r->dir);
+
+	snprintf(r->path, sizeof(r->path), "%s%s%s", r->dir, r->dir[len - 1] == '/' ? "" : "/",
+	         names[file]);
+	return r->path;
+}
+
+/* Says once that the record is not whole. */
+static int fail(struct record *r, enum file file, int code, struct err *err)
+{
+	if (r->is_short)
+		return 0;
+	r->is_short = true;
+	return err_set(err, code, "cannot write %s: %s: this record will not be whole",
+	               path_of(r, file), strerror(-code));
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static int refuse(const char *dir, int code, struct err *err)
+{
+	if (code == -EEXIST)
+		return err_set(err, code,
+		               "%s has the record of a run: choose another directory, or remove it",
+		               dir);
+	return err_set(err, code, "cannot make the record %s: %s%s", dir, strerror(-code),
+	               code == -ENOENT ? " (the directory above it must exist)" : "");
+}
+
+static int make_directory(struct record *r)
+{
+	struct stat st;
+
+	if (mkdir(r->dir, 0755) == 0) {
+		r->is_made = true;
+		return 0;
+	}
+	if (errno != EEXIST)
+		return -errno;
+	if (stat(r->dir, &st) != 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+static int claim(struct record *r)
+{
+	struct stat st;
+
+	for (int i = 0; i < FILE_COUNT; i++) {
+		if (lstat(path_of(r, (enum file)i), &st) == 0)
+			return -EEXIST;
+	}
+	int fd = open(path_of(r, FILE_SERIES), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0 ? 0 : -errno;
+}
+
+static int start(struct record *r, const struct environment *environment, struct err *err)
+{
+	struct err why = {""};
+	int failed = make_directory(r);
+
+	if (failed == 0)
+		failed = claim(r);
+	if (failed != 0) {
+		if (r->is_made)
+			rmdir(r->dir);
+		return refuse(r->dir, failed, err);
+	}
+	failed = environment_write(path_of(r, FILE_ENVIRONMENT), environment, r->argc, r->argv,
+	                           &why);
+	if (failed == 0)
+		return 0;
+	failed = refuse(r->dir, failed, err);
+	unlink(path_of(r, FILE_SERIES));
+	if (r->is_made)
+		rmdir(r->dir);
+	return failed;
+}
+
+int record_open(const char *dir, int argc, char *const *argv, const struct environment *environment,
+                struct record **out, struct err *err)
+{
+	if (dir[0] == '\0')
+		return err_set(err, -EINVAL, "--out '' names no directory");
+	if (strlen(dir) + NAME_BYTES > PATH_MAX)
+		return refuse(dir, -ENAMETOOLONG, err);
+	struct record *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return refuse(dir, -ENOMEM, err);
+	memcpy(r->dir, dir, strlen(dir) + 1);
+	r->argc = argc;
+	r->argv = argv;
+	r->series_fd = r->connect_fd = -1;
+	int failed = start(r, environment, err);
+
+	if (failed == 0)
+		*out = r;
+	else
+		free(r);
+	return failed;
+}
+
+/* --- documents ---------------------------------------------------------------------------- */
+
+int record_walls(struct record *r, const struct wall_report *walls, struct err *err)
+{
+	struct err why = {""};
+	int failed = doctor_write_json(path_of(r, FILE_WALLS), walls, &why);
+
+	return failed == 0 ? 0 : fail(r, FILE_WALLS, failed, err);
+}
+
+int record_result(struct record *r, const struct result *result, struct err *err)
+{
+	struct err why = {""};
+	int failed = json_write(path_of(r, FILE_RESULT), result, r->argc, r->argv, &why);
+
+	return failed == 0 ? 0 : fail(r, FILE_RESULT, failed, err);
+}
+
+/* --- lines -------------------------------------------------------------------------------- */
+
+/* Opens the file at the first line. */
+static int open_lines(struct record *r, enum file file, int *fd)
+{
+	if (*fd < 0)
+		*fd = open(path_of(r, file), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* All of them or nothing. */
+static int append(int fd, const char *bytes, size_t len)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	ssize_t written = write(fd, bytes, len);
+
+	if (written == (ssize_t)len)
+		return 0;
+	int code = written < 0 ? -errno : -ENOSPC;
+
+	if (written > 0 && (end < 0 || ftruncate(fd, end) != 0))
+		return -EIO;
+	return code;
+}
+
+static int append_sample(struct record *r, const struct sample *sample)
+{
+	int failed = open_lines(r, FILE_SERIES, &r->series_fd);
+	size_t len = series_write(sample, r->line, sizeof(r->line) - 1);
+
+	if (failed != 0)
+		return failed;
+	r->line[len++] = '\n';
+	return append(r->series_fd, r->line, len);
+}
+
+static int append_header(struct record *r)
+{
+	char header[512];
+	size_t len = hdr_header(r->start_unix_ns, header, sizeof(header));
+	int failed = open_lines(r, FILE_CONNECT, &r->connect_fd);
+
+	if (failed == 0 && !r->has_header)
+		failed = append(r->connect_fd, header, len);
+	r->has_header |= failed == 0;
+	return failed;
+}
+
+/* What was connected since the last line; nothing is none. */
+static int append_connects(struct record *r, const struct sample *sample)
+{
+	size_t len = hdr_line("connect", r->last_ns - r->start_ns, sample->at_ns - r->start_ns,
+	                      &r->last, &sample->connect, r->line, sizeof(r->line));
+	int failed = len == 0 ? 0 : append_header(r);
+
+	if (failed == 0 && len > 0)
+		failed = append(r->connect_fd, r->line, len);
+	if (failed != 0)
+		return failed;
+	r->last_ns = sample->at_ns;
+	r->last = sample->connect;
+	return 0;
+}
+
+int record_sample(struct record *r, const struct sample *sample, struct err *err)
+{
+	if (r->start_ns == 0) {
+		r->start_ns = r->last_ns = sample->at_ns;
+		r->start_unix_ns = sample->unix_ns;
+	}
+	int failed = append_sample(r, sample), connects = append_connects(r, sample);
+
+	if (failed != 0)
+		return fail(r, FILE_SERIES, failed, err);
+	return connects == 0 ? 0 : fail(r, FILE_CONNECT, connects, err);
+}
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+static void close_lines(struct record *r)
+{
+	if (r->series_fd >= 0)
+		close(r->series_fd);
+	if (r->connect_fd >= 0)
+		close(r->connect_fd);
+}
+
+bool record_close(struct record *r)
+{
+	bool is_whole = !r->is_short;
+
+	close_lines(r);
+	free(r);
+	return is_whole;
+}
+
+void record_drop(struct record *r)
+{
+	close_lines(r);
+	for (int i = 0; i < FILE_COUNT; i++)
+		unlink(path_of(r, (enum file)i));
+	if (r->is_made)
+		rmdir(r->dir);
+	free(r);
+}

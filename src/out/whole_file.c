@@ -1,0 +1,64 @@
+/* whole_file: written beside, then renamed. */
+#include "out/whole_file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(const char *path, int code, struct err *err)
+{
+	return err_set(err, code, "cannot write %s: %s", path, strerror(-code));
+}
+
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* Has it written to `name`; 0, or a negative errno. */
+static int write_to(const char *name, void (*put)(FILE *, const void *), const void *context)
+{
+	FILE *file = fopen(name, "we");
+	int failed = 0;
+
+	if (!file)
+		return -errno;
+	errno = 0;
+	put(file, context);
+	if (ferror(file))
+		failed = errno != 0 ? -errno : -EIO;
+	if (fclose(file) != 0 && failed == 0)
+		failed = -errno;
+	return failed;
+}
+
+int whole_file_write(const char *path, void (*put)(FILE *to, const void *context),
+                     const void *context, struct err *err)
+{
+	char part[PATH_MAX];
+	int failed;
+
+	if (strcmp(path, "-") == 0) {
+		put(stdout, context);
+		return fflush(stdout) == 0 && !ferror(stdout) ? 0
+		                                              : fail("standard output", -EIO, err);
+	}
+	if (is_special(path)) {
+		failed = write_to(path, put, context);
+		return failed == 0 ? 0 : fail(path, failed, err);
+	}
+	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+		return fail(path, -ENAMETOOLONG, err);
+	failed = write_to(part, put, context);
+	if (failed == 0 && rename(part, path) != 0)
+		failed = -errno;
+	if (failed == 0)
+		return 0;
+	unlink(part);
+	return fail(path, failed, err);
+}

@@ -1,0 +1,104 @@
+/* survey: sums of counters that workers write and nobody locks. */
+#include "run/survey.h"
+
+#include <string.h>
+
+static enum live_phase live_phase_of(enum run_kind kind, enum phase phase)
+{
+	switch (phase) {
+	case PHASE_RAMP:
+		return kind == RUN_SERVE ? LIVE_SERVE : LIVE_RAMP;
+	case PHASE_PROVE:
+	case PHASE_PROVE_AGAIN:
+		return LIVE_PROOF;
+	case PHASE_HOLD: /* a server alone is counted then, and closes */
+		return kind == RUN_SERVE ? LIVE_CLOSE : LIVE_HOLD;
+	case PHASE_CLOSE_CLIENTS:
+	case PHASE_CLOSE:
+	case PHASE_END:
+		return LIVE_CLOSE;
+	default:
+		return LIVE_START;
+	}
+}
+
+enum role survey_role(const struct experiment *x)
+{
+	return x->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT;
+}
+
+static uint64_t progress_of(const struct shm *shm, enum role role, enum phase phase)
+{
+	switch (phase) {
+	case PHASE_PROVE:
+		return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed));
+	case PHASE_PROVE_AGAIN:
+		return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed));
+	default:
+		return shm_open(shm, role);
+	}
+}
+
+static void count_causes(const struct shm *shm, enum role role, struct live *live)
+{
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		enum cause cause = (enum cause)i;
+
+		live->lost_by_cause[i] = shm_sum_cause(shm, role, SHM_FIELD(lost), cause);
+		live->failed_by_cause[i] = shm_sum_cause(shm, role, SHM_FIELD(failed), cause) +
+		                           live->lost_by_cause[i];
+		live->failed += live->failed_by_cause[i];
+		live->retried += shm_sum_cause(shm, ROLE_CLIENT, SHM_FIELD(retried), cause);
+	}
+}
+
+static uint64_t user_bytes(const struct shm *shm)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		uint64_t bytes = shm_get(shm->workers[i].user_bytes);
+
+		if (bytes != RESULT_UNKNOWN)
+			sum += bytes;
+	}
+	return sum;
+}
+
+void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
+                 struct live *out)
+{
+	enum role role = survey_role(x);
+
+	*out = (struct live){
+		.phase = live_phase_of(x->kind, phase),
+		.target = x->kind == RUN_SERVE ? 0 : x->n,
+		.opened = progress_of(shm, role, phase),
+		.eta_ns = UINT64_MAX,
+		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
+		.memory_left_bytes = shm_get(shm->live.memory_left_bytes),
+		.connected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened)),
+		.accepted = shm_sum(shm, ROLE_SERVER, SHM_FIELD(opened)),
+		.proved = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed)) +
+	                  shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed)),
+		.reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected)),
+		.received_bytes = shm_sum(shm, ROLE_SERVER, SHM_FIELD(received_bytes)) +
+	                          shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes)),
+		.clients_open = shm_open(shm, ROLE_CLIENT),
+		.servers_open = shm_open(shm, ROLE_SERVER),
+		.user_bytes = user_bytes(shm),
+	};
+	count_causes(shm, role, out);
+}
+
+void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
+                   struct sample *out)
+{
+	out->has_run = true;
+	survey_live(x, shm, phase, &out->run);
+	memset(&out->connect, 0, sizeof(out->connect));
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		if (shm->workers[i].role == ROLE_CLIENT)
+			hist_merge(&out->connect, &shm->workers[i].connect);
+	}
+}

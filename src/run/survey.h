@@ -1,0 +1,18 @@
+/* survey: what a run's shared memory says of it, added up over its workers. */
+#pragma once
+
+#include "base/live.h"
+#include "base/sample.h"
+#include "run/experiment.h"
+#include "run/shm.h"
+
+/* Whose connections are counted: clients', but of a server alone. */
+enum role survey_role(const struct experiment *x);
+
+/* Fills all but rate and eta, which one look does not tell: they are unknown. */
+void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
+                 struct live *out);
+
+/* The run's part of a sample. */
+void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
+                   struct sample *out);
