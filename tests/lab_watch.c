@@ -1,7 +1,7 @@
 /* lab_watch: `megaconn watch` as its users meet it: in a terminal (tmux, on a socket of the test's
  * own) of several sizes, key by key, stopped and continued, and gone without a trace; as lines; its
  * cost; bad input. It watches the test's network from one of its own. */
-#include "apart.h"
+#include "lab_watch/terminal.h"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -17,47 +17,11 @@
 #include <unistd.h>
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define WAIT_MS     (trial_is_small() ? 20000 : 5000)
 #define REFRESH_MS  20 /* of CPU time, at most */
 #define ADDRESS     "127.0.0.1:8090"
 
 static struct trial serve, connect_;
-static char screen[64 * 1024];
-static char terminal[64], modes[2][64];
-static bool has_terminal;
-
-/* --- programs ------------------------------------------------------------------------------ */
-
-/* Runs it, its output into `out`; returns the exit code. */
-static int run(const char *const *argv, char *out, size_t size, struct rusage *usage)
-{
-	int ends[2], status = 0;
-	size_t len = 0;
-	ssize_t count;
-	pid_t pid;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char *args[24] = {NULL};
-
-		for (size_t i = 0; argv[i] && i + 1 < COUNT_OF(args); i++)
-			args[i] = strdup(argv[i]);
-		dup2(ends[1], STDOUT_FILENO);
-		dup2(ends[1], STDERR_FILENO);
-		if (args[0])
-			execvp(args[0], args);
-		_exit(127);
-	}
-	close(ends[1]);
-	while (len + 1 < size && (count = read(ends[0], out + len, size - 1 - len)) > 0)
-		len += (size_t)count;
-	out[len] = '\0';
-	close(ends[0]);
-	assert_int_equal(wait4(pid, &status, 0, usage), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+static char modes[2][64]; /* of the terminal: at first, and at last */
 
 static int watch(const char *const *more, struct rusage *usage)
 {
@@ -76,58 +40,6 @@ static double cpu_ms(const struct rusage *usage)
 
 /* --- the terminal -------------------------------------------------------------------------- */
 
-/* `tmux ARGS...` on our socket; its output is in `screen`. */
-static int tmux(const char *first, ...)
-{
-	const char *argv[24] = {"tmux", "-u", "-S", terminal, "-f", "/dev/null", first};
-	size_t count = 7;
-	va_list more;
-
-	va_start(more, first);
-	while (count + 1 < COUNT_OF(argv) && (argv[count] = va_arg(more, const char *)))
-		count++;
-	va_end(more);
-	return run(argv, screen, sizeof(screen), NULL);
-}
-
-static bool is_shown(const char *text)
-{
-	assert_int_equal(tmux("capture-pane", "-p", NULL), 0);
-	return strstr(screen, text) != NULL;
-}
-
-static void wait_shown(const char *text, bool is_there)
-{
-	for (int ms = 0; is_shown(text) != is_there; ms += 20) {
-		if (ms > WAIT_MS)
-			fail_msg("\"%s\" is %s in:\n%s", text, is_there ? "not" : "still", screen);
-		apart_sleep(20);
-	}
-}
-
-static void press(const char *keys)
-{
-	assert_int_equal(tmux("send-keys", keys, NULL), 0);
-}
-
-static void command(const char *line)
-{
-	assert_int_equal(tmux("send-keys", "-l", line, NULL), 0);
-	press("Enter");
-}
-
-/* The y-th line of the screen, from 0. */
-static const char *line_at(int y)
-{
-	const char *at = screen;
-
-	for (; y > 0 && at; y--) {
-		at = strchr(at, '\n');
-		at = at ? at + 1 : NULL;
-	}
-	return at ? at : "";
-}
-
 static void resize(const char *width, const char *height)
 {
 	const char *keys = " q quit  s sort";
@@ -138,59 +50,10 @@ static void resize(const char *width, const char *height)
 	     !is_shown(" established ") || strncmp(line_at(lines - 1), keys, strlen(keys)) != 0 ||
 	     strncmp(line_at(0), " megaconn watch", 15) != 0;
 	     ms += 20) {
-		if (ms > WAIT_MS)
+		if (ms > TERMINAL_WAIT_MS)
 			fail_msg("at %sx%s:\n%s", width, height, screen);
 		apart_sleep(20);
 	}
-}
-
-/* In a network of its own, where there is nothing to see; so what is seen is by --netns. */
-static void start_terminal(void)
-{
-	static const char shell[] = "TERM=tmux-256color PS1='shell> ' ENV= exec sh -i";
-	int status = 0;
-	pid_t pid;
-
-	snprintf(terminal, sizeof(terminal), "/tmp/megaconn-test-%d.tmux", getpid());
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit((!apart_is_private() || unshare(CLONE_NEWNET) == 0) &&
-		                      tmux("new-session", "-d", "-x", "80", "-y", "24", shell,
-		                           NULL) == 0
-		              ? 0
-		              : 1);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	has_terminal = true;
-	assert_int_equal(tmux("set-option", "-g", "status", "off", NULL), 0);
-	assert_int_equal(tmux("resize-window", "-x", "80", "-y", "24", NULL), 0);
-	wait_shown("shell>", true);
-}
-
-static void end_terminal(void)
-{
-	if (has_terminal)
-		(void)tmux("kill-server", NULL);
-	has_terminal = false;
-	unlink(terminal);
-}
-
-/* The terminal's modes as stty has them now. */
-static void read_modes(char *out, size_t size)
-{
-	char line[192], path[96];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s.modes", terminal);
-	snprintf(line, sizeof(line), "clear; stty -g >%s; echo as''ked", path);
-	command(line);
-	wait_shown("asked", true);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	assert_non_null(fgets(out, (int)size, file));
-	fclose(file);
-	unlink(path);
 }
 
 static void start_watch(const char *before, const char *options)
@@ -219,11 +82,7 @@ static void assert_restored(const char *code)
 
 static void need_terminal(void)
 {
-	static const char *const version[] = {"tmux", "-V", NULL};
-
-	if (run(version, screen, sizeof(screen), NULL) != 0)
-		apart_skip("no tmux (make deps-test installs it)");
-	start_terminal();
+	terminal_start();
 	read_modes(modes[0], sizeof(modes[0]));
 }
 
@@ -581,7 +440,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	end_terminal();
+	terminal_end();
 	(void)apart_tear_down(state);
 	trial_end(&serve);
 	trial_end(&connect_);
@@ -592,7 +451,7 @@ static int tear_down(void **state)
 static int leave_terminal(void **state)
 {
 	(void)state;
-	end_terminal();
+	terminal_end();
 	return 0;
 }
 
