@@ -12,7 +12,8 @@
 
 char screen[64 * 1024];
 static char terminal[64];
-static bool has_terminal;
+static pid_t guard; /* ends the terminal with the test, however that ends */
+static int guarded = -1;
 
 int run(const char *const *argv, char *out, size_t size, struct rusage *usage)
 {
@@ -94,6 +95,27 @@ const char *line_at(int y)
 	return at ? at : "";
 }
 
+/* tmux puts itself into the background, so nothing of it ends with us. The guard reads a pipe that
+ * is ours alone. */
+static void start_guard(void)
+{
+	int ends[2];
+	char byte;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	guard = fork();
+	assert_true(guard >= 0);
+	if (guard == 0) {
+		close(ends[1]);
+		(void)!read(ends[0], &byte, 1);
+		(void)tmux("kill-server", NULL);
+		unlink(terminal);
+		_exit(0);
+	}
+	close(ends[0]);
+	guarded = ends[1];
+}
+
 void terminal_start(void)
 {
 	static const char *const version[] = {"tmux", "-V", NULL};
@@ -114,7 +136,7 @@ void terminal_start(void)
 		              : 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	has_terminal = true;
+	start_guard();
 	assert_int_equal(tmux("set-option", "-g", "status", "off", NULL), 0);
 	assert_int_equal(tmux("resize-window", "-x", "80", "-y", "24", NULL), 0);
 	wait_shown("shell>", true);
@@ -122,10 +144,11 @@ void terminal_start(void)
 
 void terminal_end(void)
 {
-	if (has_terminal)
-		(void)tmux("kill-server", NULL);
-	has_terminal = false;
-	unlink(terminal);
+	if (guarded < 0)
+		return;
+	close(guarded);
+	guarded = -1;
+	waitpid(guard, NULL, 0);
 }
 
 void read_modes(char *out, size_t size)
