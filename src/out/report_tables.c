@@ -167,22 +167,12 @@ static void bill_head(FILE *to, uint64_t connections)
 	        count_text(connections).text, ", both ends. Caches count by whole pages.");
 }
 
-static int64_t sum_to(const struct bill *bill, int last)
-{
-	int64_t sum = 0;
-
-	for (int i = 0; i <= last; i++) {
-		if (bill->lines[i].bytes != BILL_UNKNOWN)
-			sum += bill->lines[i].bytes;
-	}
-	return sum;
-}
-
 static void sum_row(const struct bill_rows *rows, const char *title, int64_t bytes)
 {
 	const struct bill_line line = {.bytes = bytes, .objects = BILL_UNKNOWN};
 
-	bill_row(rows, title, "", &line, "sum");
+	if (bytes != BILL_UNKNOWN)
+		bill_row(rows, title, "", &line, "sum");
 }
 
 static void write_bill(FILE *to, const struct bill *bill)
@@ -198,13 +188,12 @@ static void write_bill(FILE *to, const struct bill *bill)
 		const struct bill_line *line = &bill->lines[i];
 
 		if (i == BILL_RESIDUAL)
-			sum_row(&rows, "accounted for", sum_to(bill, BILL_RESIDUAL - 1));
+			sum_row(&rows, "accounted for", bill_sum(bill, 0, BILL_CLIENT_USER));
 		if (line->bytes != BILL_UNKNOWN && (line->bytes != 0 || i == BILL_RESIDUAL))
 			bill_row(&rows, bill_line_title((enum bill_line_id)i), line->of, line,
 			         i == BILL_OTHERS ? "apart" : "");
-		if (i == BILL_RESIDUAL)
-			sum_row(&rows, "what memory lost", sum_to(bill, BILL_RESIDUAL));
 	}
+	sum_row(&rows, "what memory lost", bill_sum(bill, 0, BILL_OTHERS));
 	fprintf(to, "</tbody></table></div>\n");
 	if (!bill->has_slabs)
 		fprintf(to, "<p class=\"note\">Slab caches one by one are root's to see "

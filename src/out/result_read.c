@@ -372,6 +372,7 @@ static int read_bill(const struct reader *r, const json_t *lines)
 		if (failed != 0)
 			return failed;
 		copy_word(to->of, sizeof(to->of), json_object_get(from, "of"));
+		to->is_shared = json_is_true(json_object_get(from, "shared"));
 	}
 	return 0;
 }
@@ -412,6 +413,14 @@ static int read_memory(const struct reader *r)
 	    read_share(r, "memory.residual_bytes_per_connection", &m->residual_bytes) != 0 ||
 	    read_slabs(r, json_object_get(memory, "slabs")) != 0)
 		return -EINVAL;
+	if (read_bytes(r, "memory.lost_bytes", json_object_get(memory, "lost_bytes"),
+	               &m->bill.lost_bytes) != 0 ||
+	    read_bytes(r, "memory.available_lost_bytes",
+	               json_object_get(memory, "available_lost_bytes"),
+	               &m->bill.available_lost_bytes) != 0 ||
+	    read_bytes(r, "memory.drift_bytes", json_object_get(memory, "drift_bytes"),
+	               &m->bill.drift_bytes) != 0)
+		return -EINVAL;
 	return read_bill(r, json_object_get(memory, "bill"));
 }
 
@@ -445,6 +454,8 @@ void result_read_nothing(struct result *result)
 	result->memory.kernel_bytes = result->memory.residual_bytes = RESULT_UNKNOWN_BYTES;
 	result->memory.server_user_bytes = result->memory.client_user_bytes = RESULT_UNKNOWN_BYTES;
 	result->memory.cgroup_bytes = result->memory.cgroup_client_bytes = RESULT_UNKNOWN_BYTES;
+	result->memory.bill.lost_bytes = BILL_UNKNOWN;
+	result->memory.bill.available_lost_bytes = BILL_UNKNOWN;
 	for (int i = 0; i < BILL_LINE_COUNT; i++)
 		result->memory.bill.lines[i] = (struct bill_line){.bytes = BILL_UNKNOWN,
 		                                                  .objects = BILL_UNKNOWN};
