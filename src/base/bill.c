@@ -21,7 +21,7 @@ static const struct {
 	[BILL_TIMEWAIT] = {"time_wait", "TIME_WAIT sockets"},
 	[BILL_DATA] = {"data", "receive and send data"},
 	[BILL_CONNTRACK] = {"conntrack", "connection tracking"},
-	[BILL_VMALLOC] = {"vmalloc", "tables (vmalloc)"},
+	[BILL_VMALLOC] = {"vmalloc", "descriptor tables"},
 	[BILL_PAGE_TABLES] = {"page_tables", "page tables"},
 	[BILL_STACKS] = {"kernel_stacks", "kernel stacks"},
 	[BILL_PERCPU] = {"percpu", "per-CPU memory"},
