@@ -126,8 +126,7 @@ static void take_drift(struct work *w)
 		struct bill_line *line = &w->bill->lines[i];
 		double drift = (double)w->host->drift_per_s[i] * ((double)ns / NS_PER_S);
 
-		if (line->bytes <= 0 || drift <= 0 ||
-		    drift > (double)(line->bytes / DRIFT_MOST_PART))
+		if (line->bytes <= 0 || drift <= 0 || drift > (double)line->bytes / DRIFT_MOST_PART)
 			continue;
 		int64_t bytes = (int64_t)drift;
 
