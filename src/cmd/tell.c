@@ -8,6 +8,7 @@
 #include "run/environment.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,11 +127,25 @@ int tell_init(struct tell *tell, int argc, char **argv)
 	return tell->out ? open_record(tell, argc, argv) : EXIT_PASS;
 }
 
-/* Ends the record. False where it is not whole. */
-static bool end_record(struct tell *tell, const struct result *result)
+/* Before anything is printed: who reads that may be gone. Returns the report's path, or NULL. */
+static const char *write_record(struct tell *tell, const struct result *result)
+{
+	const char *report = NULL;
+	struct err err;
+
+	if (!tell->record || result->exit_code == EXIT_USAGE)
+		return NULL;
+	say_failed(tell, record_result(tell->record, result, &err), &err);
+	say_failed(tell, record_report(tell->record, &report, &err), &err);
+	return report;
+}
+
+/* Says where the report is, and ends the record. False where it is not whole. */
+static bool end_record(struct tell *tell, const struct result *result, const char *report)
 {
 	struct record *record = tell->record;
-	struct err err;
+	char line[PATH_MAX + 64];
+	struct text t;
 
 	if (!record)
 		return true;
@@ -139,8 +154,21 @@ static bool end_record(struct tell *tell, const struct result *result)
 		record_drop(record);
 		return true;
 	}
-	say_failed(tell, record_result(record, result, &err), &err);
+	if (report) {
+		text_init(&t, line, sizeof(line));
+		text_add(&t, "report: %s", report);
+		progress_say(&tell->progress, line);
+	}
 	return record_close(record);
+}
+
+/* Readers of events are told how it has ended. */
+static void end_http(struct tell *tell, const struct result *result)
+{
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
 }
 
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
@@ -148,19 +176,18 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	struct err err = {""};
 	bool has_begun = result->established.client != RESULT_UNKNOWN ||
 	                 result->established.server != RESULT_UNKNOWN;
-	bool is_written = end_record(tell, result);
+	const char *report = write_record(tell, result);
 
+	end_http(tell, result);
 	progress_end(&tell->progress);
-	if (tell->server)
-		http_result(tell->server, result);
-	http_close(tell->server);
-	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);
 	} else if (!tell->quiet) {
 		summary_print(tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout, result);
 	}
+	bool is_written = end_record(tell, result, report);
+
 	if (tell->json && result->exit_code != EXIT_USAGE &&
 	    json_write(tell->json, result, argc + 1, argv - 1, &err) != 0) {
 		err_print(&err);
