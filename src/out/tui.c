@@ -137,7 +137,6 @@ void tui_suspend(void)
 	struct sigaction usual = {.sa_handler = SIG_DFL}, old;
 	sigset_t stop, blocked;
 
-	def_prog_mode();
 	endwin();
 	sigaction(SIGTSTP, &usual, &old);
 	sigemptyset(&stop);
@@ -146,7 +145,13 @@ void tui_suspend(void)
 	pthread_sigmask(SIG_UNBLOCK, &stop, &blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	sigaction(SIGTSTP, &old, NULL);
-	reset_prog_mode();
+}
+
+/* From the end of the screen ncurses goes back into it by itself. */
+void tui_resume(void)
+{
+	endwin();
+	clearok(curscr, TRUE);
 	refresh();
 }
 
