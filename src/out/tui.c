@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -71,8 +72,21 @@ static void set_styles(void)
 	}
 }
 
+/* newterm would say so too, but leave memory behind. */
+static bool is_known(void)
+{
+	int why;
+
+	if (setupterm(NULL, STDOUT_FILENO, &why) != OK)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 bool tui_open(void)
 {
+	if (!is_known())
+		return false;
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal)
 		return false;
