@@ -382,6 +382,28 @@ static void all_are_killed(void **state)
 	kill_and_look(true, 100);
 }
 
+/* An interrupt before anything is opened: it is a run that was interrupted, not a record of nothing
+ * in the way of the next one. */
+static void interrupted_at_once(void **state)
+{
+	const char *const args[] = {"-n", "100", "--hold", "60s", "--out", dir, NULL};
+	struct trial trial;
+
+	(void)state;
+	trial_start(&trial, NULL, args);
+	for (int i = 0; i < 20000 && !is_there("environment.json"); i++)
+		usleep(500);
+	assert_int_equal(kill(trial.pid, SIGINT), 0);
+	trial_wait(&trial, 20);
+	trial_assert_code(&trial, 130);
+	assert_non_null(trial.result);
+	assert_environment("lab");
+	assert_result(&trial);
+	assert_true(is_there("report.html"));
+	trial_assert_no_process_left(&trial);
+	trial_end(&trial);
+}
+
 /* --- where there can be none ---------------------------------------------------------------- */
 
 static void assert_refused(const char *where, const char *says, trial_prepare prepare)
@@ -559,6 +581,7 @@ int main(void)
 		TEST(of_serve_and_connect),
 		TEST(supervisor_is_killed),
 		TEST(all_are_killed),
+		TEST(interrupted_at_once),
 		TEST(there_is_one),
 		TEST(nowhere),
 		TEST(usage),

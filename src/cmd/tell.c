@@ -9,24 +9,38 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+/* What could not be recorded or served, also where all else is quiet: the run goes on. */
+static void say_failed(struct tell *tell, int failed, const struct err *err)
+{
+	if (failed == 0)
+		return;
+	progress_end(&tell->progress);
+	err_print(err);
+}
 
 /* Opened when the run first shows something: its processes are forked by then, and do not have the
  * socket. A port that was free before the run and is not any more does not end it. */
 static void serve_http(struct tell *tell)
 {
-	struct err err = {""};
+	struct err why = {""}, err = {""};
 	char line[sizeof(err.text)];
 	struct text t;
 
 	if (!tell->http || tell->has_served)
 		return;
 	tell->has_served = true;
-	tell->server = http_open(tell->http, &err);
+	tell->server = http_open(tell->http, &why);
+	if (!tell->server) {
+		say_failed(tell, err_set(&err, -1, "no metrics and live page: %s", why.text), &err);
+		return;
+	}
 	text_init(&t, line, sizeof(line));
-	text_add(&t, tell->server ? "metrics and live page: %s" : "no metrics and live page: %s",
-	         tell->server ? http_url(tell->server) : err.text);
+	text_add(&t, "metrics and live page: %s", http_url(tell->server));
 	progress_say(&tell->progress, line);
 }
 
@@ -52,15 +66,6 @@ static void on_ready(void *context)
 	serve_http(tell);
 	if (tell->ready)
 		tell->ready(tell->context);
-}
-
-/* What could not be recorded: the run goes on. */
-static void say_failed(struct tell *tell, int failed, const struct err *err)
-{
-	if (failed == 0)
-		return;
-	progress_end(&tell->progress);
-	err_print(err);
 }
 
 static void on_walls(void *context, const struct wall_report *walls)
@@ -94,14 +99,46 @@ int tell_usage(int failed, const struct err *err, void (*print_help)(void))
 	return EXIT_PASS;
 }
 
+static void interrupts(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+/* From when there is a record until it has its result an interrupt waits for the run's supervisor:
+ * else it would leave a record of nothing, which the next run would be refused for. */
+static void hold_interrupts(struct tell *tell)
+{
+	sigset_t set;
+
+	interrupts(&set);
+	sigprocmask(SIG_BLOCK, &set, &tell->before);
+}
+
+/* Those that came after the run had ended have nothing to end. */
+static void release_interrupts(const struct tell *tell)
+{
+	const struct timespec at_once = {0};
+	sigset_t set;
+
+	interrupts(&set);
+	while (sigtimedwait(&set, NULL, &at_once) > 0)
+		;
+	sigprocmask(SIG_SETMASK, &tell->before, NULL);
+}
+
 static int open_record(struct tell *tell, int argc, char **argv)
 {
 	struct environment environment;
 	struct err err = {""};
 
 	environment_read(&environment);
+	hold_interrupts(tell);
 	if (record_open(tell->out, argc + 1, argv - 1, &environment, &tell->record, &err) == 0)
 		return EXIT_PASS;
+	release_interrupts(tell);
 	err_print(&err);
 	return EXIT_REFUSED;
 }
@@ -127,21 +164,28 @@ int tell_init(struct tell *tell, int argc, char **argv)
 	return tell->out ? open_record(tell, argc, argv) : EXIT_PASS;
 }
 
-/* Before anything is printed: who reads that may be gone. Returns the report's path, or NULL. */
+/* Before anything is printed: who reads that may be gone. Of a command that was called wrongly
+ * there is no record. Returns the report's path, or NULL. */
 static const char *write_record(struct tell *tell, const struct result *result)
 {
 	const char *report = NULL;
 	struct err err;
 
-	if (!tell->record || result->exit_code == EXIT_USAGE)
+	if (!tell->record)
 		return NULL;
-	say_failed(tell, record_result(tell->record, result, &err), &err);
-	say_failed(tell, record_report(tell->record, &report, &err), &err);
+	if (result->exit_code == EXIT_USAGE) {
+		record_drop(tell->record);
+		tell->record = NULL;
+	} else {
+		say_failed(tell, record_result(tell->record, result, &err), &err);
+		say_failed(tell, record_report(tell->record, &report, &err), &err);
+	}
+	release_interrupts(tell);
 	return report;
 }
 
 /* Says where the report is, and ends the record. False where it is not whole. */
-static bool end_record(struct tell *tell, const struct result *result, const char *report)
+static bool end_record(struct tell *tell, const char *report)
 {
 	struct record *record = tell->record;
 	char line[PATH_MAX + 64];
@@ -150,10 +194,6 @@ static bool end_record(struct tell *tell, const struct result *result, const cha
 	if (!record)
 		return true;
 	tell->record = NULL;
-	if (result->exit_code == EXIT_USAGE) {
-		record_drop(record);
-		return true;
-	}
 	if (report) {
 		text_init(&t, line, sizeof(line));
 		text_add(&t, "report: %s", report);
@@ -186,7 +226,7 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	} else if (!tell->quiet) {
 		summary_print(tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout, result);
 	}
-	bool is_written = end_record(tell, result, report);
+	bool is_written = end_record(tell, report);
 
 	if (tell->json && result->exit_code != EXIT_USAGE &&
 	    json_write(tell->json, result, argc + 1, argv - 1, &err) != 0) {

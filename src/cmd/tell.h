@@ -9,6 +9,7 @@
 #include "out/record.h"
 #include "run/supervisor.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
 struct tell {
@@ -22,6 +23,7 @@ struct tell {
 	struct http *server;   /* of `http`, while the run lasts */
 	bool has_served;       /* or tried to                    */
 	struct record *record; /* in `out`, likewise             */
+	sigset_t before;       /* signals blocked before that    */
 	struct run_view view;  /* for the run; valid while the structure stays where it is */
 };
 
@@ -30,7 +32,8 @@ struct tell {
 int tell_usage(int failed, const struct err *err, void (*print_help)(void));
 
 /* Sets progress and view from what stands before them, and opens the record: of a command with
- * these arguments (argv[-1] is the program). EXIT_PASS; or, where nothing can run like that, the
+ * these arguments (argv[-1] is the program); SIGINT, SIGTERM and SIGHUP then are blocked until it
+ * has its result: they are the run's. EXIT_PASS; or, where nothing can run like that, the
  * exit code, and the reason is printed. */
 int tell_init(struct tell *tell, int argc, char **argv);
 
