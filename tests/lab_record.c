@@ -31,7 +31,7 @@ static bool was_root; /* not of a user namespace */
 static struct seen {
 	enum live_phase phase;
 	uint64_t at_ns, unix_ns, clients, servers, connected, accepted, proved, established, count,
-		p50_ns, p99_ns, max_ns;
+		p50_ns, p99_ns, max_ns, kernel_each_bytes, user_bytes;
 } seen[LINES_MOST];
 static int lines;
 static bool is_half; /* the last line is not whole */
@@ -100,6 +100,8 @@ static void see(const char *line, size_t len)
 		.p50_ns = hist_quantile(&sample.connect, 0.5),
 		.p99_ns = hist_quantile(&sample.connect, 0.99),
 		.max_ns = sample.connect.max_ns,
+		.kernel_each_bytes = sample.run.kernel_bytes_per_connection,
+		.user_bytes = sample.run.user_bytes,
 	};
 	assert_true(lines == 0 || one->at_ns > one[-1].at_ns);
 	lines++;
@@ -292,6 +294,8 @@ static void of_a_lab(void **state)
 	if (strcmp(trial_word(&trial, "network"), "host") != 0)
 		assert_true(hold->established == 2 * n);
 	assert_true(last->clients == 0 && last->servers == 0 && last->proved == 2 * n);
+	assert_true(seen[0].kernel_each_bytes == PROBE_UNKNOWN);
+	assert_true(seen[0].user_bytes == PROBE_UNKNOWN && last->user_bytes > 0);
 	assert_connects(&trial, n);
 	assert_true(is_there("report.html"));
 	assert_non_null(strstr(trial.err, path_of("report.html")));

@@ -54,7 +54,7 @@ static const struct figure figures[] = {
 		    "Private memory of all workers when they were asked last.")},
 	[FIGURE_RUN_KERNEL_EACH] = {GAUGE(RUN, BYTES), NUMBER(run.kernel_bytes_per_connection),
 		ROW("run_kernel_memory_per_connection", "kernel memory each",
-		    "Kernel memory that each of the run's connections takes; 0: not known yet.")},
+		    "Kernel memory that each of the run's connections takes, by the slabs.")},
 
 	[FIGURE_TCP_ESTABLISHED] = {GAUGE(SOCKETS, NUMBER), NUMBER(tcp.curr_estab),
 		ROW("tcp_established", "established",

@@ -22,7 +22,7 @@ struct live {
 	uint64_t rate_per_s;
 	uint64_t failed, failed_by_cause[CAUSE_COUNT]; /* those lost later as well */
 	uint64_t eta_ns;                               /* UINT64_MAX: unknown */
-	uint64_t kernel_bytes_per_connection;          /* 0: not known yet    */
+	uint64_t kernel_bytes_per_connection;          /* 0: not known        */
 	uint64_t memory_left_bytes;                    /* 0: not known yet    */
 
 	/* Since the run began. */

@@ -85,14 +85,16 @@ static uint64_t open_now(const struct director *d)
 	return shm_open(d->shm, d->x->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT);
 }
 
+/* Slabs of connections that are closed go later than these: what each takes is told until then. */
 static void watch_memory(struct director *d)
 {
+	bool is_closing = shm_get(d->shm->phase) >= PHASE_CLOSE_CLIENTS;
 	uint64_t open = open_now(d);
 
 	if (probe_read_meminfo(&d->now.memory) != 0)
 		return;
 	shm_set(d->shm->live.memory_left_bytes, memory_left_bytes(d));
-	if (open > 0) {
+	if (open > 0 && !is_closing) {
 		int64_t slabs =
 			(int64_t)(d->now.memory.slab_bytes - d->brief->baseline->memory.slab_bytes);
 

@@ -80,7 +80,7 @@ struct shm_worker {
 
 /* What the director samples for the live line. */
 struct shm_live {
-	uint64_t kernel_bytes_per_connection; /* RESULT_UNKNOWN until there are some */
+	uint64_t kernel_bytes_per_connection; /* 0: not known; stays as it was from the close on */
 	uint64_t memory_left_bytes;
 	uint64_t held; /* connections, when the hold began */
 };

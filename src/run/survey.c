@@ -1,6 +1,8 @@
 /* survey: sums of counters that workers write and nobody locks. */
 #include "run/survey.h"
 
+#include "base/probed.h"
+
 #include <string.h>
 
 static enum live_phase live_phase_of(enum run_kind kind, enum phase phase)
@@ -91,11 +93,21 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 	count_causes(shm, role, out);
 }
 
+/* A live line's 0 says so; in a sample it would be a number. */
+static void leave_out_unknown(struct live *live)
+{
+	if (live->kernel_bytes_per_connection == 0)
+		live->kernel_bytes_per_connection = PROBE_UNKNOWN;
+	if (live->user_bytes == 0)
+		live->user_bytes = PROBE_UNKNOWN;
+}
+
 void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
                    struct sample *out)
 {
 	out->has_run = true;
 	survey_live(x, shm, phase, &out->run);
+	leave_out_unknown(&out->run);
 	memset(&out->connect, 0, sizeof(out->connect));
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		if (shm->workers[i].role == ROLE_CLIENT)
