@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@ static int fail(const char *path, int code, struct err *err)
 	return err_set(err, code, "cannot write %s: %s", path, strerror(-code));
 }
 
-static bool is_special(const char *path)
+bool whole_file_is_special(const char *path)
 {
 	struct stat st;
 
@@ -48,11 +47,11 @@ int whole_file_write(const char *path, void (*put)(FILE *to, const void *context
 		return fflush(stdout) == 0 && !ferror(stdout) ? 0
 		                                              : fail("standard output", -EIO, err);
 	}
-	if (is_special(path)) {
+	if (whole_file_is_special(path)) {
 		failed = write_to(path, put, context);
 		return failed == 0 ? 0 : fail(path, failed, err);
 	}
-	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+	if (snprintf(part, sizeof(part), "%s" WHOLE_FILE_PART, path) >= (int)sizeof(part))
 		return fail(path, -ENAMETOOLONG, err);
 	failed = write_to(part, put, context);
 	if (failed == 0 && rename(part, path) != 0)
