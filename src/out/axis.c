@@ -31,8 +31,8 @@ static double step_of_bytes(double step)
 	while (step > 512 * unit && unit < 0x1p60)
 		unit *= 1024;
 	step = round_up(step / unit);
-	/* 1,000 MiB is no round number, 1 GiB is. */
-	return (step > 512 ? 1024 : step) * unit;
+	/* 500 MiB would go on to 1,000 MiB and 1.46 GiB. */
+	return (step > 512 ? 1024 : step > 200 ? 512 : step) * unit;
 }
 
 static double step_of_time(double step)

@@ -24,6 +24,7 @@
 #define BATCH        16
 #define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
 #define PAGES_SHARE  0.01
+#define LINE_LEAST   16 /* bytes a connection: smaller lines of a bill are left out */
 
 /* --- noise -------------------------------------------------------------------------------- */
 
@@ -280,7 +281,8 @@ static void add_memory(struct compare *c)
 		int64_t of_a = a->bill.lines[i].bytes, of_b = b->bill.lines[i].bytes;
 
 		if (i == BILL_SERVER_USER || i == BILL_CLIENT_USER ||
-		    (fabs(share(c->runs[0], of_a)) < 1 && fabs(share(c->runs[1], of_b)) < 1))
+		    !(fabs(share(c->runs[0], of_a)) >= LINE_LEAST ||
+		      fabs(share(c->runs[1], of_b)) >= LINE_LEAST))
 			continue;
 		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
 		add_share(c, name, of_a, of_b, MEMORY_KERNEL);

@@ -167,8 +167,9 @@ static json_t *memory(const struct result_memory *m)
 	int64_t all = result_bytes(m);
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "bytes_per_connection",
-		per_connection(m, all), "kernel_bytes_per_connection",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connections",
+		m->connections == 0 ? json_null() : json_whole(m->connections),
+		"bytes_per_connection", per_connection(m, all), "kernel_bytes_per_connection",
 		per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
 		per_connection(m, m->server_user_bytes), "client_user_bytes_per_connection",
 		per_connection(m, m->client_user_bytes), "residual_bytes_per_connection",

@@ -159,30 +159,20 @@ static void bill_head(FILE *to, uint64_t connections)
 {
 	fprintf(to,
 	        "<h2 id=\"bill\">The bill: where each byte went</h2>\n<p class=\"note\">Of %s "
-	        "connections%s</p>\n"
+	        "connections, both ends. Caches count by whole pages.</p>\n"
 	        "<div class=\"wide\"><table class=\"stack\"><thead><tr><th>line</th>"
 	        "<th class=\"n\">bytes a connection</th><th class=\"n\">together</th>"
 	        "<th class=\"n\">objects</th><th class=\"bar\"></th><th>made of</th></tr></thead>"
 	        "<tbody>\n",
-	        count_text(connections).text, ", both ends. Caches count by whole pages.");
-}
-
-static int64_t sum_to(const struct bill *bill, int last)
-{
-	int64_t sum = 0;
-
-	for (int i = 0; i <= last; i++) {
-		if (bill->lines[i].bytes != BILL_UNKNOWN)
-			sum += bill->lines[i].bytes;
-	}
-	return sum;
+	        count_text(connections).text);
 }
 
 static void sum_row(const struct bill_rows *rows, const char *title, int64_t bytes)
 {
 	const struct bill_line line = {.bytes = bytes, .objects = BILL_UNKNOWN};
 
-	bill_row(rows, title, "", &line, "sum");
+	if (bytes != BILL_UNKNOWN)
+		bill_row(rows, title, "", &line, "sum");
 }
 
 static void write_bill(FILE *to, const struct bill *bill)
@@ -198,13 +188,12 @@ static void write_bill(FILE *to, const struct bill *bill)
 		const struct bill_line *line = &bill->lines[i];
 
 		if (i == BILL_RESIDUAL)
-			sum_row(&rows, "accounted for", sum_to(bill, BILL_RESIDUAL - 1));
+			sum_row(&rows, "accounted for", bill_sum(bill, 0, BILL_CLIENT_USER));
 		if (line->bytes != BILL_UNKNOWN && (line->bytes != 0 || i == BILL_RESIDUAL))
 			bill_row(&rows, bill_line_title((enum bill_line_id)i), line->of, line,
-			         i == BILL_OTHERS ? "apart" : "");
-		if (i == BILL_RESIDUAL)
-			sum_row(&rows, "what memory lost", sum_to(bill, BILL_RESIDUAL));
+			         i >= BILL_RESIDUAL ? "apart" : "");
 	}
+	sum_row(&rows, "what memory lost", bill_sum(bill, 0, BILL_OTHERS));
 	fprintf(to, "</tbody></table></div>\n");
 	if (!bill->has_slabs)
 		fprintf(to, "<p class=\"note\">Slab caches one by one are root's to see "
@@ -253,6 +242,11 @@ void report_table_bill(FILE *to, const struct result *result)
 
 /* --- trouble ------------------------------------------------------------------------------ */
 
+static const char trouble_head[] =
+	"<table class=\"stack\"><thead><tr><th>counter</th><th class=\"n\">times</th>"
+	"<th class=\"n\">most a second</th><th>mostly in</th><th>over time</th>"
+	"<th>what it counts</th></tr></thead><tbody>\n";
+
 static void trouble_row(FILE *to, const struct track *track, enum figure_id id,
                         const struct track_range *range)
 {
@@ -293,11 +287,7 @@ void report_table_trouble(FILE *to, const struct report *report)
 		    range.first == PROBE_UNKNOWN || range.last <= range.first)
 			continue;
 		if (!is_open)
-			fprintf(to,
-			        "<table class=\"stack\"><thead><tr><th>counter</th>"
-			        "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
-			        "<th>mostly in</th><th>over time</th><th>what it counts</th></tr></thead>"
-			        "<tbody>\n");
+			fprintf(to, "%s", trouble_head);
 		is_open = true;
 		trouble_row(to, track, (enum figure_id)i, &range);
 	}

@@ -274,7 +274,7 @@ static void bill_row(FILE *to, const char *title, int64_t bytes, uint64_t connec
 
 static void put_bill(FILE *to, const struct result_memory *m)
 {
-	int64_t sum = 0;
+	int64_t sum = bill_sum(&m->bill, 0, BILL_OTHERS);
 
 	if (m->connections == 0)
 		return;
@@ -295,10 +295,9 @@ static void put_bill(FILE *to, const struct result_memory *m)
 		if (bytes == BILL_UNKNOWN || (bytes == 0 && i != BILL_RESIDUAL))
 			continue;
 		bill_row(to, bill_line_title((enum bill_line_id)i), bytes, m->bill.connections);
-		sum += bytes;
-		if (i == BILL_RESIDUAL)
-			bill_row(to, "= what memory lost", sum, m->bill.connections);
 	}
+	if (sum != BILL_UNKNOWN)
+		bill_row(to, "= what memory lost", sum, m->bill.connections);
 }
 
 static void put_trouble(FILE *to, const struct report *report)
