@@ -75,7 +75,7 @@ ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
 ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire capture clients connect \
-	limits loss others peers servers solutions walls_%),$(ASAN_LAB))
+	limits loss others peers record servers solutions walls_%),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -83,8 +83,9 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
-	tests/guardian.c tests/killer.c tests/others.c tests/peer.c tests/rules.c tests/sealed.c \
-	tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/wire.c
+	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
+	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
+	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_run.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
@@ -250,6 +251,9 @@ $(ASAN_LAB): $(LAB_TOOLS:%.c=$(B)/asan/obj/%.o)
 SEALED_UNIT := unit_journal unit_settings
 $(SEALED_UNIT:%=$(B)/tests/%): $(B)/obj/tests/sealed.o
 $(SEALED_UNIT:%=$(B)/asan/tests/%): $(B)/asan/obj/tests/sealed.o
+
+$(B)/tests/unit_hdr: $(B)/obj/tests/hlog.o
+$(B)/asan/tests/unit_hdr: $(B)/asan/obj/tests/hlog.o
 
 # The behaviours' time is the test's, and so is our TCP's.
 $(B)/tests/unit_engine $(B)/tests/unit_behaviour: $(FAKE:%.c=$(B)/obj/%.o)

@@ -29,11 +29,11 @@ static const struct {
 	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
 	{"plan", cmd_plan,
          "what N connections need, how many a memory holds, and the commands for it"},
+	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
 	{"bill", cmd_bill, "where the kernel's memory for this machine's TCP sockets goes"},
+	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
-	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
-	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,5 +1,6 @@
-/* unit_hdr: lines of an HdrHistogram log, taken apart by a decoder written from the format's
- * description; tests/lab_record asks the reader of others. */
+/* unit_hdr: lines of an HdrHistogram log, taken apart by a decoder of our own; tests/lab_record
+ * asks the reader of others. */
+#include "hlog.h"
 #include "out/hdr.h"
 
 #include <setjmp.h>
@@ -9,115 +10,12 @@
 
 #include <cmocka.h>
 
-#include <endian.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 static struct hist none, hist, earlier;
 static char line[HDR_LINE_MOST];
 static uint64_t counts[HIST_BUCKETS]; /* decoded */
-static uint8_t deflated[HDR_LINE_MOST], payload[HDR_LINE_MOST];
-
-/* --- the decoder ---------------------------------------------------------------------------- */
-
-static uint32_t base64_digit(char c)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = strchr(digits, c);
-
-	assert_true(c != '\0' && at);
-	return (uint32_t)(at - digits);
-}
-
-static size_t decode_base64(const char *text, size_t len, uint8_t *bytes)
-{
-	size_t count = 0;
-
-	assert_int_equal(len % 4, 0);
-	for (size_t i = 0; i < len; i += 4) {
-		uint32_t bits = 0;
-
-		for (size_t j = 0; j < 4; j++)
-			bits = bits << 6 | (text[i + j] == '=' ? 0 : base64_digit(text[i + j]));
-		bytes[count++] = (uint8_t)(bits >> 16);
-		if (text[i + 2] != '=')
-			bytes[count++] = (uint8_t)(bits >> 8);
-		if (text[i + 3] != '=')
-			bytes[count++] = (uint8_t)bits;
-	}
-	return count;
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return be32toh(value);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-	return (uint64_t)get32(at) << 32 | get32(at + 4);
-}
-
-static int64_t get_leb128(const uint8_t **at)
-{
-	uint64_t bits = 0;
-
-	for (unsigned int i = 0; i < 9; i++) {
-		uint64_t byte = *(*at)++;
-
-		if (i == 8) {
-			bits |= byte << 56;
-			break;
-		}
-		bits |= (byte & 0x7f) << (7 * i);
-		if (!(byte & 0x80))
-			break;
-	}
-	return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
-}
-
-static void decode_counts(const uint8_t *at, size_t len)
-{
-	const uint8_t *end = at + len;
-	size_t bucket = 0;
-
-	memset(counts, 0, sizeof(counts));
-	while (at < end) {
-		int64_t count = get_leb128(&at);
-
-		if (count < 0) {
-			bucket += (size_t)-count;
-			continue;
-		}
-		assert_true(bucket < HIST_BUCKETS);
-		counts[bucket++] = (uint64_t)count;
-	}
-	assert_ptr_equal(at, end);
-}
-
-static void decode(const char *base64, size_t len)
-{
-	size_t size = decode_base64(base64, len, deflated);
-	uLongf payload_len = sizeof(payload);
-
-	assert_int_equal(get32(deflated), 0x1c849314);
-	assert_int_equal(get32(deflated + 4), size - 8);
-	assert_int_equal(uncompress(payload, &payload_len, deflated + 8, size - 8), Z_OK);
-	assert_int_equal(get32(payload), 0x1c849313);
-	assert_int_equal(get32(payload + 4), payload_len - 40);
-	assert_int_equal(get32(payload + 8), 0);
-	assert_int_equal(get32(payload + 12), 2);
-	assert_true(get64(payload + 16) == 1);
-	assert_true(get64(payload + 24) == HIST_MAX_NS);
-	assert_true(get64(payload + 32) == UINT64_C(0x3ff0000000000000));
-	decode_counts(payload + 40, payload_len - 40);
-}
 
 /* A value's index by the formulas of HdrHistogram, for 256 sub-buckets. */
 static size_t their_index(uint64_t value)
@@ -126,8 +24,6 @@ static size_t their_index(uint64_t value)
 
 	return ((size_t)(bucket + 1) << 7) + (size_t)(value >> bucket) - 128;
 }
-
-/* --- tests ---------------------------------------------------------------------------------- */
 
 static void write_and_decode(const struct hist *before)
 {
@@ -138,7 +34,7 @@ static void write_and_decode(const struct hist *before)
 	assert_ptr_equal(line, strstr(line, "Tag=connect,1.500,1.000,"));
 	const char *base64 = strrchr(line, ',') + 1;
 
-	decode(base64, len - 1 - (size_t)(base64 - line));
+	hlog_decode(base64, len - 1 - (size_t)(base64 - line), counts);
 }
 
 static void record(const uint64_t *values, size_t count)

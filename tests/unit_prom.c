@@ -46,8 +46,10 @@ static void assert_line(const char *line)
 {
 	const char *at = strstr(text, line);
 
-	if (!at)
+	if (!at) {
 		fail_msg("'%s' is not in:\n%s", line, text);
+		return;
+	}
 	assert_true(at == text || at[-1] == '\n');
 	assert_true(at[strlen(line)] == '\n');
 }

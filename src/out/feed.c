@@ -66,9 +66,7 @@ static struct line *line_new(const char *before, const char *text, size_t len, c
 		return NULL;
 	line->holders = 1;
 	line->len = all;
-	memcpy(line->text, before, before_len);
-	memcpy(line->text + before_len, text, len);
-	memcpy(line->text + before_len + len, after, after_len);
+	mempcpy(mempcpy(mempcpy(line->text, before, before_len), text, len), after, after_len);
 	return line;
 }
 

@@ -27,9 +27,10 @@
 #define END_MS       500 /* how long readers may take to read the last event */
 #define BACKLOG      64
 
-#define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_JSON "application/json"
-#define NOT_YET   "no sample yet: there is one in a second\n"
+#define TYPE_TEXT   "text/plain; charset=utf-8"
+#define TYPE_JSON   "application/json"
+#define TYPE_EVENTS "text/event-stream"
+#define NOT_YET     "no sample yet: there is one in a second\n"
 
 struct http {
 	struct MHD_Daemon *daemon;
@@ -75,10 +76,14 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int st
 static enum MHD_Result answer_static(struct MHD_Connection *connection, unsigned int status,
                                      const char *type, const char *text, size_t len)
 {
-	/* It is not written to; libmicrohttpd has no name for that yet. */
+	/* It is not written to; libmicrohttpd has no way to say so yet. */
+	const union {
+		const char *said;
+		void *wanted;
+	} bytes = {.said = text};
+
 	return answer(connection, status, type,
-	              MHD_create_response_from_buffer(len, (void *)(uintptr_t)text,
-	                                              MHD_RESPMEM_PERSISTENT));
+	              MHD_create_response_from_buffer(len, bytes.wanted, MHD_RESPMEM_PERSISTENT));
 }
 
 static enum MHD_Result answer_line(struct MHD_Connection *connection, unsigned int status,
@@ -184,7 +189,7 @@ static enum MHD_Result answer_events(struct http *http, struct MHD_Connection *c
 	                                             reader, close_events);
 	if (!response)
 		feed_close(reader);
-	return answer(connection, MHD_HTTP_OK, "text/event-stream", response);
+	return answer(connection, MHD_HTTP_OK, TYPE_EVENTS, response);
 }
 
 static enum MHD_Result answer_icon(struct http *http, struct MHD_Connection *connection)
@@ -209,29 +214,40 @@ static const struct {
 };
 #define PATH_COUNT (sizeof(paths) / sizeof(paths[0]))
 
+static enum MHD_Result answer_path(struct http *http, struct MHD_Connection *connection,
+                                   const char *path, bool has_body)
+{
+	for (size_t i = 0; i < PATH_COUNT; i++) {
+		if (strcmp(path, paths[i].path) != 0)
+			continue;
+		/* libmicrohttpd would end a stream that has no body with a last chunk. */
+		if (paths[i].answer == answer_events && !has_body)
+			return answer_static(connection, MHD_HTTP_OK, TYPE_EVENTS, "", 0);
+		return paths[i].answer(http, connection);
+	}
+	return answer_line(connection, MHD_HTTP_NOT_FOUND,
+	                   "no such page: / /metrics /api/v1/sample /api/v1/events "
+	                   "/api/v1/figures\n");
+}
+
 /* Called twice and more for a request; what comes after its head is not taken. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version,
                                   const char *body, size_t *body_len, void **state)
 {
 	static char has_head;
+	bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
 
 	(void)version;
 	(void)body;
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	if (!is_get && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return answer_line(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
 	if (!*state || *body_len > 0) { /* answered when the request has been read */
 		*state = &has_head;
 		*body_len = 0;
 		return MHD_YES;
 	}
-	for (size_t i = 0; i < PATH_COUNT; i++) {
-		if (strcmp(path, paths[i].path) == 0)
-			return paths[i].answer(context, connection);
-	}
-	return answer_line(connection, MHD_HTTP_NOT_FOUND,
-	                   "no such page: / /metrics /api/v1/sample /api/v1/events "
-	                   "/api/v1/figures\n");
+	return answer_path(context, connection, path, is_get);
 }
 
 /* --- listening ---------------------------------------------------------------------------- */
@@ -296,7 +312,7 @@ static struct MHD_Daemon *start(struct http *http, int fd)
 		MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
 		http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned int)HTTP_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)HTTP_TIMEOUT_S, MHD_OPTION_END);
+		(unsigned int)HTTP_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return daemon;

@@ -33,7 +33,9 @@ function sub_words(sample, per_s)
 
 function draw_head(sample)
 {
-	const target = value(sample, "run_target_connections"), open = value(sample, open_key(sample));
+	const target = value(sample, "run_target_connections"), key = open_key(sample);
+	/* When it has ended, how many there were at most. */
+	const open = result ? Math.max(...samples.map(s => value(s, key) || 0)) : value(sample, key);
 	const last = samples.length - 1;
 	const per_s = rate_of(has_clients(sample) ? "run_connected" : "run_accepted")(last);
 	const share = target ? Math.min(1, open / target) : 0;
@@ -41,6 +43,7 @@ function draw_head(sample)
 	at("headline").replaceChildren(count(open), make("small", {}, !has_run(sample) ? " TCP connections established"
 		: target ? " of " + count(target) + " connections" : " connections open"));
 	at("bar").hidden = !target;
+	at("bar").className = "bar " + (result && result.verdict || "");
 	at("bar").firstElementChild.style.width = (100 * share).toFixed(2) + "%";
 	at("bar").setAttribute("aria-valuenow", Math.round(100 * share));
 	at("sub").textContent = sub_words(sample, per_s);
@@ -65,14 +68,16 @@ function per_connection(sample)
 {
 	const said = value(sample, "run_kernel_memory_per_connection_bytes");
 	const sockets = value(sample, "tcp_allocated");
+	const few = 1000; /* slabs that were not given back weigh more than so many sockets */
 
 	if (said)
-		return ["kernel memory each", count(said), "B", value(sample, "run_user_memory_bytes") > 0 ? "user memory " + bytes(value(sample, "run_user_memory_bytes")) : "of a connection, both ends"];
+		return ["kernel memory each", count(said), "B", value(sample, "run_user_memory_bytes") > 0 ? "user memory " + bytes(value(sample, "run_user_memory_bytes")) : "both ends"];
 	const caches = ["TCP", "TCPv6", "sock_inode_cache"].map(cache => part(sample, "slab_bytes", cache));
 
-	if (has_run(sample) || !sockets || caches.every(n => n === null))
-		return ["kernel memory each", "–", "", has_run(sample) ? "not known yet" : "not known (root reads slabs)"];
-	return ["socket and inode", count(caches.reduce((sum, n) => sum + (n || 0), 0) / sockets), "B",
+	if (has_run(sample) || sockets < few || caches.every(n => n === null))
+		return ["kernel memory each", "–", "", has_run(sample) ? "not known yet"
+			: sockets < few ? "too few sockets to tell" : "not known: slabs are root's to read"];
+	return ["kernel, socket and inode", count(caches.reduce((sum, n) => sum + (n || 0), 0) / sockets), "B",
 		"of " + count(sockets) + " sockets"];
 }
 
@@ -81,11 +86,13 @@ function memory_note(sample)
 {
 	const per_s = memory_loss_per_s(), left = value(sample, "memory_left_bytes"), ramp_s = ramp_left_s();
 
-	if (per_s === null || per_s < 2 ** 20)
+	const may_grow = !has_run(sample) || sample.phase === "ramp" || sample.phase === "serve";
+
+	if (result || !may_grow || per_s === null || left > per_s * 600)
 		return ["of " + bytes(value(sample, "memory_total_bytes")), false];
 	if (ramp_s !== null && left > per_s * ramp_s)
 		return [bytes(left - per_s * ramp_s) + " when all are open", false];
-	return ["gone in " + duration(1e9 * Math.ceil(left / per_s)), true];
+	return ["gone in " + duration(1e9 * Math.ceil(left / per_s)), left < per_s * 60];
 }
 
 function draw_tiles(sample)
@@ -97,14 +104,17 @@ function draw_tiles(sample)
 	const in_s = rate_of("tcp_in_segments")(last), out_s = rate_of("tcp_out_segments")(last);
 	const failed = value(sample, "run_failed");
 	const tiles = [
-		tile("established, kernel", count(value(sample, "tcp_established")), "",
-			count(value(sample, "tcp_time_wait")) + " in TIME_WAIT"),
+		has_run(sample) ? tile("established, kernel", count(value(sample, "tcp_established")), "",
+			count(value(sample, "tcp_time_wait")) + " in TIME_WAIT")
+			: tile("TIME_WAIT", count(value(sample, "tcp_time_wait")), "",
+				count(value(sample, "tcp_orphans")) + " orphans"),
 		connect ? tile("connect, p99", duration(connect.p99), "", "p50 " + duration(connect.p50))
 			: tile("segments", brief(in_s), "in/s", brief(out_s) + " out/s"),
 		tile(...per_connection(sample)),
 		tile("memory left", bytes(value(sample, "memory_left_bytes")), "", ...memory_note(sample)),
 		tile("CPU", load ? percent(load.busy) : "–", "", load ? percent(load.softirq) + " softirq" : ""),
-		has_run(sample) ? tile(has_clients(sample) ? "failed" : "lost", count(failed), "", brief(trouble) + " troubles/s", failed > 0)
+		has_run(sample) ? tile(has_clients(sample) ? "failed" : "lost", count(failed), "",
+			result ? "" : brief(trouble) + " troubles/s", failed > 0)
 			: tile("troubles", brief(trouble), "/s", "drops, resets, retransmits"),
 	];
 
@@ -168,39 +178,43 @@ function draw_figures(sample)
 
 /* ---- the page ---- */
 
-const cards = [
+/* Rows of cards; those of a row that are there share it. */
+const rows = [[
 	chart_card("Connections open", {format: brief, exact: count,
 		mark: () => value(samples[samples.length - 1], "run_target_connections"),
 		most: () => value(samples[samples.length - 1], "run_target_connections"),
 		series: () => has_run(samples[samples.length - 1]) ? [
 			{name: "clients", color: "--c1", is_filled: true,
 				get: i => has_clients(samples[i]) ? value(samples[i], "run_client_connections") : null},
-			{name: "servers", color: "--c2",
+			{name: "servers", color: "--c2", is_dashed: true,
 				get: i => value(samples[i], "run_accepted") > 0 || !has_clients(samples[i]) ? value(samples[i], "run_server_connections") : null},
 		] : [{name: "established", color: "--c1", is_filled: true, get: level_of("tcp_established")}]}),
 	chart_card("Connects and accepts a second", {format: brief, exact: count, most: () => 10, series: [
 		{name: "connects", color: "--c1", is_filled: true, get: rate_of("tcp_active_opens")},
-		{name: "accepts", color: "--c2", get: rate_of("tcp_passive_opens")}]}),
+		{name: "accepts", color: "--c2", is_dashed: true, get: rate_of("tcp_passive_opens")}]}),
+], [
 	chart_card("Memory left", {format: bytes, is_bytes: true,
 		top: () => value(samples[samples.length - 1], "memory_total_bytes"), series: [
 		{name: "left", color: "--c3", is_filled: true, get: level_of("memory_left_bytes")},
 		{name: "MemAvailable", color: "--c7", get: level_of("memory_available_bytes")},
 		{name: "left by the cgroup", color: "--c4", get: level_of("cgroup_memory_left_bytes")}]}),
 	chart_card("Kernel memory by slab cache", {format: bytes, is_bytes: true, is_stack: true, series: slab_series}),
+], [
 	rows_card("Connect time, of all so far", latency_rows),
 	rows_card("Sockets", state_rows),
-	chart_card("CPU", {size: "third", format: percent, top: () => 1, is_stack: true, tail: draw_cores, series: [
+	chart_card("CPU", {format: percent, top: () => 1, is_stack: true, tail: draw_cores, series: [
 		{name: "softirq", color: "--c2", get: i => (load_at(i, null) || {softirq: null}).softirq},
 		{name: "else busy", color: "--c1", get: i => {
 			const load = load_at(i, null);
 
 			return load ? Math.max(0, load.busy - load.softirq) : null;
 		}}]}),
-	rows_card("What the kernel counted as trouble", trouble_rows, "half"),
-	rows_card("Failed and lost connections, by cause", failure_rows, "half"),
-];
+], [
+	rows_card("What the kernel counted as trouble", trouble_rows),
+	rows_card("Failed and lost connections, by cause", failure_rows),
+]];
 
-at("cards").append(...cards.map(one => one.card));
+at("cards").append(...rows.map(row => make("div", {className: "row"}, ...row.map(one => one.card))));
 
 function draw_link()
 {
@@ -227,7 +241,7 @@ function draw()
 	draw_phases(sample);
 	draw_head(sample);
 	draw_tiles(sample);
-	for (const one of cards)
+	for (const one of rows.flat())
 		one.draw();
 	draw_figures(sample);
 }

@@ -51,7 +51,7 @@ function draw_axes(svg, width, top_value, format)
 			"text-anchor": share === 1 ? "start" : "middle"},
 			ago >= 120 ? "−" + ago / 60 + " min" : "−" + ago + " s"));
 	}
-	svg.append(svg_make("text", {x: width, y: HEIGHT - 5, "text-anchor": "end"}, "now"));
+	svg.append(svg_make("text", {x: width, y: HEIGHT - 5, "text-anchor": "end"}, result ? "end" : "now"));
 }
 
 /* Paths of points [x, y] or null: a gap ends one. The area goes down to `floor`, points of it. */
@@ -85,12 +85,12 @@ function area_of(upper, lower)
 /* A card with a chart: `series` is a list of {name, color, get(i)}, or a function that makes it
  * anew each time; `most` is the least top of the axis, `top` the top; `is_stack` puts each on the one
  * before. */
-function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack, mark, size, tail})
+function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack, mark, tail})
 {
 	const legend = make("div", {className: "legend"});
 	const svg = svg_make("svg", {height: HEIGHT, role: "img", "aria-label": title});
 	const below = make("div", {});
-	const card = make("section", {className: "card " + (size || "half")}, make("h2", {}, title),
+	const card = make("section", {className: "card"}, make("h2", {}, title),
 		legend, svg, below);
 
 	svg.addEventListener("pointermove", event => {
@@ -149,7 +149,7 @@ function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack
 				svg.append(svg_make("path", {d: area_of(points, floor),
 					style: "fill:var(" + one.color + ");opacity:" + (is_stack ? 0.85 : 0.13)}));
 			if (!is_stack)
-				svg.append(svg_make("path", {class: "stroke", d: path_of(points),
+				svg.append(svg_make("path", {class: one.is_dashed ? "stroke dash" : "stroke", d: path_of(points),
 					style: "stroke:var(" + one.color + ")"}));
 			if (is_stack)
 				floor = points.map((point, i) => point || floor[i]);
@@ -207,10 +207,10 @@ function rows_table(rows)
 }
 
 /* `rows` says them, or a sentence where there is nothing to show, or null for no card. */
-function rows_card(title, rows, size)
+function rows_card(title, rows)
 {
 	const body = make("div", {});
-	const card = make("section", {className: "card " + (size || "third")}, make("h2", {}, title), body);
+	const card = make("section", {className: "card"}, make("h2", {}, title), body);
 
 	function draw()
 	{
@@ -317,10 +317,12 @@ function draw_cores(into)
 
 /* ---- the slabs ---- */
 
-/* Those that have moved most, then the largest ones; what is left of all slab memory last. */
-function slab_series()
+const slots = new Array(TOP_CACHES).fill(null); /* which cache has which color, as long as it can */
+
+/* Those that move, then the largest ones. */
+function top_caches()
 {
-	const range = {}, colors = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
+	const range = {};
 
 	for (const sample of samples) {
 		for (const [cache, n] of Object.entries(sample.slab_bytes || {})) {
@@ -329,11 +331,23 @@ function slab_series()
 			range[cache] = [Math.min(low, n), Math.max(high, n)];
 		}
 	}
-	const top = Object.entries(range)
-		.sort(([, a], [, b]) => (b[1] - b[0]) - (a[1] - a[0]) || b[1] - a[1])
-		.slice(0, TOP_CACHES).map(([cache]) => cache);
+	const weight = ([, [low, high]]) => high - low + high / 16;
+
+	return Object.entries(range).sort((a, b) => weight(b) - weight(a)).slice(0, TOP_CACHES).map(([cache]) => cache);
+}
+
+/* The rest of all slab memory comes last. */
+function slab_series()
+{
+	const top = top_caches();
+
+	slots.forEach((cache, i) => slots[i] = top.includes(cache) ? cache : null);
+	for (const cache of top) {
+		if (!slots.includes(cache))
+			slots[slots.indexOf(null)] = cache;
+	}
 	const named = sample => top.reduce((sum, cache) => sum + (part(sample, "slab_bytes", cache) || 0), 0);
-	const series = top.map((cache, n) => ({name: cache, color: colors[n],
+	const series = top.map(cache => ({name: cache, color: "--c" + (slots.indexOf(cache) + 1),
 		get: i => samples[i].slab_bytes ? part(samples[i], "slab_bytes", cache) || 0 : null}));
 
 	series.push({name: top.length > 0 ? "others" : "all slabs", color: "--c7", get: i => {

@@ -115,16 +115,21 @@ function seconds_between(a, b)
 	return (b.at_ns - a.at_ns) / 1e9;
 }
 
-/* How fast what `get` says grows, from the sample before the i-th to it. */
+/* How fast what `get` says grows until the i-th sample, over half a second at least: the last
+ * sample of a run may come at once after the one before. */
 function rate_at(i, get)
 {
-	if (i < 1 || i >= samples.length)
+	let before = i - 1;
+
+	while (before > 0 && seconds_between(samples[before], samples[i]) < 0.5)
+		before--;
+	if (before < 0 || i >= samples.length)
 		return null;
-	const from = get(samples[i - 1]), to = get(samples[i]);
+	const from = get(samples[before]), to = get(samples[i]);
 
 	if (from === null || to === null || to < from)
 		return null;
-	return (to - from) / seconds_between(samples[i - 1], samples[i]);
+	return (to - from) / seconds_between(samples[before], samples[i]);
 }
 
 const rate_of = key => i => rate_at(i, sample => value(sample, key));

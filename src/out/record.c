@@ -132,8 +132,10 @@ static int start(struct record *r, const struct environment *environment, struct
 int record_open(const char *dir, int argc, char *const *argv, const struct environment *environment,
                 struct record **out, struct err *err)
 {
-	if (dir[0] == '\0' || strlen(dir) + NAME_BYTES > PATH_MAX)
-		return refuse(dir, dir[0] == '\0' ? -ENOENT : -ENAMETOOLONG, err);
+	if (dir[0] == '\0')
+		return err_set(err, -EINVAL, "--out '' names no directory");
+	if (strlen(dir) + NAME_BYTES > PATH_MAX)
+		return refuse(dir, -ENAMETOOLONG, err);
 	struct record *r = calloc(1, sizeof(*r));
 
 	if (!r)

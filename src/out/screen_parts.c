@@ -208,7 +208,7 @@ static void flow_conntrack(struct flow *f, const struct screen *s)
 	if (is_known && most > 0) {
 		text_add(&t, " of ");
 		text_count(&t, most);
-		text_add(&t, " (%.0f %%)", (double)used * 100 / (double)most);
+		text_add(&t, " (%u %%)", (unsigned int)((double)used * 100 / (double)most));
 	}
 	flow_item(f, figure_at(FIGURE_CONNTRACK)->title, used == 0 ? GRID_REST : GRID_NUMBER,
 	          words);
@@ -357,21 +357,39 @@ struct trouble {
 	enum figure_id ids[FIGURE_COUNT];
 };
 
-/* What has moved since the start comes first; so a row changes its place once. */
-static struct trouble trouble_of(const struct screen *s)
+enum trouble_rank { MOVES_NOW, HAS_MOVED, RESTS };
+
+static enum trouble_rank rank_of(const struct screen *s, enum figure_id id)
+{
+	bool moves = s->before && figure_rate_per_s(figure_at(id), s->before, s->now) > 0;
+
+	return moves ? MOVES_NOW : s->history->moved[id] > 0 ? HAS_MOVED : RESTS;
+}
+
+static uint32_t add_rank(struct trouble *trouble, const struct screen *s, uint32_t ranks)
+{
+	for (int i = 0; i < FIGURE_COUNT; i++) {
+		enum figure_id id = (enum figure_id)i;
+
+		if (figure_at(id)->group == FIGURE_TROUBLE && ranks >> rank_of(s, id) & 1)
+			trouble->ids[trouble->count++] = id;
+	}
+	return trouble->count;
+}
+
+/* What has moved since the start comes first; so a row changes its place once. Where there is no
+ * room for all of that, what moves now comes first. */
+static struct trouble trouble_of(const struct screen *s, uint32_t room)
 {
 	struct trouble trouble = {0};
 
-	for (int moved = 1; moved >= 0; moved--) {
-		for (int i = 0; i < FIGURE_COUNT; i++) {
-			const struct figure *figure = figure_at((enum figure_id)i);
-
-			if (figure->group == FIGURE_TROUBLE && (s->history->moved[i] > 0) == moved)
-				trouble.ids[trouble.count++] = (enum figure_id)i;
-		}
-		if (moved)
-			trouble.moved = trouble.count;
+	trouble.moved = add_rank(&trouble, s, 1 << MOVES_NOW | 1 << HAS_MOVED);
+	if (trouble.moved > room) {
+		trouble.count = 0;
+		add_rank(&trouble, s, 1 << MOVES_NOW);
+		add_rank(&trouble, s, 1 << HAS_MOVED);
 	}
+	add_rank(&trouble, s, 1 << RESTS);
 	return trouble;
 }
 
@@ -402,7 +420,7 @@ static uint32_t in_columns(uint32_t count, uint32_t width)
 
 struct screen_size screen_trouble_size(const struct screen *s, uint32_t width)
 {
-	struct trouble trouble = trouble_of(s);
+	struct trouble trouble = trouble_of(s, FIGURE_COUNT);
 	uint32_t all = in_columns(trouble.count, width), moved = in_columns(trouble.moved, width);
 
 	return (struct screen_size){1, 1 + (moved > TROUBLE_ROWS ? moved : TROUBLE_ROWS), 1 + all};
@@ -465,8 +483,8 @@ static void trouble_head(struct grid *grid, uint32_t y, uint32_t hidden)
 void screen_trouble(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
 {
 	const struct trouble_columns at = trouble_columns(grid->width);
-	struct trouble trouble = trouble_of(s);
 	uint32_t rows = height > 1 ? height - 1 : 1, room = rows * at.count;
+	struct trouble trouble = trouble_of(s, room);
 
 	if (height > 1)
 		trouble_head(grid, y++, trouble.count > room ? trouble.count - room : 0);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* --- CPUs --------------------------------------------------------------------------------- */
 
@@ -69,7 +70,7 @@ static uint32_t cpu_lines(uint32_t count, uint32_t width, uint32_t cell)
 {
 	uint32_t columns = (width - 1) / cell;
 
-	return columns > 0 ? (count + columns - 1) / columns : count;
+	return columns > 0 ? (count + columns - 1) / columns : UINT32_MAX;
 }
 
 /* 0 where they are a character each. */
@@ -198,7 +199,7 @@ static int compare(const void *a, const void *b)
 		return x->objects < y->objects ? 1 : -1;
 	if (sort_by != SCREEN_BY_NAME && x->bytes != y->bytes)
 		return x->bytes < y->bytes ? 1 : -1;
-	return strcmp(x->name, y->name);
+	return strcasecmp(x->name, y->name);
 }
 
 static uint32_t slab_rows(const struct screen *s, struct slab_row rows[PROBE_SLABS_MAX])
