@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "out/json.h"
+#include "out/report.h"
 #include "out/summary.h"
 #include "run/environment.h"
 
@@ -140,7 +141,19 @@ static bool end_record(struct tell *tell, const struct result *result)
 		return true;
 	}
 	say_failed(tell, record_result(record, result, &err), &err);
-	return record_close(record);
+
+	bool is_whole = record_close(record);
+	int failed = report_write(tell->out, NULL, &err);
+
+	say_failed(tell, failed, &err);
+	tell->has_report = failed == 0;
+	return is_whole && failed == 0;
+}
+
+/* The summary goes where the JSON does not. */
+static FILE *words_of(const struct tell *tell)
+{
+	return tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout;
 }
 
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
@@ -159,8 +172,10 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);
 	} else if (!tell->quiet) {
-		summary_print(tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout, result);
+		summary_print(words_of(tell), result);
 	}
+	if (tell->has_report && !tell->quiet)
+		fprintf(words_of(tell), "  report: %s/report.html\n", tell->out);
 	if (tell->json && result->exit_code != EXIT_USAGE &&
 	    json_write(tell->json, result, argc + 1, argv - 1, &err) != 0) {
 		err_print(&err);
