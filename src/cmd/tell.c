@@ -142,12 +142,14 @@ static bool end_record(struct tell *tell, const struct result *result)
 	}
 	say_failed(tell, record_result(record, result, &err), &err);
 
-	bool is_whole = record_close(record);
+	/* Where there was no room for a line there is none for a page. */
+	if (!record_close(record))
+		return false;
 	int failed = report_write(tell->out, NULL, &err);
 
 	say_failed(tell, failed, &err);
 	tell->has_report = failed == 0;
-	return is_whole && failed == 0;
+	return failed == 0;
 }
 
 /* The summary goes where the JSON does not. */
