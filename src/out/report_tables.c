@@ -152,7 +152,8 @@ static void bill_row(const struct bill_rows *rows, const char *title, const char
 		        line->bytes < 0 ? " class=\"minus\"" : "", fmin(length, 100));
 	fprintf(rows->to, "</td><td class=\"soft\">");
 	markup_text(rows->to, of);
-	fprintf(rows->to, "</td></tr>\n");
+	fprintf(rows->to, "%s</td></tr>\n",
+	        line->is_shared ? " (others have objects there too: its growth)" : "");
 }
 
 static void bill_head(FILE *to, uint64_t connections)
@@ -380,7 +381,7 @@ static void environment_group(FILE *to, const char *name, json_t *group)
 		return;
 	fprintf(to, "<h3>");
 	markup_text(to, name);
-	fprintf(to, "</h3><table><tbody>\n");
+	fprintf(to, "</h3><table class=\"pairs\"><tbody>\n");
 	json_object_foreach (group, key, value)
 		environment_row(to, key, value);
 	fprintf(to, "</tbody></table>\n");
@@ -395,7 +396,7 @@ void report_table_environment(FILE *to, const struct report *report)
 		return;
 	fprintf(to,
 	        "<details id=\"environment\"><summary>The environment<span>kernel, CPU, limits, "
-	        "sysctls</span></summary>\n<table><tbody>\n");
+	        "sysctls</span></summary>\n<table class=\"pairs\"><tbody>\n");
 	json_object_foreach (report->environment, key, value) {
 		if (!json_is_object(value) && strcmp(key, "command") != 0)
 			environment_row(to, key, value);
