@@ -4,9 +4,9 @@
 #include "trial.h"
 #include "wellformed.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -38,29 +38,18 @@ static int make_directory(void **state)
 	return mkdtemp(directory) ? 0 : -1;
 }
 
-/* What is in it, one level deep. */
-static void empty(const char *path, int depth)
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
-	DIR *dir = opendir(path);
-	char name[512];
-
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(name, sizeof(name), "%s/%.200s", path, entry->d_name);
-		if (unlink(name) != 0 && depth > 0)
-			empty(name, depth - 1);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
 }
 
 static int remove_directory(void **state)
 {
 	(void)state;
-	empty(directory, 1);
-	return 0;
+	return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* --- running it ----------------------------------------------------------------------------- */

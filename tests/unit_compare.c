@@ -172,6 +172,15 @@ static void test_quantiles(void **state)
 
 	assert_true(p50 > 0 && p50 < 0.03);
 	assert_true(p999 > p50);
+	/* 62,500 batches, of which 625 are beyond p99, give or take 48.77; what times these ranks
+	 * have is read off the lines from p90 to p99 and from p99 to p99.9. */
+	double p90 = row(c, "connect p90")->values[0], p99 = row(c, "connect p99")->values[0];
+	double low = p99 * pow(p99 / p90, log10(625 / (625 + 48.77)));
+	double high = p99 *
+	              pow(row(c, "connect p99.9")->values[0] / p99, log10(625 / (625 - 48.77)));
+
+	assert_true(fabs(row(c, "connect p99")->noise[0] - fmax((high - low) / 2, p99 / 128)) <
+	            p99 * 1e-4);
 	drop(a);
 	drop(b);
 }
@@ -183,7 +192,7 @@ static void test_memory(void **state)
 
 	(void)state;
 	/* 123.4 bytes a connection are not accounted for: 100 more are no difference. */
-	b->result.memory.kernel_bytes = a->result.memory.kernel_bytes + 50 * 1000000;
+	b->result.memory.kernel_bytes = a->result.memory.kernel_bytes + INT64_C(50000000);
 	memory = row(compared(a, b), "memory a connection");
 	assert_int_equal(memory->mark, COMPARE_SAME);
 	b->result.memory.kernel_bytes = a->result.memory.kernel_bytes + INT64_C(1000000000);

@@ -44,8 +44,8 @@ static void make_sample(struct sample *sample, uint32_t second)
 	figure_clear(sample);
 	sample->at_ns = 77 * SECOND + second * SECOND;
 	sample->unix_ns = 1000 * SECOND + second * SECOND;
-	figure_put(figure_at(FIGURE_RUN_CLIENTS), sample, "", second * 10);
-	figure_put(figure_at(FIGURE_RUN_CONNECTED), sample, "", second * 10);
+	figure_put(figure_at(FIGURE_RUN_CLIENTS), sample, "", UINT64_C(10) * second);
+	figure_put(figure_at(FIGURE_RUN_CONNECTED), sample, "", UINT64_C(10) * second);
 	sample->run.phase = phase_at(second);
 	if (second >= 50)
 		figure_put(figure_at(FIGURE_SLAB), sample, "TCP", 1000000 + second);
