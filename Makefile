@@ -74,8 +74,8 @@ LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
-ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire capture clients connect \
-	limits loss others peers record servers solutions walls_%),$(ASAN_LAB))
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture clients connect \
+	limits loss others peers record servers solutions walls_% watch),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -87,15 +87,15 @@ LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/g
 	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
 	tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
-WATCH     := tests/watch.c tests/watch_run.c
+WATCH     := tests/watch.c tests/watch_program.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
 TEST_OBJ  := $(patsubst %.c,$(B)/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz million millions run-srv run-cli stop-cli \
-	stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full million millions run-srv \
+	run-cli stop-cli stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
@@ -112,6 +112,10 @@ deps-servers: deps-test ## install nginx, redis, haproxy and tshark, for tests t
 # One group after the other: two apt-get at a time would fight for the lock.
 deps-fuzz: deps-test
 	@scripts/deps.sh fuzz
+
+deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node; and packages of npm
+	@scripts/deps.sh full
+	@$(MAKE) '$(B)/npm/installed'
 
 deps-lint: deps-test ## install what lint needs
 	@scripts/deps.sh lint
@@ -161,7 +165,8 @@ ALONE := lab_walls_* lab_bill lab_capture lab_clients lab_doctor lab_endings lab
 	lab_solutions
 TEST_RUN = LANES=2 MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
-FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 $(LAB_BIN) \
+FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
+	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
@@ -170,7 +175,7 @@ TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
 	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN)
 
-test-full: $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
+test-full: deps-full $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
 	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
@@ -193,6 +198,7 @@ clean: ## remove build/
 
 install: $(B)/megaconn ## PREFIX=/usr/local, DESTDIR=
 	install -D -m 755 $(B)/megaconn '$(DESTDIR)$(PREFIX)/bin/megaconn'
+	install -D -m 644 dashboards/megaconn.json '$(DESTDIR)$(PREFIX)/share/megaconn/megaconn.json'
 	@for page in docs/*.[1-8] docs/man/*.[1-8]; do \
 		[ -f "$$page" ] || continue; \
 		install -D -m 644 "$$page" \
@@ -311,6 +317,14 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/obj/bench/%.o $$(call parts,$(B)/obj,bench/$$*)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ \
 		-Wl,--as-needed $(call pkg,--libs,jansson,-ljansson) -lm
+
+# What tests ask others for, by node.
+$(B)/npm/installed: tests/npm/package.json
+	@mkdir -p $(@D)
+	$(call say,NPM)
+	$(Q)cp $< $(@D)/package.json
+	$(Q)cd $(@D) && npm install --silent --no-audit --no-fund --ignore-scripts
+	$(Q)touch $@
 
 # Kept between runs: make would take them for intermediate files and delete them.
 .SECONDARY:

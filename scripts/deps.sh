@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh GROUP...: finds what the groups (build, test, servers, lint, fuzz, bench) need and this
-# machine lacks, says so, and installs it with apt-get. Silent where nothing is missing.
+# deps.sh GROUP...: finds what the groups (build, test, servers, lint, fuzz, full, bench) need and
+# this machine lacks, says so, and installs it with apt-get. Silent where nothing is missing.
 #
 # The checks ask the compiler and the PATH, not dpkg: a distribution without apt-get passes as
 # well, if it has the libraries.
@@ -66,12 +66,14 @@ check_build()
 		need libinih-dev "reading INI: megaconn.conf"
 		need zlib1g-dev "the checksum of journals"
 		need libncurses-dev "the screen of megaconn watch"
+		need libmicrohttpd-dev "metrics and the live page"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo && return
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd &&
+		return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
 	{ headers libmnl/libmnl.h && links "$cc" -lmnl; } ||
@@ -84,6 +86,8 @@ check_build()
 		need zlib1g-dev "the checksum of journals"
 	{ headers ncurses.h && links "$cc" -lncursesw -ltinfo; } ||
 		need libncurses-dev "the screen of megaconn watch"
+	{ headers microhttpd.h && links "$cc" -lmicrohttpd; } ||
+		need libmicrohttpd-dev "metrics and the live page"
 }
 
 check_test()
@@ -117,6 +121,15 @@ check_servers()
 	have redis-server || need redis-server "a server to test connect against"
 	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against"
 	have tshark || need tshark "looks through packets of our own TCP for errors"
+}
+
+# Other people's programs that look at what megaconn draws.
+check_full()
+{
+	have chromium || need chromium "opens the live page and the report"
+	have prometheus || need prometheus "scrapes the metrics; its promtool checks them"
+	have node || need nodejs "drives the browser, and reads histograms"
+	have npm || need npm "installs what the tests use of it (into build/npm)"
 }
 
 check_lint()
@@ -191,7 +204,7 @@ install_missing()
 }
 
 [ $# -gt 0 ] || {
-	echo "usage: deps.sh build|test|servers|lint|fuzz|bench ..." >&2
+	echo "usage: deps.sh build|test|servers|lint|fuzz|full|bench ..." >&2
 	exit 2
 }
 for group in "$@"; do
@@ -201,9 +214,10 @@ for group in "$@"; do
 	servers) check_servers ;;
 	lint) check_lint ;;
 	fuzz) check_fuzz ;;
+	full) check_full ;;
 	bench) ;; # what build needs is enough
 	*)
-		echo "deps: no such group: $group (build, test, servers, lint, fuzz, bench)" >&2
+		echo "deps: no such group: $group (build, test, servers, lint, fuzz, full, bench)" >&2
 		exit 2
 		;;
 	esac

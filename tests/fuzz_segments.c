@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char *rule = watch_run(data, (uint32_t)size);
+	const char *rule = watch_program(data, (uint32_t)size);
 
 	if (rule) {
 		fprintf(stderr, "broken: %s\n", rule);

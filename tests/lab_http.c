@@ -264,21 +264,46 @@ static void events(void **state)
 	trial_end(&lab);
 }
 
+/* The clients' side has the time of each connect. */
+static void assert_connect_times(struct trial *connect)
+{
+	uint16_t serve_port = port;
+
+	port = web_port(connect);
+	for (int i = 0; i < 30; i++) {
+		wait_sample();
+		web_get(port, "/metrics", 200, &answer);
+		if (strstr(answer.body, "\nmegaconn_connect_duration_seconds_count 100\n"))
+			break;
+		apart_sleep(100);
+	}
+	assert_has(answer.body, "\nmegaconn_connect_duration_seconds_count 100\n");
+	assert_has(answer.body, "\nmegaconn_connect_duration_seconds_bucket{le=\"+Inf\"} 100\n");
+	assert_has(answer.body, "\nmegaconn_run_client_connections 100\n");
+	port = serve_port;
+}
+
 /* Readers who do not read do not keep it from ending, nor do those who wait. */
 static void ends_with_readers(void **state)
 {
 	static const char request[] = "GET /api/v1/events HTTP/1.1\r\nHost: a\r\n\r\n";
+	const char *const args[] = {HERE, "-n", "100", "--hold", "60s", "--http", WEB, NULL};
+	struct trial connect;
 	int fds[40];
 	int refused = 0;
 
 	(void)state;
 	serve_start();
+	apart_connect(&connect, NULL, args);
 	for (size_t i = 0; i < COUNT_OF(fds); i++) {
 		fds[i] = apart_dial("127.0.0.1", port);
 		assert_int_equal(send(fds[i], request, sizeof(request) - 1, 0),
 		                 sizeof(request) - 1);
 	}
 	wait_sample(); /* there is room beside them */
+	assert_connect_times(&connect);
+	apart_stop(&connect, SIGINT, 130);
+	trial_end(&connect);
 	apart_stop(&serve, SIGTERM, 0);
 	for (size_t i = 0; i < COUNT_OF(fds); i++) {
 		char text[64] = "";

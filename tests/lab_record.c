@@ -293,6 +293,8 @@ static void of_a_lab(void **state)
 		assert_true(hold->established == 2 * n);
 	assert_true(last->clients == 0 && last->servers == 0 && last->proved == 2 * n);
 	assert_connects(&trial, n);
+	assert_true(is_there("report.html"));
+	assert_non_null(strstr(trial.err, path_of("report.html")));
 	trial_end(&trial);
 }
 
@@ -487,6 +489,7 @@ static void fill_disk(void)
 	assert_int_equal(apart_count(&trial, "this record will not be whole"), 1);
 	assert_int_equal(apart_count(&trial, "No space left on device"), 1);
 	assert_false(is_there("result.json") || is_there("result.json.part"));
+	assert_false(is_there("report.html"));
 	read_series();
 	assert_true(lines >= 1 && !is_half);
 	trial_end(&trial);

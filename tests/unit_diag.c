@@ -217,6 +217,39 @@ static void assert_ranges(int family)
 	assert_int_equal(count(family, 0, 65535, 0), 0);
 }
 
+struct seen {
+	int servers, clients, others;
+};
+
+static void see(void *context, uint8_t state, const struct diag_socket *socket)
+{
+	struct seen *seen = context;
+
+	if (state == TCP_ESTABLISHED && socket->local_port == SERVER_PORT)
+		seen->servers++;
+	else if (state == TCP_ESTABLISHED && socket->remote_port == SERVER_PORT)
+		seen->clients++;
+	else
+		seen->others++;
+}
+
+/* Each once; and no more than were sent until the deadline, where there is one that has passed. */
+static void assert_each(int family)
+{
+	const struct diag_query query = {.family = family, .high = 65535, .state_mask = ALL_STATES};
+	struct seen seen = {0};
+	bool is_partial = false;
+
+	assert_int_equal(diag_each(&query, UINT64_MAX, see, &seen, &is_partial), 0);
+	assert_false(is_partial);
+	assert_int_equal(seen.servers, CONNECTIONS);
+	assert_int_equal(seen.clients, CONNECTIONS);
+	assert_int_equal(seen.others, 1);
+	memset(&seen, 0, sizeof(seen));
+	assert_int_equal(diag_each(&query, 1, see, &seen, &is_partial), 0);
+	assert_true(is_partial || seen.servers + seen.clients + seen.others == 2 * CONNECTIONS + 1);
+}
+
 /* Closes from one side, then from the other, and watches the states. */
 static void assert_closing(struct traffic *t, int family)
 {
@@ -241,6 +274,7 @@ static void check_family(const struct ip *ip, int other)
 
 	open_traffic(&t, ip);
 	assert_ranges(ip->family);
+	assert_each(ip->family);
 	assert_int_equal(count(other, 0, 65535, ALL_STATES & ~(1u << TCP_TIME_WAIT)), 0);
 	assert_closing(&t, ip->family);
 	close_traffic(&t);
@@ -280,6 +314,7 @@ static void count_errors(void **state)
 
 	assert_int_equal(diag_count(&unix_sockets, &counts), -EINVAL);
 	assert_int_equal(diag_count(&backwards, &counts), -EINVAL);
+	assert_int_equal(diag_each(&backwards, 0, see, NULL, NULL), -EINVAL);
 }
 
 static int is_marked(const uint8_t *ports, uint32_t port)

@@ -16,7 +16,7 @@
 #define MIB    (UINT64_C(1) << 20)
 
 static struct history history;
-static struct sample samples[HISTORY_POINTS * 2];
+static struct sample before, now;
 
 static void assert_value(double value, double expected)
 {
@@ -26,14 +26,15 @@ static void assert_value(double value, double expected)
 /* The i-th of a row of samples, a second apart, of which nothing is known. */
 static struct sample *blank(int i)
 {
-	figure_clear(&samples[i]);
-	samples[i].at_ns = (uint64_t)(i + 1) * SECOND;
-	return &samples[i];
+	before = now;
+	figure_clear(&now);
+	now.at_ns = (uint64_t)(i + 1) * SECOND;
+	return &now;
 }
 
 static void add(int i)
 {
-	history_add(&history, i > 0 ? &samples[i - 1] : NULL, &samples[i]);
+	history_add(&history, i > 0 ? &before : NULL, &now);
 }
 
 static void rates_and_peaks(void **state)

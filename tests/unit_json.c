@@ -136,6 +136,7 @@ static const struct {
 	{"memory.server_user_bytes_per_connection", 'r', 33},
 	{"memory.client_user_bytes_per_connection", 'r', 21.3},
 	{"memory.residual_bytes_per_connection", 'r', -123.4},
+	{"memory.connections", 'i', 1000000},
 	{"memory.lost_bytes", 'i', 7790900000},
 	{"memory.available_lost_bytes", 'i', 6500000000},
 	{"memory.drift_bytes", 'i', 50000000},

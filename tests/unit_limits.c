@@ -105,6 +105,22 @@ static void read_here(void **state)
 	assert_true(facts.tun_why[0] == '\0' || !strncmp(facts.tun_why, "/dev/net/tun: ", 14));
 }
 
+/* The same where it is read; the rest is unknown. */
+static void read_settings_alone(void **state)
+{
+	(void)state;
+	memset(&facts, 0xa5, sizeof(facts));
+	limits_read_settings(&facts);
+	assert_settings();
+	assert_true(is_number(facts.pid_max) && facts.pids_left < facts.pid_max);
+	assert_true(is_number(facts.threads_max) && facts.threads_left < facts.threads_max);
+	assert_in_range(facts.memory_left_bytes, 4096, facts.memory_total_bytes);
+	assert_true(facts.nofile_soft == LIMITS_UNKNOWN && facts.memlock_bytes == LIMITS_UNKNOWN);
+	assert_true(facts.nproc_left == LIMITS_UNKNOWN && facts.files_left == LIMITS_UNKNOWN);
+	assert_true(facts.conntrack == LIMITS_USE_UNKNOWN && facts.tun == LIMITS_USE_UNKNOWN);
+	assert_true(facts.conntrack_max == LIMITS_UNKNOWN && facts.tun_why[0] == '\0');
+}
+
 static void read_cpus(void **state)
 {
 	uint32_t cpus[4096], count, i;
@@ -284,10 +300,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* First: the tables of cgroups that are found once are inherited. */
-		cmocka_unit_test(read_nothing),  cmocka_unit_test(read_here),
-		cmocka_unit_test(read_cpus),     cmocka_unit_test(known),
-		cmocka_unit_test(cpus_of_mask),  cmocka_unit_test(raise_nofile),
-		cmocka_unit_test(read_apart),    cmocka_unit_test(nproc_of_kernel),
+		cmocka_unit_test(read_nothing),
+		cmocka_unit_test(read_here),
+		cmocka_unit_test(read_settings_alone),
+		cmocka_unit_test(read_cpus),
+		cmocka_unit_test(known),
+		cmocka_unit_test(cpus_of_mask),
+		cmocka_unit_test(raise_nofile),
+		cmocka_unit_test(read_apart),
+		cmocka_unit_test(nproc_of_kernel),
 		cmocka_unit_test(nproc_of_root),
 	};
 

@@ -60,4 +60,4 @@ bool watch_drain(struct watch *w);
 
 /* A program for one connection, in bytes, as a fuzzer makes them. What is illegal is skipped. Ends
  * with a close, and with every timer run out. Returns the rule that was broken, or NULL. */
-const char *watch_run(const uint8_t *program, uint32_t len);
+const char *watch_program(const uint8_t *program, uint32_t len);

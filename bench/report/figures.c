@@ -65,8 +65,7 @@ static void read_clients(struct run *run)
 
 	f[RATE] = number(r, "timing", "rate_per_s");
 	f[KERNEL_BYTES] = number(r, "memory", "kernel_bytes_per_connection");
-	f[LOST_BYTES] = number(r, "memory", "bytes_per_connection") +
-	                number(r, "memory", "residual_bytes_per_connection");
+	f[LOST_BYTES] = number(r, "memory", "lost_bytes") / number(r, "memory", "connections");
 	f[CONNECT_P50_US] = number(latency, NULL, "p50") / 1e3;
 	f[CONNECT_P99_US] = number(latency, NULL, "p99") / 1e3;
 	f[PROOF_S] = fmax(number(r, "proved_ramp", "seconds"), number(r, "proved", "seconds"));

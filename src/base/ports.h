@@ -26,7 +26,7 @@ struct ports_row {
 
 /* What was seen, the most sockets first. */
 struct ports_table {
-	uint64_t at_ns, took_ns;
+	uint64_t at_ns;               /* when they were looked at                          */
 	uint64_t seen;                /* sockets, without those that listen                */
 	bool is_partial;              /* there are more: time was up                       */
 	int failed;                   /* 0, or the negative errno for which there is none  */

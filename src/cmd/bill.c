@@ -36,9 +36,9 @@ static void print_help(void)
 {
 	printf("usage: megaconn bill [options]\n\n"
 	       "Says where the kernel's memory for the TCP sockets of this machine goes, as they\n"
-	       "stand now, whosever they are: socket, inode, file, dentry, epoll items and the\n"
-	       "rest, by whole slab pages. Needs root, since /proc/slabinfo does; without it says\n"
-	       "what can be had. What a connection of a run costs is in the run's own summary.\n\n");
+	       "stand now, whosever they are: socket, inode, file, dentry, epoll items and more,\n"
+	       "by whole slab pages. Needs root, as /proc/slabinfo does; without it says what can\n"
+	       "be had. What a connection of a run costs is in the run's own summary.\n\n");
 	opt_print_help(options, OPTION_COUNT);
 	printf("\nexit codes: 0 done, 1 the JSON could not be written, 2 usage, 4 not permitted\n");
 }

@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "out/json.h"
-#include "out/report.h"
 #include "out/summary.h"
 #include "run/environment.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,11 +127,25 @@ int tell_init(struct tell *tell, int argc, char **argv)
 	return tell->out ? open_record(tell, argc, argv) : EXIT_PASS;
 }
 
-/* Ends the record. False where it is not whole. */
-static bool end_record(struct tell *tell, const struct result *result)
+/* Before anything is printed: who reads that may be gone. Returns the report's path, or NULL. */
+static const char *write_record(struct tell *tell, const struct result *result)
+{
+	const char *report = NULL;
+	struct err err;
+
+	if (!tell->record || result->exit_code == EXIT_USAGE)
+		return NULL;
+	say_failed(tell, record_result(tell->record, result, &err), &err);
+	say_failed(tell, record_report(tell->record, &report, &err), &err);
+	return report;
+}
+
+/* Says where the report is, and ends the record. False where it is not whole. */
+static bool end_record(struct tell *tell, const struct result *result, const char *report)
 {
 	struct record *record = tell->record;
-	struct err err;
+	char line[PATH_MAX + 64];
+	struct text t;
 
 	if (!record)
 		return true;
@@ -140,22 +154,21 @@ static bool end_record(struct tell *tell, const struct result *result)
 		record_drop(record);
 		return true;
 	}
-	say_failed(tell, record_result(record, result, &err), &err);
-
-	/* Where there was no room for a line there is none for a page. */
-	if (!record_close(record))
-		return false;
-	int failed = report_write(tell->out, NULL, &err);
-
-	say_failed(tell, failed, &err);
-	tell->has_report = failed == 0;
-	return failed == 0;
+	if (report) {
+		text_init(&t, line, sizeof(line));
+		text_add(&t, "report: %s", report);
+		progress_say(&tell->progress, line);
+	}
+	return record_close(record);
 }
 
-/* The summary goes where the JSON does not. */
-static FILE *words_of(const struct tell *tell)
+/* Readers of events are told how it has ended. */
+static void end_http(struct tell *tell, const struct result *result)
 {
-	return tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout;
+	if (tell->server)
+		http_result(tell->server, result);
+	http_close(tell->server);
+	tell->server = NULL;
 }
 
 int tell_result(struct tell *tell, const struct result *result, int argc, char **argv)
@@ -163,21 +176,18 @@ int tell_result(struct tell *tell, const struct result *result, int argc, char *
 	struct err err = {""};
 	bool has_begun = result->established.client != RESULT_UNKNOWN ||
 	                 result->established.server != RESULT_UNKNOWN;
-	bool is_written = end_record(tell, result);
+	const char *report = write_record(tell, result);
 
+	end_http(tell, result);
 	progress_end(&tell->progress);
-	if (tell->server)
-		http_result(tell->server, result);
-	http_close(tell->server);
-	tell->server = NULL;
 	if (result->verdict == VERDICT_REFUSED || !has_begun) {
 		err_set(&err, 0, "%s", result->reason);
 		err_print(&err);
 	} else if (!tell->quiet) {
-		summary_print(words_of(tell), result);
+		summary_print(tell->json && strcmp(tell->json, "-") == 0 ? stderr : stdout, result);
 	}
-	if (tell->has_report && !tell->quiet)
-		fprintf(words_of(tell), "  report: %s/report.html\n", tell->out);
+	bool is_written = end_record(tell, result, report);
+
 	if (tell->json && result->exit_code != EXIT_USAGE &&
 	    json_write(tell->json, result, argc + 1, argv - 1, &err) != 0) {
 		err_print(&err);

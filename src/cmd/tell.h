@@ -22,7 +22,6 @@ struct tell {
 	struct http *server;   /* of `http`, while the run lasts */
 	bool has_served;       /* or tried to                    */
 	struct record *record; /* in `out`, likewise             */
-	bool has_report;       /* it was drawn                   */
 	struct run_view view;  /* for the run; valid while the structure stays where it is */
 };
 

@@ -202,12 +202,17 @@ static void count_socket(const struct inet_diag_msg *msg, void *context)
 	c->counts->total++;
 }
 
+static bool is_valid(const struct diag_query *query)
+{
+	return (query->family == AF_INET || query->family == AF_INET6) && query->low <= query->high;
+}
+
 int diag_count(const struct diag_query *query, struct diag_counts *out)
 {
 	struct counting counting = {.query = query, .counts = out};
 
 	memset(out, 0, sizeof(*out));
-	if ((query->family != AF_INET && query->family != AF_INET6) || query->low > query->high)
+	if (!is_valid(query))
 		return -EINVAL;
 	return dump_sockets(query, count_socket, &counting);
 }
@@ -262,8 +267,11 @@ int diag_each(const struct diag_query *query, uint64_t deadline_ns,
 {
 	struct seeing seeing = {.see = see, .context = context};
 	struct dump d = {.visit = see_socket, .context = &seeing, .deadline_ns = deadline_ns};
-	int result = open_and_dump(&d, query);
+	int result;
 
+	if (!is_valid(query))
+		return -EINVAL;
+	result = open_and_dump(&d, query);
 	if (d.is_late)
 		*is_partial = true;
 	return result == -EINTR ? 0 : result;

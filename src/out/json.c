@@ -166,18 +166,24 @@ static json_t *memory(const struct result_memory *m)
 {
 	int64_t all = result_bytes(m);
 
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connections",
-		m->connections == 0 ? json_null() : json_whole(m->connections),
-		"bytes_per_connection", per_connection(m, all), "kernel_bytes_per_connection",
-		per_connection(m, m->kernel_bytes), "server_user_bytes_per_connection",
-		per_connection(m, m->server_user_bytes), "client_user_bytes_per_connection",
-		per_connection(m, m->client_user_bytes), "residual_bytes_per_connection",
-		per_connection(m, m->residual_bytes), "lost_bytes",
-		difference(&m->bill, m->bill.lost_bytes), "available_lost_bytes",
-		difference(&m->bill, m->bill.available_lost_bytes), "drift_bytes",
-		difference(&m->bill, m->bill.drift_bytes), "bill", bill_json(&m->bill), "slabs",
-		slabs(m));
+	json_t *o = json_object();
+
+	json_object_set_new(o, "connections", json_whole(m->connections));
+	json_object_set_new(o, "bytes_per_connection", per_connection(m, all));
+	json_object_set_new(o, "kernel_bytes_per_connection", per_connection(m, m->kernel_bytes));
+	json_object_set_new(o, "server_user_bytes_per_connection",
+	                    per_connection(m, m->server_user_bytes));
+	json_object_set_new(o, "client_user_bytes_per_connection",
+	                    per_connection(m, m->client_user_bytes));
+	json_object_set_new(o, "residual_bytes_per_connection",
+	                    per_connection(m, m->residual_bytes));
+	json_object_set_new(o, "lost_bytes", difference(&m->bill, m->bill.lost_bytes));
+	json_object_set_new(o, "available_lost_bytes",
+	                    difference(&m->bill, m->bill.available_lost_bytes));
+	json_object_set_new(o, "drift_bytes", difference(&m->bill, m->bill.drift_bytes));
+	json_object_set_new(o, "bill", bill_json(&m->bill));
+	json_object_set_new(o, "slabs", slabs(m));
+	return o;
 }
 
 json_t *json_command(int argc, char *const *argv)

@@ -202,13 +202,15 @@ const rows = [[
 ], [
 	rows_card("Connect time, of all so far", latency_rows),
 	rows_card("Sockets", state_rows),
-	chart_card("CPU", {format: percent, top: () => 1, is_stack: true, tail: draw_cores, series: [
+	chart_card("CPU", {format: percent, top: () => 1, is_stack: true, tail: draw_few_cores, series: [
 		{name: "softirq", color: "--c2", get: i => (load_at(i, null) || {softirq: null}).softirq},
 		{name: "else busy", color: "--c1", get: i => {
 			const load = load_at(i, null);
 
 			return load ? Math.max(0, load.busy - load.softirq) : null;
 		}}]}),
+], [
+	many_cores_card(),
 ], [
 	rows_card("What the kernel counted as trouble", trouble_rows),
 	rows_card("Failed and lost connections, by cause", failure_rows),
@@ -263,6 +265,7 @@ function connect()
 	source.onmessage = event => {
 		if (is_first) {
 			samples = [];
+			slots.fill(null);
 			result = null;
 			link = "live";
 		}

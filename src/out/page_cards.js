@@ -289,30 +289,53 @@ function state_rows()
 
 /* ---- the cores ---- */
 
-function draw_cores(into)
+/* [core, its load] of those that are known. */
+function core_loads()
 {
 	const i = Math.max(shown_index(), 1);
-	const cores = Object.keys((samples[i] || samples[0]).cpu_busy_ns || {});
-	const loads = cores.map(core => [core, load_at(i, core)]).filter(([, load]) => load !== null);
 
-	if (loads.length <= ROWS_OF_CORES) {
-		into.replaceChildren(rows_table(loads.map(([core, load]) => ["core " + core,
-			[[load.softirq, "--c2"], [load.busy - load.softirq, "--c1"]], percent(load.busy)])));
-		return;
+	return Object.keys((samples[i] || samples[0]).cpu_busy_ns || {})
+		.map(core => [core, load_at(i, core)]).filter(([, load]) => load !== null);
+}
+
+function load_parts(load)
+{
+	return [[load.softirq, "--c2"], [load.busy - load.softirq, "--c1"]];
+}
+
+function draw_few_cores(into)
+{
+	const loads = core_loads();
+
+	into.hidden = loads.length > ROWS_OF_CORES;
+	into.replaceChildren(rows_table(loads.map(([core, load]) => ["core " + core, load_parts(load), percent(load.busy)])));
+}
+
+function many_cores_card()
+{
+	const body = make("div", {className: "cores"});
+	const card = make("section", {className: "card"}, make("h2", {}, "CPU by core"), body);
+
+	function draw()
+	{
+		const loads = core_loads();
+
+		card.hidden = loads.length <= ROWS_OF_CORES;
+		body.replaceChildren(...loads.map(([core, load]) => {
+			const column = make("div", {title: "core " + core + ": " + percent(load.busy) + " busy, "
+				+ percent(load.softirq) + " softirq"});
+
+			for (const [share, color] of load_parts(load)) {
+				const piece = make("i", {});
+
+				piece.style.height = (100 * share).toFixed(1) + "%";
+				piece.style.setProperty("--c", "var(" + color + ")");
+				column.append(piece);
+			}
+			return column;
+		}));
 	}
-	into.replaceChildren(make("div", {className: "cores"}, ...loads.map(([core, load]) => {
-		const column = make("div", {title: "core " + core + ": " + percent(load.busy) + " busy, "
-			+ percent(load.softirq) + " softirq"});
-
-		for (const [share, color] of [[load.softirq, "--c2"], [load.busy - load.softirq, "--c1"]]) {
-			const piece = make("i", {});
-
-			piece.style.height = (100 * share).toFixed(1) + "%";
-			piece.style.setProperty("--c", "var(" + color + ")");
-			column.append(piece);
-		}
-		return column;
-	})));
+	return {card, draw};
 }
 
 /* ---- the slabs ---- */

@@ -3,12 +3,12 @@
  * is drawn is drawn again from `samples`, at most once a frame. */
 
 const MOST = 300;          /* samples that are kept */
-const SPANS = [20, 60, 120, 300]; /* seconds that charts show */
+const SPANS = [20, 30, 60, 120, 180, 300]; /* seconds that charts show */
 const STALE_MS = 3500;
 const AGAIN_MS = 1000;
 const PHASES = ["start", "ramp", "serve", "proof", "hold", "close"];
 const TOP_CACHES = 6;
-const ROWS_OF_CORES = 8; /* more are drawn as small columns */
+const ROWS_OF_CORES = 8; /* more are drawn as columns, in a card of their own */
 
 let figures = [];
 let samples = [];
@@ -115,15 +115,15 @@ function seconds_between(a, b)
 	return (b.at_ns - a.at_ns) / 1e9;
 }
 
-/* How fast what `get` says grows until the i-th sample, over half a second at least: the last
- * sample of a run may come at once after the one before. */
+/* How fast what `get` says grows until the i-th sample, over half a second where it can: the
+ * first and the last sample of a run may be close to others. */
 function rate_at(i, get)
 {
 	let before = i - 1;
 
 	while (before > 0 && seconds_between(samples[before], samples[i]) < 0.5)
 		before--;
-	if (before < 0 || i >= samples.length)
+	if (before < 0 || i >= samples.length || seconds_between(samples[before], samples[i]) < 0.25)
 		return null;
 	const from = get(samples[before]), to = get(samples[i]);
 

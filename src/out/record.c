@@ -11,6 +11,7 @@
 #include "out/environment.h"
 #include "out/hdr.h"
 #include "out/json.h"
+#include "out/report.h"
 #include "out/series.h"
 
 #include <errno.h>
@@ -24,12 +25,20 @@
 
 #define NAME_BYTES 32 /* of our files: a slash, the longest name, and the ending of a part */
 
-enum file { FILE_SERIES, FILE_ENVIRONMENT, FILE_WALLS, FILE_CONNECT, FILE_RESULT, FILE_COUNT };
+enum file {
+	FILE_SERIES,
+	FILE_ENVIRONMENT,
+	FILE_WALLS,
+	FILE_CONNECT,
+	FILE_RESULT,
+	FILE_REPORT,
+	FILE_COUNT
+};
 
 static const char *const names[FILE_COUNT] = {
 	[FILE_SERIES] = "series.ndjson", [FILE_ENVIRONMENT] = "environment.json",
 	[FILE_WALLS] = "walls.json",     [FILE_CONNECT] = "connect.hlog",
-	[FILE_RESULT] = "result.json",
+	[FILE_RESULT] = "result.json",   [FILE_REPORT] = "report.html",
 };
 
 struct record {
@@ -169,6 +178,16 @@ int record_result(struct record *r, const struct result *result, struct err *err
 	int failed = json_write(path_of(r, FILE_RESULT), result, r->argc, r->argv, &why);
 
 	return failed == 0 ? 0 : fail(r, FILE_RESULT, failed, err);
+}
+
+/* A report of a record that is not whole would be missing what it does not say. */
+int record_report(struct record *r, const char **path, struct err *err)
+{
+	struct err why = {""};
+	int failed = r->is_short ? 0 : report_write(r->dir, NULL, &why);
+
+	*path = r->is_short || failed != 0 ? NULL : path_of(r, FILE_REPORT);
+	return failed == 0 ? 0 : fail(r, FILE_REPORT, failed, err);
 }
 
 /* --- lines -------------------------------------------------------------------------------- */

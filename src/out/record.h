@@ -5,6 +5,7 @@
  *   series.ndjson     samples, a line each                  while it lasts
  *   connect.hlog      what connecting took, a line a second while it lasts, where there are clients
  *   result.json       what came of it                       when it has ended
+ *   report.html       all of that, to look at               after it
  *
  * A line is one write, so that a run that is killed leaves whole lines. Where a file cannot be
  * written, that is told once, and the run goes on. */
@@ -33,6 +34,10 @@ int record_open(const char *dir, int argc, char *const *argv, const struct envir
 int record_walls(struct record *record, const struct wall_report *walls, struct err *err);
 int record_sample(struct record *record, const struct sample *sample, struct err *err);
 int record_result(struct record *record, const struct result *result, struct err *err);
+
+/* Likewise; after all others. `path` becomes the report's, as long as the record lasts, or NULL
+ * where there is none. */
+int record_report(struct record *record, const char **path, struct err *err);
 
 /* Ends it. True where all of it could be written. */
 bool record_close(struct record *record);

@@ -377,6 +377,9 @@ static int read_bill(const struct reader *r, const json_t *memory)
 	bill->has_slabs = r->result->memory.has_slabs;
 	if (read_bytes(r, "memory.lost_bytes", json_object_get(memory, "lost_bytes"),
 	               &bill->lost_bytes) != 0 ||
+	    read_bytes(r, "memory.available_lost_bytes",
+	               json_object_get(memory, "available_lost_bytes"),
+	               &bill->available_lost_bytes) != 0 ||
 	    read_bytes(r, "memory.drift_bytes", json_object_get(memory, "drift_bytes"),
 	               &bill->drift_bytes) != 0)
 		return -EINVAL;

@@ -22,10 +22,11 @@ static const struct block {
 	void (*draw)(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height);
 	uint32_t rank; /* 0 gets its lines first */
 } blocks[] = {
-	{screen_lines_size, screen_lines, 0},     {screen_sockets_size, screen_sockets, 2},
-	{screen_memory_size, screen_memory, 4},   {screen_walls_size, screen_walls, 3},
-	{screen_cpus_size, screen_cpus, 5},       {screen_ports_size, screen_ports, 6},
-	{screen_trouble_size, screen_trouble, 1}, {screen_slabs_size, screen_slabs, 7},
+	{screen_lines_size, screen_lines, 0},   {screen_sockets_size, screen_sockets, 2},
+	{screen_memory_size, screen_memory, 4}, {screen_bill_size, screen_bill, 6},
+	{screen_walls_size, screen_walls, 3},   {screen_cpus_size, screen_cpus, 5},
+	{screen_ports_size, screen_ports, 7},   {screen_trouble_size, screen_trouble, 1},
+	{screen_slabs_size, screen_slabs, 8},
 };
 #define BLOCK_COUNT (sizeof(blocks) / sizeof(blocks[0]))
 

@@ -1,10 +1,12 @@
 /* screen: the monitor's page, drawn into a grid from samples. Pure: the same input gives the same
  * cells, at any size; what does not fit is left out, the least important first.
  *
- * From top to bottom: what happens over time, sockets, memory, walls that are near, CPUs, trouble,
- * sockets by port where asked for, slab caches; the keys in the last line. */
+ * From top to bottom: what happens over time, sockets, memory, what a socket has of it, walls that
+ * are near, CPUs, sockets by port where asked for, trouble, slab caches; the keys in the last line.
+ */
 #pragma once
 
+#include "base/bill.h"
 #include "base/history.h"
 #include "base/near.h"
 #include "base/ports.h"
@@ -30,6 +32,7 @@ struct screen {
 	/* The first sample, the one before the last (NULL: there is none yet), the last. */
 	const struct sample *first, *before, *now;
 	const struct history *history;
+	const struct bill *bill; /* of the sockets that there are */
 	const struct near_table *near;
 	const struct ports_table *ports; /* NULL: not asked for               */
 	enum screen_sort sort;           /* of slab caches                    */

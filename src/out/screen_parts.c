@@ -112,7 +112,9 @@ void screen_lines(const struct screen *s, struct grid *grid, uint32_t y, uint32_
 
 /* --- what flows --------------------------------------------------------------------------- */
 
-#define FLOW_CELL 40 /* columns of a name and its number, where they stand in columns */
+#define FLOW_CELL     40 /* columns of a name and its number, where they stand in columns */
+#define SOCKETS_LINES 3  /* usually */
+#define MEMORY_LINES  2
 
 struct flow {
 	struct grid *grid; /* NULL: only counts lines */
@@ -228,9 +230,9 @@ static void flow_group(struct flow *f, const struct screen *s, enum figure_group
 	}
 }
 
-static struct screen_size flow_size(const struct flow *f)
+static struct screen_size flow_size(const struct flow *f, uint32_t usual)
 {
-	return (struct screen_size){1, f->lines < 3 ? f->lines : 3, f->lines};
+	return (struct screen_size){1, f->lines < usual ? f->lines : usual, f->lines};
 }
 
 struct screen_size screen_sockets_size(const struct screen *s, uint32_t width)
@@ -238,7 +240,7 @@ struct screen_size screen_sockets_size(const struct screen *s, uint32_t width)
 	struct flow f = flow_over(NULL, width, 0, GRID_HEIGHT_MOST);
 
 	flow_group(&f, s, FIGURE_SOCKETS);
-	return flow_size(&f);
+	return flow_size(&f, SOCKETS_LINES);
 }
 
 void screen_sockets(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
@@ -276,10 +278,12 @@ static uint64_t grown(enum figure_id id, const struct screen *s)
 	                                                                 : to - from;
 }
 
-/* Slab of the machine by TCP sockets of the machine: of all, and of those that came since the
- * start. */
+/* What a socket has, by the bill; and what one that came since the start took, as slab of the
+ * machine, which is known without root too. */
 static void flow_memory(struct flow *f, const struct screen *s)
 {
+	int64_t bytes = s->bill->has_slabs ? bill_sum(s->bill, BILL_TCP, BILL_CONNTRACK)
+	                                   : BILL_UNKNOWN;
 	uint64_t full_ns = history_full_in_ns(s->history);
 	char words[NUMBER_BYTES];
 	struct text t;
@@ -291,9 +295,9 @@ static void flow_memory(struct flow *f, const struct screen *s)
 	          : full_ns < FULL_SOON_NS ? GRID_WARN
 	                                   : GRID_NUMBER,
 	          words);
-	flow_a_socket(f, "slab a socket", figure_sum(figure_at(FIGURE_MEMORY_SLAB), s->now),
-	              figure_sum(figure_at(FIGURE_TCP_ALLOCATED), s->now));
-	flow_a_socket(f, "slab a new socket", grown(FIGURE_MEMORY_SLAB, s),
+	flow_a_socket(f, "a socket", bytes < 0 ? PROBE_UNKNOWN : (uint64_t)bytes,
+	              s->bill->connections);
+	flow_a_socket(f, "a new socket", grown(FIGURE_MEMORY_SLAB, s),
 	              grown(FIGURE_TCP_ALLOCATED, s));
 	flow_group(f, s, FIGURE_MEMORY);
 }
@@ -303,7 +307,7 @@ struct screen_size screen_memory_size(const struct screen *s, uint32_t width)
 	struct flow f = flow_over(NULL, width, 0, GRID_HEIGHT_MOST);
 
 	flow_memory(&f, s);
-	return flow_size(&f);
+	return flow_size(&f, MEMORY_LINES);
 }
 
 void screen_memory(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
@@ -311,6 +315,44 @@ void screen_memory(const struct screen *s, struct grid *grid, uint32_t y, uint32
 	struct flow f = flow_over(grid, grid->width, y, height);
 
 	flow_memory(&f, s);
+}
+
+/* --- what a socket has -------------------------------------------------------------------- */
+
+static bool has_bill(const struct screen *s)
+{
+	return s->bill->has_slabs && s->bill->connections >= SCREEN_SOCKETS_LEAST;
+}
+
+/* "a socket: TCP socket 2,520 B  socket inode 862 B ..." */
+static void flow_bill(struct flow *f, const struct screen *s)
+{
+	flow_item(f, "a socket:", GRID_LABEL, "");
+	for (int i = BILL_TCP; i <= BILL_CONNTRACK; i++) {
+		enum bill_line_id id = (enum bill_line_id)i;
+		int64_t bytes = s->bill->lines[id].bytes;
+
+		if (bytes > 0 && (uint64_t)bytes >= s->bill->connections)
+			flow_a_socket(f, bill_line_title(id), (uint64_t)bytes,
+			              s->bill->connections);
+	}
+}
+
+struct screen_size screen_bill_size(const struct screen *s, uint32_t width)
+{
+	struct flow f = flow_over(NULL, width, 0, GRID_HEIGHT_MOST);
+
+	if (!has_bill(s))
+		return (struct screen_size){0};
+	flow_bill(&f, s);
+	return (struct screen_size){0, 1, f.lines};
+}
+
+void screen_bill(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
+{
+	struct flow f = flow_over(grid, grid->width, y, height);
+
+	flow_bill(&f, s);
 }
 
 /* --- walls -------------------------------------------------------------------------------- */
@@ -350,7 +392,7 @@ void screen_walls(const struct screen *s, struct grid *grid, uint32_t y, uint32_
 
 #define TROUBLE_CELL      39 /* columns of a row, at least ... */
 #define TROUBLE_WIDE_CELL 53 /* ... and with a peak            */
-#define TROUBLE_ROWS      4  /* usually, with a headline above */
+#define TROUBLE_ROWS      3  /* usually, with a headline above */
 
 struct trouble {
 	uint32_t count, moved;

@@ -20,6 +20,9 @@ void screen_sockets(const struct screen *s, struct grid *grid, uint32_t y, uint3
 struct screen_size screen_memory_size(const struct screen *s, uint32_t width);
 void screen_memory(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height);
 
+struct screen_size screen_bill_size(const struct screen *s, uint32_t width);
+void screen_bill(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height);
+
 struct screen_size screen_walls_size(const struct screen *s, uint32_t width);
 void screen_walls(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height);
 

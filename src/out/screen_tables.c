@@ -312,7 +312,8 @@ void screen_slabs(const struct screen *s, struct grid *grid, uint32_t y, uint32_
 		          "slab caches: unknown; /proc/slabinfo is for root alone");
 		return;
 	}
-	slab_head(s, grid, y);
+	if (height > 1)
+		slab_head(s, grid, y);
 	for (uint32_t i = 0; i < count && i + 1 < height; i++)
 		slab_line(s, grid, y + 1 + i, &rows[i]);
 }
@@ -335,6 +336,21 @@ struct screen_size screen_ports_size(const struct screen *s, uint32_t width)
 	return (struct screen_size){2, 1 + (rows < PORT_ROWS ? rows : PORT_ROWS), 1 + rows};
 }
 
+/* How many of the sockets there are were seen. */
+static unsigned int seen_percent(const struct screen *s)
+{
+	static const enum figure_id parts[] = {FIGURE_TCP_INUSE, FIGURE_TCP6_INUSE,
+	                                       FIGURE_TCP_TIME_WAIT};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		uint64_t value = figure_sum(figure_at(parts[i]), s->now);
+
+		sum += value == PROBE_UNKNOWN ? 0 : value;
+	}
+	return sum > s->ports->seen ? (unsigned int)(s->ports->seen * 100 / sum) : 100;
+}
+
 static void ports_head(const struct screen *s, struct grid *grid, uint32_t y)
 {
 	static const char *const states[] = {
@@ -343,9 +359,15 @@ static void ports_head(const struct screen *s, struct grid *grid, uint32_t y)
 		[PORTS_CLOSING] = "closing",
 	};
 	uint32_t x = 1 + PORT_NAME_COLUMNS;
+	char words[NUMBER_BYTES];
+	struct text t;
 
+	text_init(&t, words, sizeof(words));
+	text_add(&t, "ports");
+	if (s->ports->is_partial)
+		text_add(&t, ", %u %%", seen_percent(s));
 	grid_line(grid, y, GRID_HEAD);
-	grid_text(grid, 1, y, GRID_HEAD, s->ports->is_partial ? "ports, partial" : "ports");
+	grid_text(grid, 1, y, GRID_HEAD, words);
 	grid_text_before(grid, x + PORT_COLUMNS, y, GRID_HEAD, "sockets");
 	for (uint32_t i = 0; i < PORTS_STATE_COUNT; i++) {
 		if (x + (i + 2) * PORT_COLUMNS <= grid->width)
@@ -415,18 +437,19 @@ static const struct {
 	{"drops", "listening sockets', sockets' and CPUs' backlogs together"},
 	{"left", "free, in per-CPU lists, page cache that can be dropped"},
 	{"full in", "at the rate of the last ten samples"},
-	{"a socket", "slab of the machine by its TCP sockets"},
+	{"a socket", "what the kernel keeps for each (megaconn bill); a new one:"},
+	{"", "growth of slab by growth of sockets since the start"},
 	{"near", "limits more than half in use (megaconn doctor: all)"},
 	{"trouble", "counters that should rest; lit: they move"},
 	{"CPUs", "the first part of a bar, as the second line: softirq"},
 	{"growth", "since megaconn watch was started"},
-	{"partial", "more sockets than could be seen in the time"},
+	{"ports, 9 %", "time was up: so many of the sockets were seen"},
 };
 
 void screen_help(struct grid *grid, uint32_t y, uint32_t height)
 {
 	for (uint32_t i = 0; i < sizeof(help) / sizeof(help[0]) && i < height; i++) {
 		grid_text(grid, 1, y + i, i < 7 ? GRID_KEY : GRID_NUMBER, help[i].key);
-		grid_text(grid, 11, y + i, GRID_PLAIN, help[i].what);
+		grid_text(grid, 13, y + i, GRID_PLAIN, help[i].what);
 	}
 }

@@ -42,6 +42,7 @@
 #include <string.h>
 
 #define DRIFT_MOST_NS   (60 * NS_PER_S)
+#define CPU_RESERVE     (INT64_C(1) << 20) /* net/core/sock.c: SK_MEMORY_PCPU_RESERVE, since 5.19 */
 #define DRIFT_MOST_PART 10
 
 struct work {
@@ -149,8 +150,9 @@ static void put_data(struct work *w)
 	if (w->before->socket_memory_bytes == PROBE_UNKNOWN ||
 	    w->now->socket_memory_bytes == PROBE_UNKNOWN)
 		return;
-	bytes = bill_add(bill_grown(w->before->socket_memory_bytes, w->now->socket_memory_bytes),
-	                 -w->caches.buffer_bytes);
+	bytes = bill_grown(w->before->socket_memory_bytes, w->now->socket_memory_bytes);
+	bytes = bill_add(bytes, -w->caches.buffer_bytes);
+	bytes = bill_add(bytes, -CPU_RESERVE * (int64_t)w->now->cpus.count);
 	bytes = most != BILL_UNKNOWN && bytes > most ? most : bytes;
 	bill_put(w->bill, BILL_DATA, bytes > 0 ? bytes : 0, BILL_UNKNOWN);
 }

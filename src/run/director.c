@@ -280,7 +280,7 @@ static void hear_supervisor(struct director *d)
 		stop_ramp(d, STOP_INTERRUPTED);
 }
 
-/* Sleeps until something happens, at most to the next tick or `end_ns`. */
+/* Sleeps until something happens, at most to the next tick or sample or `end_ns`. */
 static void watch(struct director *d, uint64_t end_ns)
 {
 	struct pollfd fds[2] = {{.fd = d->is_orphan ? -1 : d->brief->lifeline, .events = POLLIN},
@@ -289,6 +289,7 @@ static void watch(struct director *d, uint64_t end_ns)
 	uint64_t until = d->next_tick_ns < end_ns ? d->next_tick_ns : end_ns;
 	uint64_t rung;
 
+	until = d->next_sample_ns < until ? d->next_sample_ns : until;
 	if (until > now)
 		poll(fds, 2, (int)((until - now) / NS_PER_MS) + 1);
 	else

@@ -15,6 +15,7 @@
 #include "out/http.h"
 #include "out/lines.h"
 #include "out/tui.h"
+#include "run/account.h"
 #include "run/near.h"
 #include "run/sampler.h"
 
@@ -36,6 +37,9 @@
 #define PORTS_MOST_NS  (200 * NS_PER_MS)
 #define ESCAPE_KEY     27
 
+/* All up to NEW_SYN_RECV, but for those that listen; not what is only bound (from 6.8 on). */
+#define STATES_MASK (0x1ffeu & ~(1u << TCP_LISTEN))
+
 /* What a picture is drawn from. */
 struct scene {
 	struct sample first, before, now;
@@ -43,6 +47,7 @@ struct scene {
 	struct history history;
 	struct near_table near;
 	struct ports_table ports;
+	struct bill bill;
 };
 
 struct watch {
@@ -50,6 +55,7 @@ struct watch {
 	struct scene live, held;      /* held: while the picture stands still */
 	struct grid grid;
 	struct limits machine;
+	struct account_host account;
 	struct ports_counts counts;
 	struct http *http;
 	char host[65], clock[16];
@@ -69,27 +75,29 @@ static void see(void *context, uint8_t state, const struct diag_socket *socket)
 	ports_count(context, state, socket->local_port, socket->remote_port);
 }
 
-/* Half of the time for each family; what the first leaves is the second's. */
+/* The family that has fewer has half of the time; what it leaves is the other's. */
 static void look_at_ports(struct watch *w)
 {
-	struct diag_query query = {
-		.family = AF_INET, .high = UINT16_MAX, .state_mask = ~(1u << TCP_LISTEN)};
+	const struct probe_sockstat *sockets = &w->live.now.sockets;
+	bool has_more_ipv6 = sockets->tcp6_inuse > sockets->tcp_inuse;
 	struct ports_table *table = &w->live.ports;
 	uint64_t start_ns = clock_now_ns();
 
 	memset(&w->counts, 0, sizeof(w->counts));
 	table->is_partial = false;
 	table->failed = diag_listening_ports(w->counts.listening);
-	if (table->failed == 0)
-		table->failed = diag_each(&query, start_ns + PORTS_MOST_NS / 2, see, &w->counts,
-		                          &table->is_partial);
-	query.family = AF_INET6;
-	if (table->failed == 0)
-		table->failed = diag_each(&query, start_ns + PORTS_MOST_NS, see, &w->counts,
-		                          &table->is_partial);
+	for (uint32_t i = 0; i < 2 && table->failed == 0; i++) {
+		const struct diag_query query = {
+			.family = (i == 0) == has_more_ipv6 ? AF_INET : AF_INET6,
+			.high = UINT16_MAX,
+			.state_mask = STATES_MASK,
+		};
+
+		table->failed = diag_each(&query, start_ns + PORTS_MOST_NS / 2 * (i + 1), see,
+		                          &w->counts, &table->is_partial);
+	}
 	ports_rank(&w->counts, table);
 	table->at_ns = start_ns;
-	table->took_ns = clock_now_ns() - start_ns;
 }
 
 static void look_around(struct watch *w)
@@ -98,6 +106,7 @@ static void look_around(struct watch *w)
 
 	if (!w->is_screen)
 		return;
+	account_standing(&w->live.now, &w->account, &w->live.bill);
 	if (w->near_at_ns == 0 || now_ns - w->near_at_ns >= NEAR_EVERY_NS) {
 		w->near_at_ns = now_ns;
 		near_look(&w->machine, &w->live.now, &w->live.near);
@@ -151,6 +160,7 @@ static void draw(struct watch *w)
 		.before = scene->has_before ? &scene->before : NULL,
 		.now = &scene->now,
 		.history = &scene->history,
+		.bill = &scene->bill,
 		.near = &scene->near,
 		.ports = w->options.has_ports ? &scene->ports : NULL,
 		.sort = w->options.sort,
@@ -370,6 +380,7 @@ static int open_all(struct watch *w, void (*say)(const char *line), struct err *
 	struct text t;
 
 	near_start(&w->machine);
+	(void)slab_alias_read(&w->account.aliases); /* without, each cache is its own */
 	if (w->options.http) {
 		w->http = http_open(w->options.http, err);
 		if (!w->http)

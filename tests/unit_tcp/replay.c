@@ -12,7 +12,7 @@
 
 static void run(const char *name, const uint8_t *program, size_t len)
 {
-	const char *rule = watch_run(program, (uint32_t)len);
+	const char *rule = watch_program(program, (uint32_t)len);
 
 	if (rule)
 		fail_msg("%s: %s", name, rule);

@@ -1,4 +1,4 @@
-/* watch_run: programs of bytes for a connection under watch. See watch.h. */
+/* watch_program: programs of bytes for a connection under watch. See watch.h. */
 #include "watch.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ static void run_call(struct watch *w, struct tape *t, uint8_t op)
 	}
 }
 
-const char *watch_run(const uint8_t *program, uint32_t len)
+const char *watch_program(const uint8_t *program, uint32_t len)
 {
 	struct tape t = {.at = program, .left = len};
 	struct watch w;
