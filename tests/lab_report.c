@@ -144,8 +144,8 @@ static void test_a_run(void **state)
 	(void)state;
 	trial_run(&trial, NULL, args);
 	trial_assert_passed(&trial, 2000);
-	snprintf(words, sizeof(words), "  report: %s/report.html\n", record);
-	assert_has(trial.out, words);
+	snprintf(words, sizeof(words), "report: %s/report.html\n", record);
+	assert_has(trial.err, words);
 	trial_end(&trial);
 	snprintf(words, sizeof(words), "%s/report.html", record);
 	assert_has(read_page(words), "<em>PASS</em>2,000 connections established");
