@@ -519,14 +519,21 @@ struct axis_text compare_value_text(const struct compare_row *row, int run)
 {
 	double value = row->values[run];
 	struct axis_text out = {"-"};
+	struct text t;
 
 	if (isnan(value))
 		return out;
 	/* Shares of memory are small: bytes, not KiB. */
-	if (row->unit == AXIS_BYTES)
+	if (row->unit != AXIS_BYTES)
+		return axis_text(row->unit, value);
+	if (fabs(value) < 1000) {
 		snprintf(out.text, sizeof(out.text), "%.1f B", value);
-	else
-		out = axis_text(row->unit, value);
+		return out;
+	}
+	text_init(&t, out.text, sizeof(out.text));
+	text_add(&t, "%s", value < 0 ? "-" : "");
+	text_count(&t, (uint64_t)llround(fabs(value)));
+	text_add(&t, " B");
 	return out;
 }
 

@@ -101,7 +101,6 @@ const char *const report_style[] = {
 	".spark{width:120px;height:20px;display:block}.spark .line{stroke-width:1.5}\n",
 
 	/* Tables. */
-	".wide{overflow-x:auto}\n"
 	"table{border-collapse:collapse;width:100%;font-size:14px;line-height:1.4}\n"
 	"th,td{text-align:left;vertical-align:top;padding:6px 16px 6px 0;"
 	"border-bottom:1px solid var(--rule)}\n"
@@ -146,6 +145,11 @@ const char *const report_style[] = {
 	"overflow-wrap:anywhere}\n"
 	"th,td{padding-right:10px}\n"
 	"tbody th{white-space:normal}\n"
+	"table.tight{font-size:12.5px}table.tight td,table.tight th{padding-right:8px}\n"
+	"table.tight thead th{white-space:normal}\n"
+	"table.bill td:nth-child(n+4),table.bill th:nth-child(n+4),table.tight "
+	"td:nth-child(5),\n"
+	"table.tight th:nth-child(5){display:none}\n"
 	"table.stack tr{display:block;padding:6px 0;border-bottom:1px solid var(--rule)}\n"
 	"table.stack td,table.stack th{display:block;border:0;padding:1px 0;"
 	"text-align:left}\n"

@@ -161,7 +161,7 @@ static void bill_head(FILE *to, uint64_t connections)
 	fprintf(to,
 	        "<h2 id=\"bill\">The bill: where each byte went</h2>\n<p class=\"note\">Of %s "
 	        "connections, both ends. Caches count by whole pages.</p>\n"
-	        "<div class=\"wide\"><table class=\"stack\"><thead><tr><th>line</th>"
+	        "<table class=\"tight bill\"><thead><tr><th>line</th>"
 	        "<th class=\"n\">bytes a connection</th><th class=\"n\">together</th>"
 	        "<th class=\"n\">objects</th><th class=\"bar\"></th><th>made of</th></tr></thead>"
 	        "<tbody>\n",
@@ -195,7 +195,7 @@ static void write_bill(FILE *to, const struct bill *bill)
 			         i >= BILL_RESIDUAL ? "apart" : "");
 	}
 	sum_row(&rows, "what memory lost", bill_sum(bill, 0, BILL_OTHERS));
-	fprintf(to, "</tbody></table></div>\n");
+	fprintf(to, "</tbody></table>\n");
 	if (!bill->has_slabs)
 		fprintf(to, "<p class=\"note\">Slab caches one by one are root's to see "
 		            "(/proc/slabinfo): they are one line here.</p>\n");
@@ -230,7 +230,7 @@ static void write_sums(FILE *to, const struct result_memory *m)
 
 		bill_row(&rows, m->slabs[i].name, "of the kernel's: slab cache", &line, "apart");
 	}
-	fprintf(to, "</tbody></table></div>\n");
+	fprintf(to, "</tbody></table>\n");
 }
 
 void report_table_bill(FILE *to, const struct result *result)
@@ -473,7 +473,7 @@ void report_table_figures(FILE *to, const struct report *report)
 		return;
 	fprintf(to,
 	        "<details class=\"figures\" id=\"figures\"><summary>All figures<span>first, last "
-	        "and most of %" PRIu64 " samples</span></summary>\n<table class=\"stack\"><thead>"
+	        "and most of %" PRIu64 " samples</span></summary>\n<table class=\"tight\"><thead>"
 	        "<tr><th>figure</th><th class=\"n\">first</th><th class=\"n\">last</th>"
 	        "<th class=\"n\">most</th><th>what it is</th></tr></thead>\n<tbody>\n",
 	        report->lines - report->bad_lines);
