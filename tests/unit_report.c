@@ -169,6 +169,31 @@ static void test_passed(void **state)
 	report_free(report);
 }
 
+/* A server alone has no target: whoever comes. The record is a lab's, but for that. */
+static void test_server(void **state)
+{
+	struct report *report = loaded(PASSED);
+
+	(void)state;
+	snprintf(report->result.role, sizeof(report->result.role), "serve");
+	report->result.client_workers = 0;
+	report->result.target = 1000000;
+	report->result.established.client = RESULT_UNKNOWN;
+	report->result.established.kernel = 5999;
+	report->result.lost_by_cause[CAUSE_RESET] = 3;
+	char *page = drawn(report_html, report);
+
+	assert_wellformed(page);
+	assert_has(page, "<b>–</b><span>clients <i class=\"soft\">not counted here</i>");
+	assert_has(page, "<b>6,000</b><span>servers <i class=\"right\">as the others</i>");
+	assert_has(page, "<b>5,999</b><span>kernel <i class=\"wrong\">not as the others</i>");
+	assert_has(page, "Connections established, at the most it held.");
+	assert_has(page, "<td>ended</td><th scope=\"row\">reset</th>");
+	assert_null(strstr(page, "1,000,000 "));
+	free(page);
+	report_free(report);
+}
+
 static void test_killed(void **state)
 {
 	struct report *report = loaded(KILLED);
@@ -377,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_check),
 		cmocka_unit_test(test_passed),
+		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test_setup_teardown(test_hostile_words, make_directory,

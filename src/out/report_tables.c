@@ -160,7 +160,7 @@ static void bill_head(FILE *to, uint64_t connections)
 {
 	fprintf(to,
 	        "<h2 id=\"bill\">The bill: where each byte went</h2>\n<p class=\"note\">Of %s "
-	        "connections, both ends. Caches count by whole pages.</p>\n"
+	        "connections. Caches count by whole pages.</p>\n"
 	        "<table class=\"tight bill\"><thead><tr><th>line</th>"
 	        "<th class=\"n\">bytes a connection</th><th class=\"n\">together</th>"
 	        "<th class=\"n\">objects</th><th class=\"bar\"></th><th>made of</th></tr></thead>"

@@ -103,6 +103,11 @@ static void begin(struct story *story, const char *name, struct text *t)
 	text_init(t, row->value, sizeof(row->value));
 }
 
+static bool is_server(const struct result *r)
+{
+	return strcmp(r->role, "serve") == 0;
+}
+
 /* --- the headline ------------------------------------------------------------------------- */
 
 static void tell_unfinished(const struct report *report, struct story *story)
@@ -225,7 +230,9 @@ static void tell_counts(const struct report *report, struct story *story)
 		story->target = track_range(track, FIGURE_RUN_TARGET).most;
 		if (story->target == PROBE_UNKNOWN)
 			story->target = 0;
-	} else if (strcmp(r->role, "serve") == 0) {
+	} else if (is_server(r)) {
+		/* Whoever comes: its target is what it was made ready for. */
+		story->target = 0;
 		story->counted = "at the most it held";
 	}
 	wanted = story->target > 0 ? story->target : servers;
@@ -423,7 +430,7 @@ static void tell_all_causes(const struct report *report, struct story *story)
 	}
 	tell_causes(story, "failed", r->failed_by_cause);
 	tell_causes(story, "retried", r->retried_by_cause);
-	tell_causes(story, "lost", r->lost_by_cause);
+	tell_causes(story, is_server(r) ? "ended" : "lost", r->lost_by_cause);
 	tell_causes(story, "accept", r->accept_errors_by_cause);
 }
 
