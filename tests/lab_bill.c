@@ -200,9 +200,9 @@ static void monitors_are_others(void **state)
 		const char *of = json_string_value(
 			json_object_get(line_of(&trial, "memory", "others"), "of"));
 
-		is_right = is_near(dentries, 16000, 120) &&
-		           of_run(&trial, "others", "bytes") > INT64_C(8000) * 200 &&
-		           strstr(of, "dentry") && strstr(of, "proc_inode_cache");
+		/* Twice as many without a difference between ours and others'. */
+		is_right = is_near(dentries, 16000, 120) && strstr(of, "dentry") &&
+		           strstr(of, "proc_inode_cache");
 		if (!is_right)
 			print_message("%ld dentries, others %ld of %s\n", (long)dentries,
 			              (long)of_run(&trial, "others", "bytes"), of);

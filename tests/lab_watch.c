@@ -154,6 +154,23 @@ static void every_key(void **state)
 	assert_restored("code 0");
 }
 
+/* The only child of the terminal's shell. */
+static pid_t watch_pid(void)
+{
+	char path[96], text[32];
+	FILE *file;
+
+	assert_int_equal(tmux("display-message", "-p", "#{pane_pid}", NULL), 0);
+	long shell = strtol(screen, NULL, 10);
+
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", shell, shell);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
 static void stopped_and_continued(void **state)
 {
 	(void)state;
@@ -167,6 +184,13 @@ static void stopped_and_continued(void **state)
 	command("fg");
 	wait_shown(both_ends(), true);
 	assert_false(is_shown("meanwhile"));
+	assert_int_equal(kill(watch_pid(), SIGSTOP), 0); /* without a chance to tidy up */
+	apart_sleep(100);
+	command("echo mean''while; fg");
+	wait_shown("meanwhile", false);
+	wait_shown(both_ends(), true);
+	assert_int_equal(tmux("display-message", "-p", "#{cursor_flag} #{alternate_on}", NULL), 0);
+	assert_string_equal(screen, "0 1\n");
 	press("q");
 	wait_shown("q quit", false);
 	read_modes(modes[1], sizeof(modes[1]));
@@ -200,23 +224,6 @@ static void shows_what_is_near(void **state)
 	wait_shown("  TIME_WAIT 5  ", true);
 	press("q");
 	assert_restored("code 0");
-}
-
-/* The only child of the terminal's shell. */
-static pid_t watch_pid(void)
-{
-	char path[96], text[32];
-	FILE *file;
-
-	assert_int_equal(tmux("display-message", "-p", "#{pane_pid}", NULL), 0);
-	long shell = strtol(screen, NULL, 10);
-
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", shell, shell);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	assert_non_null(fgets(text, sizeof(text), file));
-	fclose(file);
-	return (pid_t)strtol(text, NULL, 10);
 }
 
 static void told_to_end(void **state)

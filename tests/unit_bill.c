@@ -111,6 +111,8 @@ static void sums(void **state)
 	assert_true(bill_grown(UINT64_MAX, 3) == 0 && bill_grown(3, UINT64_MAX) == 0);
 	assert_true(bill_share(100, 10, 3) == 30 && bill_share(100, 10, 11) == 100);
 	assert_true(bill_share(100, 10, -1) == 0);
+	assert_true(bill_share(INT64_MAX, INT64_MAX, INT64_MAX - 1) == INT64_MAX);
+	assert_true(bill_share(-INT64_MAX, INT64_MAX, INT64_MAX - 1) == -INT64_MAX);
 	bill_put(&bill, BILL_REQUEST, 5, BILL_UNKNOWN);
 	bill_put(&bill, BILL_REQUEST, 6, 2);
 	assert_true(bill.lines[BILL_REQUEST].bytes == 11 && bill.lines[BILL_REQUEST].objects == 2);
@@ -206,6 +208,8 @@ static void shares_of_any_size(void **state)
 		draw_table(1);
 		draw_table(UINT64_MAX);
 		expect_text("sum");
+		bill.connections = v % 2 ? 1 : INT64_MAX;
+		json_decref(bill_json(&bill));
 	}
 }
 

@@ -408,7 +408,10 @@ static void many_cpus(void **state)
 	draw(&screen, 120, 40, true);
 	expect("\n CPUs    \xe2\x96\x87\xe2\x96\x88\xe2\x96\x81\xe2\x96\x81");
 	expect("\n softirq \xe2\x96\x82\xe2\x96\x81\xe2\x96\x81");
-	expect("busiest of 96: CPU 1 100 %, softirq   0 %");
+	expect("busiest of 96: CPU 1 100 %, softirq   0 %\n");
+	draw(&screen, 60, 40, true); /* two to a column */
+	expect("\n CPUs    \xe2\x96\x88\xe2\x96\x81\xe2\x96\x81");
+	expect("busiest of 96: CPU 1 100 %, softirq   0 %; above, the hi");
 }
 
 static void ports_that_fail(void **state)

@@ -21,7 +21,7 @@ static const struct {
 	[BILL_TIMEWAIT] = {"time_wait", "TIME_WAIT sockets"},
 	[BILL_DATA] = {"data", "receive and send data"},
 	[BILL_CONNTRACK] = {"conntrack", "connection tracking"},
-	[BILL_VMALLOC] = {"vmalloc", "tables (vmalloc)"},
+	[BILL_VMALLOC] = {"vmalloc", "descriptor tables"},
 	[BILL_PAGE_TABLES] = {"page_tables", "page tables"},
 	[BILL_STACKS] = {"kernel_stacks", "kernel stacks"},
 	[BILL_PERCPU] = {"percpu", "per-CPU memory"},
@@ -74,11 +74,11 @@ int64_t bill_grown(uint64_t before, uint64_t now)
 
 int64_t bill_share(int64_t bytes, int64_t objects, int64_t part)
 {
+	double ratio = (double)part / (double)objects;
+
 	if (part <= 0)
 		return 0;
-	if (part >= objects)
-		return bytes;
-	return (int64_t)((double)bytes * ((double)part / (double)objects));
+	return part < objects && ratio < 1 ? (int64_t)((double)bytes * ratio) : bytes;
 }
 
 void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t objects)

@@ -21,7 +21,7 @@ enum bill_line_id {
 	BILL_TIMEWAIT,    /* tw_sock_TCP                                              */
 	BILL_DATA,        /* skbuff_*, and what sockstat's mem has outside of slabs   */
 	BILL_CONNTRACK,   /* nf_conntrack                                             */
-	BILL_VMALLOC,     /* VmallocUsed: descriptor tables, a namespace's hash       */
+	BILL_VMALLOC,     /* VmallocUsed, and slab pages of no cache: tables, hashes  */
 	BILL_PAGE_TABLES, /* PageTables                                               */
 	BILL_STACKS,      /* KernelStack                                              */
 	BILL_PERCPU,      /* Percpu                                                   */

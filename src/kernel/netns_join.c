@@ -40,7 +40,8 @@ static int open_which(const char *which)
 
 static int fail(int code, const char *which, struct err *err)
 {
-	const char *name = text_quote(which, strlen(which)).text;
+	const struct text_quoted quoted = text_quote(which, strlen(which));
+	const char *name = quoted.text;
 
 	switch (code) {
 	case -ENOENT:

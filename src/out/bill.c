@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 
 #define CELL_NUMBER 8
@@ -159,7 +160,7 @@ static json_t *each_of(const struct bill *bill, int64_t bytes)
 {
 	if (bytes == BILL_UNKNOWN)
 		return json_null();
-	return json_real((double)(int64_t)((double)bytes * 10 / (double)bill->connections) / 10);
+	return json_real(trunc((double)bytes * 10 / (double)bill->connections) / 10);
 }
 
 struct json_t *bill_json(const struct bill *bill)

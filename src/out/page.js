@@ -2,7 +2,8 @@
 
 function draw_phases(sample)
 {
-	const list = PHASES.filter(phase => has_clients(sample) ? phase !== "serve" : phase !== "ramp" && phase !== "proof" && phase !== "hold");
+	const others = has_clients(sample) ? ["serve"] : ["ramp", "proof", "hold"];
+	const list = PHASES.filter(phase => !others.includes(phase));
 	const now = list.indexOf(sample.phase);
 
 	at("phases").hidden = !has_run(sample);
@@ -40,8 +41,8 @@ function draw_head(sample)
 	const per_s = rate_of(has_clients(sample) ? "run_connected" : "run_accepted")(last);
 	const share = target ? Math.min(1, open / target) : 0;
 
-	at("headline").replaceChildren(count(open), make("small", {}, !has_run(sample) ? " TCP connections established"
-		: target ? " of " + count(target) + " connections" : " connections open"));
+	at("headline").replaceChildren(count(open), make("small", {},
+		!has_run(sample) ? " TCP connections established" : target ? " of " + count(target) + " connections" : " connections open"));
 	at("bar").hidden = !target;
 	at("bar").className = "bar " + (result && result.verdict || "");
 	at("bar").firstElementChild.style.width = (100 * share).toFixed(2) + "%";
@@ -67,11 +68,12 @@ function tile(name, number, unit, note, is_bad)
 function per_connection(sample)
 {
 	const said = value(sample, "run_kernel_memory_per_connection_bytes");
+	const user = value(sample, "run_user_memory_bytes");
 	const sockets = value(sample, "tcp_allocated");
 	const few = 1000; /* slabs that were not given back weigh more than so many sockets */
 
 	if (said)
-		return ["kernel memory each", count(said), "B", value(sample, "run_user_memory_bytes") > 0 ? "user memory " + bytes(value(sample, "run_user_memory_bytes")) : "both ends"];
+		return ["kernel memory each", count(said), "B", user > 0 ? "user memory " + bytes(user) : ""];
 	const caches = ["TCP", "TCPv6", "sock_inode_cache"].map(cache => part(sample, "slab_bytes", cache));
 
 	if (has_run(sample) || sockets < few || caches.every(n => n === null))
@@ -123,7 +125,8 @@ function draw_tiles(sample)
 
 /* ---- all figures ---- */
 
-const GROUPS = {run: "Run", sockets: "Sockets", trouble: "Trouble", memory: "Memory", slabs: "Slab caches", cpu: "CPU"};
+const GROUPS = {run: "Run", sockets: "Sockets", trouble: "Trouble", memory: "Memory",
+	slabs: "Slab caches", cpu: "CPU"};
 const FAMILY_ROWS = 24; /* of a family, the largest ones */
 
 function rate_words(figure, per_s)
@@ -138,7 +141,8 @@ function rate_words(figure, per_s)
 function single_rows(list, sample)
 {
 	return list.filter(f => f.label === null && sample[f.key] !== undefined)
-		.map(f => make("tr", {title: f.help}, make("td", {}, f.title), make("td", {}, BY_UNIT[f.unit](sample[f.key])),
+		.map(f => make("tr", {title: f.help}, make("td", {}, f.title),
+			make("td", {}, BY_UNIT[f.unit](sample[f.key])),
 			make("td", {className: "rate"}, rate_words(f, rate_of(f.key)(samples.length - 1)))));
 }
 
@@ -153,10 +157,14 @@ function family_table(label, list, sample)
 		: part(sample, f.key, one) === null ? "" : BY_UNIT[f.unit](part(sample, f.key, one));
 
 	labels.sort((a, b) => label === "cpu" ? a - b : rank(b) - rank(a));
-	return labels.length === 0 ? [] : [make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, label),
-		...list.map(f => make("th", {title: f.help}, f.title)))),
-	make("tbody", {}, ...labels.slice(0, FAMILY_ROWS).map(one => make("tr", {}, make("td", {}, one.replace(/_/g, label === "cause" ? " " : "_")),
-		...list.map(f => make("td", {}, cell(f, one)))))))];
+	if (labels.length === 0)
+		return [];
+	const head = make("tr", {}, make("th", {}, label), ...list.map(f => make("th", {title: f.help}, f.title)));
+	const rows = labels.slice(0, FAMILY_ROWS).map(one => make("tr", {},
+		make("td", {}, label === "cause" ? one.replace(/_/g, " ") : one),
+		...list.map(f => make("td", {}, cell(f, one)))));
+
+	return [make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))];
 }
 
 function draw_figures(sample)
@@ -166,7 +174,8 @@ function draw_figures(sample)
 	for (const group of new Set(figures.map(f => f.group))) {
 		const list = figures.filter(f => f.group === group), rows = single_rows(list, sample);
 		const labels = [...new Set(list.map(f => f.label))].filter(label => label !== null);
-		const tables = labels.flatMap(label => family_table(label, list.filter(f => f.label === label), sample));
+		const tables = labels.flatMap(label =>
+			family_table(label, list.filter(f => f.label === label), sample));
 
 		if (rows.length > 0)
 			tables.unshift(make("table", {}, make("tbody", {}, ...rows)));
@@ -181,24 +190,26 @@ function draw_figures(sample)
 /* Rows of cards; those of a row that are there share it. */
 const rows = [[
 	chart_card("Connections open", {format: brief, exact: count,
-		mark: () => value(samples[samples.length - 1], "run_target_connections"),
-		most: () => value(samples[samples.length - 1], "run_target_connections"),
-		series: () => has_run(samples[samples.length - 1]) ? [
-			{name: "clients", color: "--c1", is_filled: true,
-				get: i => has_clients(samples[i]) ? value(samples[i], "run_client_connections") : null},
-			{name: "servers", color: "--c2", is_dashed: true,
-				get: i => value(samples[i], "run_accepted") > 0 || !has_clients(samples[i]) ? value(samples[i], "run_server_connections") : null},
+		mark: () => value(newest(), "run_target_connections"),
+		most: () => value(newest(), "run_target_connections"),
+		series: () => has_run(newest()) ? [
+			{name: "clients", color: "--c1", is_filled: true, get: i =>
+				has_clients(samples[i]) ? value(samples[i], "run_client_connections") : null},
+			{name: "servers", color: "--c2", is_dashed: true, get: i =>
+				value(samples[i], "run_accepted") > 0 || !has_clients(samples[i])
+					? value(samples[i], "run_server_connections") : null},
 		] : [{name: "established", color: "--c1", is_filled: true, get: level_of("tcp_established")}]}),
 	chart_card("Connects and accepts a second", {format: brief, exact: count, most: () => 10, series: [
 		{name: "connects", color: "--c1", is_filled: true, get: rate_of("tcp_active_opens")},
 		{name: "accepts", color: "--c2", is_dashed: true, get: rate_of("tcp_passive_opens")}]}),
 ], [
 	chart_card("Memory left", {format: bytes, is_bytes: true,
-		top: () => value(samples[samples.length - 1], "memory_total_bytes"), series: [
+		top: () => value(newest(), "memory_total_bytes"), series: [
 		{name: "left", color: "--c3", is_filled: true, get: level_of("memory_left_bytes")},
 		{name: "MemAvailable", color: "--c7", get: level_of("memory_available_bytes")},
 		{name: "left by the cgroup", color: "--c4", get: level_of("cgroup_memory_left_bytes")}]}),
-	chart_card("Kernel memory by slab cache", {format: bytes, is_bytes: true, is_stack: true, series: slab_series}),
+	chart_card("Kernel memory by slab cache", {format: bytes, is_bytes: true, is_stack: true,
+		series: slab_series}),
 ], [
 	rows_card("Connect time, of all so far", latency_rows),
 	rows_card("Sockets", state_rows),
@@ -221,12 +232,12 @@ at("cards").append(...rows.map(row => make("div", {className: "row"}, ...row.map
 function draw_link()
 {
 	const age_ms = performance.now() - arrived;
-	let state = link, words = {connecting: "connecting", ended: "ended", lost: "stream lost, trying again"}[link];
+	let state = link, words = link === "lost" ? "stream lost, trying again" : link;
 
 	if (link === "live") {
 		state = age_ms > STALE_MS ? "stale" : "live";
 		words = state === "stale" ? "no sample for " + Math.round(age_ms / 1000) + " s"
-			: "live  " + new Date(samples.length ? samples[samples.length - 1].unix_ns / 1e6 : Date.now()).toLocaleTimeString("en-GB");
+			: "live  " + new Date(newest().unix_ns / 1e6).toLocaleTimeString("en-GB");
 	}
 	at("link").className = "link " + state;
 	at("link").textContent = words;
@@ -238,7 +249,7 @@ function draw()
 	draw_link();
 	if (samples.length === 0)
 		return;
-	const sample = samples[samples.length - 1];
+	const sample = newest();
 
 	draw_phases(sample);
 	draw_head(sample);

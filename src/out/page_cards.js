@@ -16,7 +16,7 @@ function svg_make(tag, attributes, text)
 
 function span_s()
 {
-	const all = samples.length > 1 ? seconds_between(samples[0], samples[samples.length - 1]) : 0;
+	const all = samples.length > 1 ? seconds_between(samples[0], newest()) : 0;
 
 	return SPANS.find(span => span >= all) || SPANS[SPANS.length - 1];
 }
@@ -122,7 +122,7 @@ function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack
 	function draw_chart(list)
 	{
 		const width = svg.clientWidth || 300, inner = HEIGHT - BOTTOM - TOP;
-		const last = samples[samples.length - 1], span = span_s();
+		const last = newest(), span = span_s();
 		const sums = samples.map(() => 0);
 		let top_value = most ? most() || 0 : 0;
 
@@ -149,19 +149,21 @@ function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack
 				svg.append(svg_make("path", {d: area_of(points, floor),
 					style: "fill:var(" + one.color + ");opacity:" + (is_stack ? 0.85 : 0.13)}));
 			if (!is_stack)
-				svg.append(svg_make("path", {class: one.is_dashed ? "stroke dash" : "stroke", d: path_of(points),
-					style: "stroke:var(" + one.color + ")"}));
+				svg.append(svg_make("path", {class: one.is_dashed ? "stroke dash" : "stroke",
+					d: path_of(points), style: "stroke:var(" + one.color + ")"}));
 			if (is_stack)
 				floor = points.map((point, i) => point || floor[i]);
 		}
 		const marked = mark ? mark() : null;
 
 		if (marked)
-			svg.append(svg_make("line", {class: "mark-line", x1: 0, x2: width, y1: y(marked), y2: y(marked)}));
+			svg.append(svg_make("line", {class: "mark-line", x1: 0, x2: width,
+				y1: y(marked), y2: y(marked)}));
 		if (hover !== null) {
 			const cross = x(shown_index());
 
-			svg.append(svg_make("line", {class: "cross", x1: cross, x2: cross, y1: TOP, y2: HEIGHT - BOTTOM}));
+			svg.append(svg_make("line", {class: "cross", x1: cross, x2: cross,
+				y1: TOP, y2: HEIGHT - BOTTOM}));
 		}
 	}
 
@@ -169,7 +171,7 @@ function chart_card(title, {series, format, exact, most, top, is_bytes, is_stack
 	{
 		const i = shown_index();
 		const rest = hover === null ? null
-			: make("em", {}, "−" + Math.round(seconds_between(samples[i], samples[samples.length - 1])) + " s");
+			: make("em", {}, "−" + Math.round(seconds_between(samples[i], newest())) + " s");
 
 		legend.replaceChildren(...list.map(one => {
 			const item = make("span", {}, one.name, make("b", {}, (exact || format)(one.values[i])));
@@ -232,7 +234,7 @@ function latency_rows()
 {
 	const connect = samples[shown_index()].connect;
 
-	if (!has_run(samples[samples.length - 1]) || !has_clients(samples[samples.length - 1]))
+	if (!has_run(newest()) || !has_clients(newest()))
 		return null;
 	if (!connect)
 		return "No connect has been answered yet.";
@@ -258,7 +260,7 @@ function failure_rows()
 
 function moved(figure)
 {
-	const from = value(samples[0], figure.key), to = value(samples[samples.length - 1], figure.key);
+	const from = value(samples[0], figure.key), to = value(newest(), figure.key);
 
 	return from === null || to === null ? 0 : to - from;
 }
@@ -267,24 +269,27 @@ function trouble_rows()
 {
 	const rows = figures.filter(f => f.group === "trouble" && moved(f) > 0)
 		.sort((a, b) => moved(b) - moved(a));
-	const over = samples.length > 1 ? duration(1e9 * Math.round(seconds_between(samples[0], samples[samples.length - 1]))) : "";
 
 	if (rows.length === 0)
-		return "No drop, reset, retransmit or overflow was counted" + (over ? " in the last " + over + "." : ".");
+		return "No drop, reset, retransmit or overflow was counted in the last "
+			+ duration(1e9 * Math.max(1, Math.round(seconds_between(samples[0], newest())))) + ".";
 	return rows.map(f => [f.title, [[moved(f) / moved(rows[0]), "--c2"]],
 		count(moved(f)) + "  (" + brief(rate_of(f.key)(shown_index())) + "/s)", f.help]);
 }
 
-const STATES = ["tcp_established", "tcp_inuse", "tcp6_inuse", "tcp_time_wait", "tcp_orphans", "tcp_allocated", "conntrack"];
+const STATES = ["tcp_established", "tcp_inuse", "tcp6_inuse", "tcp_time_wait", "tcp_orphans",
+	"tcp_allocated", "conntrack_entries"];
 
 function state_rows()
 {
 	const sample = samples[shown_index()];
-	const rows = STATES.map(key => figures.find(f => f.key === key)).filter(f => f && value(sample, f.key) !== null);
+	const rows = STATES.map(key => figures.find(f => f.key === key))
+		.filter(f => f && value(sample, f.key) !== null);
 	const most = Math.max(1, ...rows.map(f => value(sample, f.key)));
 
 	return rows.length === 0 ? null
-		: rows.map(f => [f.title, [[value(sample, f.key) / most, "--c3"]], count(value(sample, f.key)), f.help]);
+		: rows.map(f => [f.title, [[value(sample, f.key) / most, "--c3"]],
+			count(value(sample, f.key)), f.help]);
 }
 
 /* ---- the cores ---- */
@@ -308,7 +313,8 @@ function draw_few_cores(into)
 	const loads = core_loads();
 
 	into.hidden = loads.length > ROWS_OF_CORES;
-	into.replaceChildren(rows_table(loads.map(([core, load]) => ["core " + core, load_parts(load), percent(load.busy)])));
+	into.replaceChildren(rows_table(loads.map(([core, load]) =>
+		["core " + core, load_parts(load), percent(load.busy)])));
 }
 
 function many_cores_card()
@@ -356,7 +362,8 @@ function top_caches()
 	}
 	const weight = ([, [low, high]]) => high - low + high / 16;
 
-	return Object.entries(range).sort((a, b) => weight(b) - weight(a)).slice(0, TOP_CACHES).map(([cache]) => cache);
+	return Object.entries(range).sort((a, b) => weight(b) - weight(a)).slice(0, TOP_CACHES)
+		.map(([cache]) => cache);
 }
 
 /* The rest of all slab memory comes last. */

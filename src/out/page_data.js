@@ -51,7 +51,9 @@ function brief(n)
 
 function digits(n)
 {
-	return n >= 100 || Number.isInteger(n) ? String(Math.round(n)) : n.toFixed(n >= 10 ? 1 : 2).replace(/\.?0+$/, "");
+	if (n >= 100 || Number.isInteger(n))
+		return String(Math.round(n));
+	return n.toFixed(n >= 10 ? 1 : 2).replace(/\.?0+$/, "");
 }
 
 function bytes(n)
@@ -90,6 +92,11 @@ function percent(share)
 const BY_UNIT = {number: count, bytes, ns: duration};
 
 /* ---- what samples say ---- */
+
+function newest()
+{
+	return samples[samples.length - 1];
+}
 
 /* A number; of a family the sum. null where it is not known. */
 function value(sample, key)
@@ -184,7 +191,7 @@ function load_at(i, core)
 /* What memory loses a second, by how it went in the last ten; null where that is not known. */
 function memory_loss_per_s()
 {
-	const last = samples[samples.length - 1];
+	const last = newest();
 	const from = samples.find(s => seconds_between(s, last) <= 10);
 	const left = value(last, "memory_left_bytes"), before = value(from, "memory_left_bytes");
 
@@ -195,9 +202,9 @@ function memory_loss_per_s()
 /* Seconds until the run has all its connections; null where it is not in a ramp. */
 function ramp_left_s()
 {
-	const sample = samples[samples.length - 1], per_s = rate_of("run_connected")(samples.length - 1);
+	const sample = newest(), per_s = rate_of("run_connected")(samples.length - 1);
+	const target = value(sample, "run_target_connections");
 
 	return sample.phase === "ramp" && per_s > 0
-		? Math.max(0, value(sample, "run_target_connections") - value(sample, "run_client_connections")) / per_s
-		: null;
+		? Math.max(0, target - value(sample, "run_client_connections")) / per_s : null;
 }

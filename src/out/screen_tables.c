@@ -19,11 +19,15 @@ struct load {
 	double busy, softirq; /* of the time, 0 ... 1; softirq is in busy; < 0: unknown */
 };
 
-/* The number of that label. */
-static uint64_t labelled(enum figure_id id, const struct sample *sample, const char *label)
+/* The number of that label, which is mostly the i-th again. */
+static uint64_t labelled(enum figure_id id, const struct sample *sample, const char *label,
+                         uint32_t likely)
 {
 	const struct figure *figure = figure_at(id);
 
+	if (likely < figure_count(figure, sample) &&
+	    strcmp(figure_label(figure, sample, likely), label) == 0)
+		return figure_value(figure, sample, likely);
 	for (uint32_t i = 0; i < figure_count(figure, sample); i++) {
 		if (strcmp(figure_label(figure, sample, i), label) == 0)
 			return figure_value(figure, sample, i);
@@ -36,7 +40,7 @@ static double went(enum figure_id id, const struct screen *s, uint32_t i)
 {
 	const struct figure *figure = figure_at(id);
 	uint64_t now = figure_value(figure, s->now, i);
-	uint64_t before = labelled(id, s->before, figure_label(figure, s->now, i));
+	uint64_t before = labelled(id, s->before, figure_label(figure, s->now, i), i);
 
 	return before == PROBE_UNKNOWN || now == PROBE_UNKNOWN || now < before
 	               ? -1
@@ -126,32 +130,30 @@ static void cpu_bar(const struct screen *s, struct grid *grid, uint32_t x, uint3
 	grid_text(grid, x + 4 + bar + 1 + 7, y, GRID_LABEL, words);
 }
 
-/* "busy    ▁▁▂█...", and the same of softirq; the last line says who is the busiest. */
-static void cpu_strips(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
+#define STRIP_FROM 9 /* column of the first CPU */
+
+static struct load busier(struct load a, struct load b)
 {
-	static const struct {
-		const char *name;
-		enum grid_style style;
-	} strips[] = {{"CPUs", GRID_BUSY}, {"softirq", GRID_SOFTIRQ}};
+	return (struct load){
+		.busy = a.busy > b.busy ? a.busy : b.busy,
+		.softirq = a.softirq > b.softirq ? a.softirq : b.softirq,
+	};
+}
+
+static void cpu_busiest(const struct screen *s, struct grid *grid, uint32_t y, uint32_t each)
+{
 	struct load most = {-1, -1};
 	uint32_t most_i = 0;
-	char words[96];
+	char words[128];
 	struct text t;
 
 	for (uint32_t i = 0; i < cpu_count(s); i++) {
-		struct load load = load_of(s, i);
-
-		grid_spark(grid, 9 + i, y, GRID_BUSY, load.busy, 1);
-		if (height > 1)
-			grid_spark(grid, 9 + i, y + 1, GRID_SOFTIRQ, load.softirq, 1);
-		if (load.busy > most.busy) {
-			most = load;
+		if (load_of(s, i).busy > most.busy) {
+			most = load_of(s, i);
 			most_i = i;
 		}
 	}
-	for (uint32_t i = 0; i < 2 && i < height; i++)
-		grid_text(grid, 1, y + i, GRID_LABEL, strips[i].name);
-	if (height < 3 || most.busy < 0)
+	if (most.busy < 0)
 		return;
 	text_init(&t, words, sizeof(words));
 	text_add(&t, "busiest of %u: CPU %s ", cpu_count(s),
@@ -159,18 +161,45 @@ static void cpu_strips(const struct screen *s, struct grid *grid, uint32_t y, ui
 	add_percent(&t, most.busy);
 	text_add(&t, ", softirq ");
 	add_percent(&t, most.softirq);
-	grid_text(grid, 1, y + 2, GRID_LABEL, words);
+	if (each > 1)
+		text_add(&t, "; above, the highest of %u each", each);
+	grid_text(grid, 1, y, GRID_LABEL, words);
+}
+
+/* "CPUs    ▁▁▂█...", and the same of softirq; the last line says who is the busiest. Where there
+ * are more CPUs than columns, a character is of several. */
+static void cpu_strips(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
+{
+	uint32_t count = cpu_count(s);
+	uint32_t room = grid->width > STRIP_FROM + 1 ? grid->width - STRIP_FROM - 1 : 1;
+	uint32_t each = (count + room - 1) / room;
+
+	grid_text(grid, 1, y, GRID_LABEL, "CPUs");
+	if (height > 1)
+		grid_text(grid, 1, y + 1, GRID_LABEL, "softirq");
+	for (uint32_t i = 0; i < count; i += each) {
+		struct load load = {-1, -1};
+
+		for (uint32_t j = i; j < i + each && j < count; j++)
+			load = busier(load, load_of(s, j));
+		grid_spark(grid, STRIP_FROM + i / each, y, GRID_BUSY, load.busy, 1);
+		if (height > 1)
+			grid_spark(grid, STRIP_FROM + i / each, y + 1, GRID_SOFTIRQ, load.softirq,
+			           1);
+	}
+	if (height > 2)
+		cpu_busiest(s, grid, y + 2, each);
 }
 
 void screen_cpus(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
 {
 	uint32_t count = cpu_count(s), cell = cpu_cell(count, grid->width, height);
+	uint32_t columns = cell > 0 ? (grid->width - 1) / cell : 0;
 
-	if (cell == 0) {
+	if (columns == 0) {
 		cpu_strips(s, grid, y, height);
 		return;
 	}
-	uint32_t columns = (grid->width - 1) / cell;
 
 	for (uint32_t i = 0; i < count; i++)
 		cpu_bar(s, grid, i % columns * cell, y + i / columns, cell, i);
@@ -211,7 +240,7 @@ static uint32_t slab_rows(const struct screen *s, struct slab_row rows[PROBE_SLA
 	for (uint32_t i = 0; i < count; i++) {
 		const char *name = figure_label(bytes, s->now, i);
 		uint64_t now = figure_value(bytes, s->now, i);
-		uint64_t first = labelled(FIGURE_SLAB, s->first, name);
+		uint64_t first = labelled(FIGURE_SLAB, s->first, name, i);
 
 		rows[i] = (struct slab_row){
 			.name = name,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -71,8 +72,21 @@ static void set_styles(void)
 	}
 }
 
+/* newterm would say so too, but leave memory behind. */
+static bool is_known(void)
+{
+	int why;
+
+	if (setupterm(NULL, STDOUT_FILENO, &why) != OK)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 bool tui_open(void)
 {
+	if (!is_known())
+		return false;
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal)
 		return false;
@@ -137,7 +151,6 @@ void tui_suspend(void)
 	struct sigaction usual = {.sa_handler = SIG_DFL}, old;
 	sigset_t stop, blocked;
 
-	def_prog_mode();
 	endwin();
 	sigaction(SIGTSTP, &usual, &old);
 	sigemptyset(&stop);
@@ -146,7 +159,13 @@ void tui_suspend(void)
 	pthread_sigmask(SIG_UNBLOCK, &stop, &blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	sigaction(SIGTSTP, &old, NULL);
-	reset_prog_mode();
+}
+
+/* From the end of the screen ncurses goes back into it by itself. */
+void tui_resume(void)
+{
+	endwin();
+	clearok(curscr, TRUE);
 	refresh();
 }
 

@@ -18,8 +18,8 @@ bool tui_open(void);
 /* Whether the locale's characters are UTF-8; LC_CTYPE is set. */
 bool tui_is_utf8(void);
 
-/* Columns and lines now; after SIGWINCH and SIGCONT `again` asks the terminal, and draws all of the
- * screen anew next time. */
+/* Columns and lines now; after SIGWINCH `again` asks the terminal, and draws all of the screen anew
+ * next time. */
 void tui_size(bool again, uint32_t *width, uint32_t *height);
 
 void tui_show(const struct grid *grid);
@@ -29,6 +29,10 @@ int tui_key(void);
 
 /* Gives the terminal back and stops the process, as Ctrl-Z does; returns when it goes on. */
 void tui_suspend(void);
+
+/* Takes the terminal again, after SIGCONT: what stopped us may not have been tui_suspend, and who
+ * had the terminal meanwhile has its own way with it. */
+void tui_resume(void);
 
 /* Gives the terminal back as it was. */
 void tui_close(void);

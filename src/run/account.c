@@ -5,9 +5,10 @@
  *
  *   slab caches       /proc/slabinfo, whole pages, since pages are what is gone. Each line of it
  *                     belongs to one line of the bill, by the table below.
- *   other slab pages  what meminfo's Slab grew by beyond all caches: allocations of more than two
- *                     pages, which have no cache.
- *   vmalloc, page tables, stacks, per-CPU memory      meminfo, each its own pages.
+ *   tables            meminfo's VmallocUsed, and what its Slab grew by beyond all caches:
+ *                     allocations of more than two pages have no cache. The kernel takes tables
+ *                     from either (kvmalloc): of descriptors, of a ring's files, of hashes.
+ *   page tables, stacks, per-CPU memory               meminfo, each its own pages.
  *   user memory       private pages of the workers, which they tell themselves.
  *
  * A merged cache (kernel/slab_alias.h) holds others' objects too; what it has grown by is the
@@ -26,9 +27,10 @@
  * are what mem grew by less what these caches grew by, and not more than what memory lost beyond
  * all other lines.
  *
- * Drift. A line that grew steadily before the run goes on, we suppose, for a minute at most, and by
- * no more than a tenth of what the line has grown by: a tenth of a second says no more than that.
- * It is taken from the line and put to the others' doings. A line that shrank is left: what is
+ * Drift. A line that grew steadily before the run goes on, we suppose, for a minute at most: what
+ * it would have grown by is taken from the line and put to the others' doings. Where that were more
+ * than a tenth of what the line has grown by, it was no drift but a burst of somebody's, of which a
+ * tenth of a second does not say how it went on; nothing is taken. Nor where a line shrank: what is
  * freed late comes to an end.
  *
  * The residual is what memory lost beyond all this; where others gave memory back it is negative.
@@ -60,15 +62,17 @@ static void put_grown(struct work *w, enum bill_line_id id, uint64_t before, uin
 		bill_put(w->bill, id, bill_grown(before, now), BILL_UNKNOWN);
 }
 
-/* Slab pages that no cache has. */
+/* Slab pages that no cache has: tables as those of vmalloc. */
 static void put_large(struct work *w)
 {
 	uint64_t before = w->before->memory.slab_bytes, now = w->now->memory.slab_bytes;
+	int64_t bytes = bill_add(bill_grown(before, now), -w->caches.all_bytes);
 
 	if (before == PROBE_UNKNOWN || now == PROBE_UNKNOWN)
 		return;
-	bill_put(w->bill, BILL_SLABS, bill_add(bill_grown(before, now), -w->caches.all_bytes),
-	         BILL_UNKNOWN);
+	bill_put(w->bill, w->bill->has_slabs ? BILL_VMALLOC : BILL_SLABS, bytes, BILL_UNKNOWN);
+	if (w->bill->has_slabs && bytes > 0)
+		bill_name(w->bill, BILL_VMALLOC, "large allocations", "large allocations");
 }
 
 static void put_kernel(struct work *w)
@@ -84,8 +88,10 @@ static void put_kernel(struct work *w)
 	w->caches.bill = w->bill;
 	if (w->bill->has_slabs)
 		caches_put(&w->caches);
-	put_large(w);
 	put_grown(w, BILL_VMALLOC, b->vmalloc_used_bytes, n->vmalloc_used_bytes);
+	if (w->bill->lines[BILL_VMALLOC].bytes != BILL_UNKNOWN)
+		bill_name(w->bill, BILL_VMALLOC, "VmallocUsed", "VmallocUsed");
+	put_large(w);
 	put_grown(w, BILL_PAGE_TABLES, b->page_tables_bytes, n->page_tables_bytes);
 	put_grown(w, BILL_STACKS, b->kernel_stack_bytes, n->kernel_stack_bytes);
 	put_grown(w, BILL_PERCPU, b->percpu_bytes, n->percpu_bytes);
@@ -120,10 +126,9 @@ static void take_drift(struct work *w)
 		struct bill_line *line = &w->bill->lines[i];
 		double drift = (double)w->host->drift_per_s[i] * ((double)ns / NS_PER_S);
 
-		if (line->bytes <= 0 || drift <= 0)
+		if (line->bytes <= 0 || drift <= 0 || drift > (double)line->bytes / DRIFT_MOST_PART)
 			continue;
-		int64_t most = line->bytes / DRIFT_MOST_PART;
-		int64_t bytes = drift < (double)most ? (int64_t)drift : most;
+		int64_t bytes = (int64_t)drift;
 
 		if (line->objects > 0)
 			line->objects = bill_share(line->objects, line->bytes, line->bytes - bytes);

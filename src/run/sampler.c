@@ -55,12 +55,24 @@ int sampler_enter_netns(const char *which, struct err *err)
 	return netns_join(which, err);
 }
 
+/* A socket is counted no more before its memory is free: that takes an RCU grace period. */
+static bool has_shrunk(const struct sample *before, const struct sample *now, const char *cache)
+{
+	const struct probe_slab *b = probe_find_slab(&before->slabs, cache);
+	const struct probe_slab *n = probe_find_slab(&now->slabs, cache);
+
+	return b && n && n->objects + 64 < b->objects;
+}
+
 /* Slabs that shrink by more than 4 MiB in a tenth of a second are sockets going; so is 1 MiB that
  * the cgroup gets back, whatever others' sockets do. */
 static bool is_quiet(const struct sample *before, const struct sample *now)
 {
 	uint64_t left_before = before->cgroup_left_bytes, left_now = now->cgroup_left_bytes;
 
+	if (before->has_slabs && now->has_slabs &&
+	    (has_shrunk(before, now, "TCP") || has_shrunk(before, now, "sock_inode_cache")))
+		return false;
 	return now->sockets.tcp_alloc + 64 >= before->sockets.tcp_alloc &&
 	       (left_now == PROBE_UNKNOWN || left_now <= left_before + (1U << 20)) &&
 	       now->memory.slab_bytes + (UINT64_C(4) << 20) >= before->memory.slab_bytes;

@@ -304,11 +304,13 @@ static void on_signal(struct watch *w)
 	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	switch (info.ssi_signo) {
-	case SIGTSTP:
+	case SIGTSTP: /* ... and SIGCONT is the next one */
 		tui_suspend();
-		tui_size(true, &w->width, &w->height);
 		return;
 	case SIGCONT:
+		tui_resume();
+		tui_size(true, &w->width, &w->height);
+		return;
 	case SIGWINCH:
 		tui_size(true, &w->width, &w->height);
 		return;

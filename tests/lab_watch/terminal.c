@@ -81,7 +81,7 @@ void press(const char *keys)
 void command(const char *line)
 {
 	assert_int_equal(tmux("send-keys", "-l", line, NULL), 0);
-	press("Enter");
+	press("C-j"); /* a newline also where the terminal makes none of Enter */
 }
 
 const char *line_at(int y)

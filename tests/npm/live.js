@@ -72,7 +72,10 @@ async function main(browser)
 	const page = await browser.newPage(), wrong = [];
 
 	// A connection that is refused is not the page's fault; all else is.
-	page.on("console", said => said.type() === "error" && !/ERR_|Failed to load/.test(said.text()) && wrong.push(said.text()));
+	page.on("console", said => {
+		if (said.type() === "error" && !/ERR_|Failed to load/.test(said.text()))
+			wrong.push(said.text());
+	});
 	page.on("pageerror", err => wrong.push(err.message));
 	await page.goto(url, {waitUntil: "domcontentloaded"});
 	await until(page, "#phases .now", "hold");
