@@ -233,15 +233,21 @@ static bool has_chromium(void)
 	return access("/usr/bin/chromium", X_OK) == 0;
 }
 
-static struct said *browse(const char *option, const char *more, const char *url)
+#define LIGHT "--blink-settings=preferredColorScheme=1"
+#define DARK  "--blink-settings=preferredColorScheme=0"
+#define WIDE  "--window-size=1280,4200"
+#define SLIM  "--window-size=500,5200"
+
+static struct said *browse(const char *what, const char *size, const char *scheme, const char *url)
 {
 	static char profile[256];
 
 	snprintf(profile, sizeof(profile), "--user-data-dir=%s", in_directory("profile"));
 	return run("/usr/bin/timeout",
 	           (const char *const[]){"60", "/usr/bin/chromium", "--headless", "--no-sandbox",
-	                                 "--disable-gpu", "--hide-scrollbars", profile, option,
-	                                 more, url, NULL});
+	                                 "--disable-gpu", "--hide-scrollbars",
+	                                 "--no-pdf-header-footer", profile, what, size, scheme, url,
+	                                 NULL});
 }
 
 static void assert_made(const char *path, off_t least)
@@ -256,13 +262,12 @@ static void assert_made(const char *path, off_t least)
 static void test_in_a_browser(void **state)
 {
 	static const struct {
-		const char *file, *more;
+		const char *what, *size, *scheme;
 	} pictures[] = {
-		{"--screenshot=" LOGS "/report_screen.png", "--window-size=1280,4200"},
-		{"--screenshot=" LOGS "/report_phone.png", "--window-size=500,5200"},
-		{"--print-to-pdf=" LOGS "/report_paper.pdf", "--no-pdf-header-footer"},
-		{"--screenshot=" LOGS "/report_dark.png",
-	         "--blink-settings=preferredColorScheme=0"},
+		{"--screenshot=" LOGS "/report_screen.png", WIDE, LIGHT},
+		{"--screenshot=" LOGS "/report_dark.png", WIDE, DARK},
+		{"--screenshot=" LOGS "/report_phone.png", SLIM, LIGHT},
+		{"--print-to-pdf=" LOGS "/report_paper.pdf", WIDE, LIGHT},
 	};
 	const char *path = in_directory("page.xhtml");
 	char url[256];
@@ -276,15 +281,17 @@ static void test_in_a_browser(void **state)
 	mkdir(LOGS, 0755);
 	assert_said(REPORT(PASSED, "-o", path), 0, "page.xhtml", "");
 	snprintf(url, sizeof(url), "file://%s", path);
-	const struct said *said = browse("--dump-dom", "--window-size=1280,900", url);
+	const struct said *said = browse("--dump-dom", WIDE, LIGHT, url);
 
 	assert_int_equal(said->code, 0);
 	assert_null(strstr(said->out, "parsererror"));
 	assert_has(said->out, "6,000</b>");
 	assert_has(said->out, "<path class=\"line c1\"");
 	for (size_t i = 0; i < COUNT_OF(pictures); i++) {
-		assert_int_equal(browse(pictures[i].file, pictures[i].more, url)->code, 0);
-		assert_made(strchr(pictures[i].file, '=') + 1, 20000);
+		assert_int_equal(
+			browse(pictures[i].what, pictures[i].size, pictures[i].scheme, url)->code,
+			0);
+		assert_made(strchr(pictures[i].what, '=') + 1, 20000);
 	}
 }
 
