@@ -153,7 +153,7 @@ static void bill_row(const struct bill_rows *rows, const char *title, const char
 	fprintf(rows->to, "</td><td class=\"soft\">");
 	markup_text(rows->to, of);
 	fprintf(rows->to, "%s</td></tr>\n",
-	        line->is_shared ? " (others have objects there too: its growth)" : "");
+	        line->is_shared ? " (shared with others: its growth)" : "");
 }
 
 static void bill_head(FILE *to, uint64_t connections)
