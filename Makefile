@@ -120,11 +120,16 @@ deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node
 deps-lint: deps-test ## install what lint needs
 	@scripts/deps.sh lint
 
+# Each run has a record of its own, with a report to look at: lab says where.
+RECORD = $(B)/runs/$(shell date +%Y%m%d-%H%M%S)
+
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
-	$(B)/megaconn lab -n $(N)
+	@mkdir -p '$(B)/runs'
+	$(B)/megaconn lab -n $(N) --out '$(RECORD)'
 
 millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, held for a minute
-	$(B)/megaconn lab -n max --hold 60s
+	@mkdir -p '$(B)/runs'
+	$(B)/megaconn lab -n max --hold 60s --out '$(RECORD)'
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
 	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
