@@ -120,11 +120,16 @@ deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node
 deps-lint: deps-test ## install what lint needs
 	@scripts/deps.sh lint
 
+# Each run has a record of its own, with a report to look at: lab says where.
+RECORD = $(B)/runs/$(shell date +%Y%m%d-%H%M%S)
+
 million: $(B)/megaconn ## a million connections on this machine, no root needed (N=100k for fewer)
-	$(B)/megaconn lab -n $(N)
+	@mkdir -p '$(B)/runs'
+	$(B)/megaconn lab -n $(N) --out '$(RECORD)'
 
 millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, held for a minute
-	$(B)/megaconn lab -n max --hold 60s
+	@mkdir -p '$(B)/runs'
+	$(B)/megaconn lab -n max --hold 60s --out '$(RECORD)'
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
 	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
@@ -158,7 +163,7 @@ untune: $(B)/megaconn ## put back what tune raised
 # settings of the machine, measure memory, or want time-outs to be those of the wire.
 ALONE := lab_walls_* lab_bill lab_capture lab_clients lab_doctor lab_endings lab_limits lab_loss \
 	lab_solutions
-TEST_RUN = LANES=2 MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
+TEST_RUN = LANES=3 MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
 FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
 	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(LAB_BIN) \

@@ -445,6 +445,12 @@ static void titles(void **state)
 	expect("every 0.2 s");
 	expect("netns bad?[31mname");
 	expect("no keyboard: Ctrl-C ends");
+	screen.netns = NULL;
+	screen.url = "http://127.0.0.1:9464/";
+	draw(&screen, 80, 24, true);
+	expect(" db7  http://127.0.0.1:9464/  ");
+	draw(&screen, 60, 24, true);
+	expect_not("http");
 }
 
 /* --- lines --------------------------------------------------------------------------------- */

@@ -45,8 +45,8 @@ static void print_help(void)
 	       "second), or a result alone (--json FILE), as one HTML file that needs nothing\n"
 	       "else.\n\n");
 	opt_print_help(options, OPTION_COUNT);
-	printf("\nexit codes: 0 written, 1 cannot be written, 2 no record, or damaged, or of a newer\n"
-	       "megaconn, 4 not permitted\n");
+	printf("\nexit codes: 0 written, 1 cannot be written, 2 no record, or damaged, or of a\n"
+	       "newer megaconn, 4 not permitted\n");
 }
 
 static int parse(int argc, char **argv, struct command *c, int *operands, struct err *err)

@@ -31,8 +31,8 @@ static double step_of_bytes(double step)
 	while (step > 512 * unit && unit < 0x1p60)
 		unit *= 1024;
 	step = round_up(step / unit);
-	/* 1,000 MiB is no round number, 1 GiB is. */
-	return (step > 512 ? 1024 : step) * unit;
+	/* 500 MiB would go on to 1,000 MiB and 1.46 GiB. */
+	return (step > 512 ? 1024 : step > 200 ? 512 : step) * unit;
 }
 
 static double step_of_time(double step)
@@ -172,15 +172,15 @@ void axis_linear(struct axis *axis, enum axis_unit unit, double most, uint32_t w
 
 void axis_log(struct axis *axis, double least, double most)
 {
-	double low = floor(log10(least) + 1e-9), high = ceil(log10(most) - 1e-9);
+	int low = (int)floor(log10(least) + 1e-9), high = (int)ceil(log10(most) - 1e-9);
 
 	if (high <= low)
 		high = low + 1;
-	double step = ceil((high - low) / (AXIS_TICKS_MOST - 1));
+	int step = (high - low + AXIS_TICKS_MOST - 2) / (AXIS_TICKS_MOST - 1);
 
 	*axis = (struct axis){.low = pow(10, low), .high = pow(10, high)};
-	for (double power = low; power <= high; power += step) {
-		struct text t = add_tick(axis, (power - low) / (high - low));
+	for (int power = low; power <= high; power += step) {
+		struct text t = add_tick(axis, (double)(power - low) / (high - low));
 
 		add_duration(&t, pow(10, power));
 	}

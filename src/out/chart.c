@@ -85,7 +85,7 @@ static void line_path(FILE *to, const struct chart *chart, const struct chart_se
 				pen = (struct pen){.to = to, .x = x};
 			continue;
 		}
-		if (most > least)
+		if (most > least || (!pen.is_down && end > p + 1))
 			pen_go(&pen, x_of(chart, s->at_ns[p]), y_of(axis, most), chart->is_stepped);
 		pen_go(&pen, x, y_of(axis, least), chart->is_stepped);
 	}

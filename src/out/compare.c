@@ -24,6 +24,7 @@
 #define BATCH        16
 #define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
 #define PAGES_SHARE  0.01
+#define LINE_LEAST   16 /* bytes a connection: smaller lines of a bill are left out */
 
 /* --- noise -------------------------------------------------------------------------------- */
 
@@ -88,11 +89,12 @@ static double time_at(const uint64_t *ns, double beyond, double least)
 
 	if (decades <= from)
 		return (double)ns[0];
-	for (int i = 1; i < TRACK_QUANTILES; i++, from = to) {
+	for (int i = 1; i < TRACK_QUANTILES; i++) {
 		to = -log10(i < TRACK_QUANTILES - 1 ? 1 - track_quantiles[i] : least);
 		if (decades <= to && to > from)
 			return (double)ns[i - 1] * pow((double)ns[i] / (double)ns[i - 1],
 			                               (decades - from) / (to - from));
+		from = to;
 	}
 	return (double)ns[TRACK_QUANTILES - 1];
 }
@@ -280,7 +282,8 @@ static void add_memory(struct compare *c)
 		int64_t of_a = a->bill.lines[i].bytes, of_b = b->bill.lines[i].bytes;
 
 		if (i == BILL_SERVER_USER || i == BILL_CLIENT_USER ||
-		    (fabs(share(c->runs[0], of_a)) < 1 && fabs(share(c->runs[1], of_b)) < 1))
+		    !(fabs(share(c->runs[0], of_a)) >= LINE_LEAST ||
+		      fabs(share(c->runs[1], of_b)) >= LINE_LEAST))
 			continue;
 		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
 		add_share(c, name, of_a, of_b, MEMORY_KERNEL);
@@ -403,11 +406,12 @@ static bool is_moment(const char *key)
 		if (strcmp(key, keys[i]) == 0)
 			return true;
 	}
-	return strstr(key, "_left") != NULL;
+	return strstr(key, "_left") || strstr(key, "_used") || strstr(key, "_count");
 }
 
-/* All that the two environments say, but for what is of the moment. */
-static void add_environment(struct compare *c, const char *path, json_t *a, json_t *b)
+/* What differs of two objects: `in` is their name. Keys of both come once, from the first. Those
+ * that are objects in both are left to the caller. */
+static void add_group(struct compare *c, const char *in, json_t *a, json_t *b)
 {
 	json_t *both[2] = {a, b}, *value;
 	const char *key;
@@ -417,14 +421,25 @@ static void add_environment(struct compare *c, const char *path, json_t *a, json
 		json_object_foreach (both[i], key, value) {
 			json_t *other = json_object_get(both[1 - i], key);
 
-			if (is_moment(key) || (i == 1 && other))
+			if (is_moment(key) || (i == 1 && other) ||
+			    (json_is_object(value) && json_is_object(other)))
 				continue;
-			snprintf(name, sizeof(name), "%s%s%s", path, path[0] ? "." : "", key);
-			if (json_is_object(value) && json_is_object(other))
-				add_environment(c, name, value, other);
-			else
-				add_json(c, name, i == 0 ? value : other, i == 0 ? other : value);
+			snprintf(name, sizeof(name), "%s%s%s", in, in[0] ? "." : "", key);
+			add_json(c, name, i == 0 ? value : other, i == 0 ? other : value);
 		}
+	}
+}
+
+/* All that the two environments say, but for what is of the moment. */
+static void add_environment(struct compare *c, json_t *a, json_t *b)
+{
+	const char *key;
+	json_t *value;
+
+	add_group(c, "", a, b);
+	json_object_foreach (a, key, value) {
+		if (json_is_object(value) && json_is_object(json_object_get(b, key)))
+			add_group(c, key, value, json_object_get(b, key));
 	}
 }
 
@@ -437,6 +452,8 @@ static void add_settings(struct compare *c)
 	if (a->has_result && b->has_result) {
 		const struct result *x = &a->result, *y = &b->result;
 
+		add_setting(c, "connections", axis_text(AXIS_COUNT, (double)x->target).text,
+		            axis_text(AXIS_COUNT, (double)y->target).text);
 		add_setting(c, "kernel", x->host.kernel, y->host.kernel);
 		add_setting(c, "servers' engine", x->server_engine, y->server_engine);
 		add_setting(c, "clients' engine", x->client_engine, y->client_engine);
@@ -444,7 +461,7 @@ static void add_settings(struct compare *c)
 		add_setting(c, "network", x->network, y->network);
 	}
 	if (a->environment && b->environment)
-		add_environment(c, "", a->environment, b->environment);
+		add_environment(c, a->environment, b->environment);
 }
 
 void compare_make(const struct report *a, const struct report *b, struct compare *c)
@@ -502,14 +519,21 @@ struct axis_text compare_value_text(const struct compare_row *row, int run)
 {
 	double value = row->values[run];
 	struct axis_text out = {"-"};
+	struct text t;
 
 	if (isnan(value))
 		return out;
 	/* Shares of memory are small: bytes, not KiB. */
-	if (row->unit == AXIS_BYTES)
+	if (row->unit != AXIS_BYTES)
+		return axis_text(row->unit, value);
+	if (fabs(value) < 1000) {
 		snprintf(out.text, sizeof(out.text), "%.1f B", value);
-	else
-		out = axis_text(row->unit, value);
+		return out;
+	}
+	text_init(&t, out.text, sizeof(out.text));
+	text_add(&t, "%s", value < 0 ? "-" : "");
+	text_count(&t, (uint64_t)llround(fabs(value)));
+	text_add(&t, " B");
 	return out;
 }
 

@@ -100,7 +100,7 @@ static void figure_row(FILE *to, const struct compare_row *r)
 
 static void write_figures(FILE *to, const struct compare *c)
 {
-	fprintf(to, "<h2 id=\"figures\">Figures</h2>\n<table class=\"stack\"><thead><tr>"
+	fprintf(to, "<h2 id=\"figures\">Figures</h2>\n<table class=\"tight\"><thead><tr>"
 	            "<th>figure</th><th class=\"n\">A</th><th class=\"n\">B</th>"
 	            "<th class=\"n\">B to A</th><th class=\"n\">noise</th><th>exceeds it</th></tr>"
 	            "</thead><tbody>\n");

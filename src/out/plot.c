@@ -283,13 +283,14 @@ static void add_cpu(const struct track *track, const struct track_column *busy,
 		double one = share(busy->values, busy->values, idle, from, to);
 		double of_soft = share(soft, busy->values, idle, from, to);
 
-		for (uint32_t p = from + 1; p <= to && !isnan(one); p++, cpus[p - 1]++) {
+		for (uint32_t p = from + 1; p <= to && !isnan(one); p++) {
 			double so_far[2] = {cpus[p] > 0 ? s[0]->values[p] : 0,
 			                    cpus[p] > 0 ? s[1]->values[p] : 0};
 
 			s[0]->values[p] = so_far[0] + one;
 			s[1]->values[p] = so_far[1] + (isnan(of_soft) ? 0 : of_soft);
 			s[2]->values[p] = fmax(s[2]->values[p], one);
+			cpus[p]++;
 		}
 		from = to;
 	}
@@ -323,9 +324,11 @@ static void make_cpu(const struct track *track, struct plot *plot)
 	s[2]->is_dashed = true;
 	/* The next series' room, which no series takes, counts the CPUs. */
 	add_cpus(track, s, plot->values + (size_t)3 * track->count);
-	if (most_of(s[0]) <= 0)
+	if (most_of(s[0]) <= 0) {
 		plot->chart.series_count = 0;
-	for (uint32_t i = 0; i < plot->chart.series_count; i++)
+		return;
+	}
+	for (int i = 0; i < 3; i++)
 		snprintf(s[i]->value, sizeof(s[i]->value), "most %s",
 		         axis_text(AXIS_PERCENT, most_of(s[i])).text);
 }

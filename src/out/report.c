@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MOST (16 * 1024 * 1024) /* of a result, an environment, a table of limits */
+#define FILE_MOST (INT64_C(16) << 20) /* of a result, an environment, a table of limits */
 
 static void note(struct report *report, const char *text)
 {

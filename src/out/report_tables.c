@@ -152,19 +152,20 @@ static void bill_row(const struct bill_rows *rows, const char *title, const char
 		        line->bytes < 0 ? " class=\"minus\"" : "", fmin(length, 100));
 	fprintf(rows->to, "</td><td class=\"soft\">");
 	markup_text(rows->to, of);
-	fprintf(rows->to, "</td></tr>\n");
+	fprintf(rows->to, "%s</td></tr>\n",
+	        line->is_shared ? " (shared with others: its growth)" : "");
 }
 
 static void bill_head(FILE *to, uint64_t connections)
 {
 	fprintf(to,
 	        "<h2 id=\"bill\">The bill: where each byte went</h2>\n<p class=\"note\">Of %s "
-	        "connections%s</p>\n"
-	        "<div class=\"wide\"><table class=\"stack\"><thead><tr><th>line</th>"
+	        "connections. Caches count by whole pages.</p>\n"
+	        "<table class=\"tight bill\"><thead><tr><th>line</th>"
 	        "<th class=\"n\">bytes a connection</th><th class=\"n\">together</th>"
 	        "<th class=\"n\">objects</th><th class=\"bar\"></th><th>made of</th></tr></thead>"
 	        "<tbody>\n",
-	        count_text(connections).text, ", both ends. Caches count by whole pages.");
+	        count_text(connections).text);
 }
 
 static void sum_row(const struct bill_rows *rows, const char *title, int64_t bytes)
@@ -191,10 +192,10 @@ static void write_bill(FILE *to, const struct bill *bill)
 			sum_row(&rows, "accounted for", bill_sum(bill, 0, BILL_CLIENT_USER));
 		if (line->bytes != BILL_UNKNOWN && (line->bytes != 0 || i == BILL_RESIDUAL))
 			bill_row(&rows, bill_line_title((enum bill_line_id)i), line->of, line,
-			         i == BILL_OTHERS ? "apart" : "");
+			         i >= BILL_RESIDUAL ? "apart" : "");
 	}
 	sum_row(&rows, "what memory lost", bill_sum(bill, 0, BILL_OTHERS));
-	fprintf(to, "</tbody></table></div>\n");
+	fprintf(to, "</tbody></table>\n");
 	if (!bill->has_slabs)
 		fprintf(to, "<p class=\"note\">Slab caches one by one are root's to see "
 		            "(/proc/slabinfo): they are one line here.</p>\n");
@@ -229,7 +230,7 @@ static void write_sums(FILE *to, const struct result_memory *m)
 
 		bill_row(&rows, m->slabs[i].name, "of the kernel's: slab cache", &line, "apart");
 	}
-	fprintf(to, "</tbody></table></div>\n");
+	fprintf(to, "</tbody></table>\n");
 }
 
 void report_table_bill(FILE *to, const struct result *result)
@@ -241,6 +242,11 @@ void report_table_bill(FILE *to, const struct result *result)
 }
 
 /* --- trouble ------------------------------------------------------------------------------ */
+
+static const char trouble_head[] =
+	"<table class=\"stack\"><thead><tr><th>counter</th><th class=\"n\">times</th>"
+	"<th class=\"n\">most a second</th><th>mostly in</th><th>over time</th>"
+	"<th>what it counts</th></tr></thead><tbody>\n";
 
 static void trouble_row(FILE *to, const struct track *track, enum figure_id id,
                         const struct track_range *range)
@@ -282,11 +288,7 @@ void report_table_trouble(FILE *to, const struct report *report)
 		    range.first == PROBE_UNKNOWN || range.last <= range.first)
 			continue;
 		if (!is_open)
-			fprintf(to,
-			        "<table class=\"stack\"><thead><tr><th>counter</th>"
-			        "<th class=\"n\">times</th><th class=\"n\">most a second</th>"
-			        "<th>mostly in</th><th>over time</th><th>what it counts</th></tr></thead>"
-			        "<tbody>\n");
+			fprintf(to, "%s", trouble_head);
 		is_open = true;
 		trouble_row(to, track, (enum figure_id)i, &range);
 	}
@@ -379,7 +381,7 @@ static void environment_group(FILE *to, const char *name, json_t *group)
 		return;
 	fprintf(to, "<h3>");
 	markup_text(to, name);
-	fprintf(to, "</h3><table><tbody>\n");
+	fprintf(to, "</h3><table class=\"pairs\"><tbody>\n");
 	json_object_foreach (group, key, value)
 		environment_row(to, key, value);
 	fprintf(to, "</tbody></table>\n");
@@ -394,7 +396,7 @@ void report_table_environment(FILE *to, const struct report *report)
 		return;
 	fprintf(to,
 	        "<details id=\"environment\"><summary>The environment<span>kernel, CPU, limits, "
-	        "sysctls</span></summary>\n<table><tbody>\n");
+	        "sysctls</span></summary>\n<table class=\"pairs\"><tbody>\n");
 	json_object_foreach (report->environment, key, value) {
 		if (!json_is_object(value) && strcmp(key, "command") != 0)
 			environment_row(to, key, value);
@@ -471,7 +473,7 @@ void report_table_figures(FILE *to, const struct report *report)
 		return;
 	fprintf(to,
 	        "<details class=\"figures\" id=\"figures\"><summary>All figures<span>first, last "
-	        "and most of %" PRIu64 " samples</span></summary>\n<table class=\"stack\"><thead>"
+	        "and most of %" PRIu64 " samples</span></summary>\n<table class=\"tight\"><thead>"
 	        "<tr><th>figure</th><th class=\"n\">first</th><th class=\"n\">last</th>"
 	        "<th class=\"n\">most</th><th>what it is</th></tr></thead>\n<tbody>\n",
 	        report->lines - report->bad_lines);

@@ -274,6 +274,8 @@ static void bill_row(FILE *to, const char *title, int64_t bytes, uint64_t connec
 
 static void put_bill(FILE *to, const struct result_memory *m)
 {
+	int64_t sum = bill_sum(&m->bill, 0, BILL_OTHERS);
+
 	if (m->connections == 0)
 		return;
 	heading(to, "The bill");
@@ -294,9 +296,8 @@ static void put_bill(FILE *to, const struct result_memory *m)
 			continue;
 		bill_row(to, bill_line_title((enum bill_line_id)i), bytes, m->bill.connections);
 	}
-	if (bill_sum(&m->bill, 0, BILL_OTHERS) != BILL_UNKNOWN)
-		bill_row(to, "= what memory lost", bill_sum(&m->bill, 0, BILL_OTHERS),
-		         m->bill.connections);
+	if (sum != BILL_UNKNOWN)
+		bill_row(to, "= what memory lost", sum, m->bill.connections);
 }
 
 static void put_trouble(FILE *to, const struct report *report)

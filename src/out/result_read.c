@@ -348,9 +348,26 @@ static struct bill_line *line_of(struct bill *bill, const json_t *from)
 	return NULL;
 }
 
-static int read_bill(const struct reader *r, const json_t *lines)
+static int read_line(const struct reader *r, const json_t *from)
+{
+	struct bill_line *to = line_of(&r->result->memory.bill, from);
+	int failed;
+
+	if (!to)
+		return 0;
+	failed = read_bytes(r, "memory.bill", json_object_get(from, "bytes"), &to->bytes);
+	if (failed == 0)
+		failed = read_bytes(r, "memory.bill", json_object_get(from, "objects"),
+		                    &to->objects);
+	copy_word(to->of, sizeof(to->of), json_object_get(from, "of"));
+	to->is_shared = json_is_true(json_object_get(from, "shared"));
+	return failed;
+}
+
+static int read_bill(const struct reader *r, const json_t *memory)
 {
 	struct bill *bill = &r->result->memory.bill;
+	const json_t *lines = json_object_get(memory, "bill");
 
 	if (!lines || json_is_null(lines))
 		return 0;
@@ -358,21 +375,19 @@ static int read_bill(const struct reader *r, const json_t *lines)
 		return is_odd(r, "memory.bill", "a list");
 	bill->connections = r->result->memory.connections;
 	bill->has_slabs = r->result->memory.has_slabs;
+	if (read_bytes(r, "memory.lost_bytes", json_object_get(memory, "lost_bytes"),
+	               &bill->lost_bytes) != 0 ||
+	    read_bytes(r, "memory.available_lost_bytes",
+	               json_object_get(memory, "available_lost_bytes"),
+	               &bill->available_lost_bytes) != 0 ||
+	    read_bytes(r, "memory.drift_bytes", json_object_get(memory, "drift_bytes"),
+	               &bill->drift_bytes) != 0)
+		return -EINVAL;
 	for (size_t i = 0; i < json_array_size(lines); i++) {
-		const json_t *from = json_array_get(lines, i);
-		struct bill_line *to = line_of(bill, from);
-		int failed = 0;
+		int failed = read_line(r, json_array_get(lines, i));
 
-		if (!to)
-			continue;
-		failed = read_bytes(r, "memory.bill", json_object_get(from, "bytes"), &to->bytes);
-		if (failed == 0)
-			failed = read_bytes(r, "memory.bill", json_object_get(from, "objects"),
-			                    &to->objects);
 		if (failed != 0)
 			return failed;
-		copy_word(to->of, sizeof(to->of), json_object_get(from, "of"));
-		to->is_shared = json_is_true(json_object_get(from, "shared"));
 	}
 	return 0;
 }
@@ -413,15 +428,7 @@ static int read_memory(const struct reader *r)
 	    read_share(r, "memory.residual_bytes_per_connection", &m->residual_bytes) != 0 ||
 	    read_slabs(r, json_object_get(memory, "slabs")) != 0)
 		return -EINVAL;
-	if (read_bytes(r, "memory.lost_bytes", json_object_get(memory, "lost_bytes"),
-	               &m->bill.lost_bytes) != 0 ||
-	    read_bytes(r, "memory.available_lost_bytes",
-	               json_object_get(memory, "available_lost_bytes"),
-	               &m->bill.available_lost_bytes) != 0 ||
-	    read_bytes(r, "memory.drift_bytes", json_object_get(memory, "drift_bytes"),
-	               &m->bill.drift_bytes) != 0)
-		return -EINVAL;
-	return read_bill(r, json_object_get(memory, "bill"));
+	return read_bill(r, memory);
 }
 
 /* --- the document ------------------------------------------------------------------------- */
@@ -454,7 +461,7 @@ void result_read_nothing(struct result *result)
 	result->memory.kernel_bytes = result->memory.residual_bytes = RESULT_UNKNOWN_BYTES;
 	result->memory.server_user_bytes = result->memory.client_user_bytes = RESULT_UNKNOWN_BYTES;
 	result->memory.cgroup_bytes = result->memory.cgroup_client_bytes = RESULT_UNKNOWN_BYTES;
-	result->memory.bill.lost_bytes = BILL_UNKNOWN;
+	result->memory.bill.lost_bytes = result->memory.bill.drift_bytes = BILL_UNKNOWN;
 	result->memory.bill.available_lost_bytes = BILL_UNKNOWN;
 	for (int i = 0; i < BILL_LINE_COUNT; i++)
 		result->memory.bill.lines[i] = (struct bill_line){.bytes = BILL_UNKNOWN,

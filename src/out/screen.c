@@ -80,7 +80,7 @@ static void lay_out(struct layout *l, const struct screen *s, uint32_t width, ui
 
 #define EVERY_FROM 60 /* columns of a screen that has room for the interval */
 
-/* " megaconn watch  HOST  netns NAME           every 1 s  14:03:22 " */
+/* " megaconn watch  HOST  netns NAME  URL      every 1 s  14:03:22 " */
 static void draw_title(const struct screen *s, struct grid *grid)
 {
 	char right[96];
@@ -97,8 +97,10 @@ static void draw_title(const struct screen *s, struct grid *grid)
 	x = grid_text(grid, x, 0, GRID_TITLE, s->host);
 	if (s->netns) {
 		x = grid_text(grid, x, 0, GRID_TITLE, "  netns ");
-		grid_text(grid, x, 0, GRID_TITLE, s->netns);
+		x = grid_text(grid, x, 0, GRID_TITLE, s->netns);
 	}
+	if (s->url && x + 2 + grid_columns(s->url) + grid_columns(right) <= grid->width)
+		grid_text(grid, x + 2, 0, GRID_TITLE, s->url);
 	grid_text_before(grid, grid->width, 0, GRID_TITLE, right);
 }
 
@@ -114,7 +116,7 @@ static void draw_keys(const struct screen *s, struct grid *grid)
 	uint32_t y = grid->height - 1, x = 1;
 
 	if (!s->has_keys)
-		x = grid_text(grid, x, y, GRID_LABEL, "no keyboard: Ctrl-C ends");
+		grid_text(grid, x, y, GRID_LABEL, "no keyboard: Ctrl-C ends");
 	for (size_t i = 0; s->has_keys && i < sizeof(keys) / sizeof(keys[0]); i++) {
 		uint32_t columns = grid_columns(keys[i].key) + 1 + grid_columns(keys[i].what);
 
@@ -123,8 +125,6 @@ static void draw_keys(const struct screen *s, struct grid *grid)
 		x = grid_text(grid, x, y, GRID_KEY, keys[i].key) + 1;
 		x = grid_text(grid, x, y, GRID_LABEL, keys[i].what) + 2;
 	}
-	if (s->url && x + grid_columns(s->url) + 2 < grid->width)
-		grid_text_before(grid, grid->width - 1, y, GRID_LABEL, s->url);
 }
 
 void screen_draw(const struct screen *s, struct grid *grid)

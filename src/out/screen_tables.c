@@ -177,15 +177,14 @@ static void cpu_strips(const struct screen *s, struct grid *grid, uint32_t y, ui
 	grid_text(grid, 1, y, GRID_LABEL, "CPUs");
 	if (height > 1)
 		grid_text(grid, 1, y + 1, GRID_LABEL, "softirq");
-	for (uint32_t i = 0; i < count; i += each) {
+	for (uint32_t i = 0, x = STRIP_FROM; i < count; x++) {
 		struct load load = {-1, -1};
 
-		for (uint32_t j = i; j < i + each && j < count; j++)
-			load = busier(load, load_of(s, j));
-		grid_spark(grid, STRIP_FROM + i / each, y, GRID_BUSY, load.busy, 1);
+		for (uint32_t end = i + each; i < end && i < count; i++)
+			load = busier(load, load_of(s, i));
+		grid_spark(grid, x, y, GRID_BUSY, load.busy, 1);
 		if (height > 1)
-			grid_spark(grid, STRIP_FROM + i / each, y + 1, GRID_SOFTIRQ, load.softirq,
-			           1);
+			grid_spark(grid, x, y + 1, GRID_SOFTIRQ, load.softirq, 1);
 	}
 	if (height > 2)
 		cpu_busiest(s, grid, y + 2, each);

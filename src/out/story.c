@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
@@ -39,12 +40,13 @@ uint64_t story_span_ns(const struct report *report)
 
 struct axis_text story_value(const struct figure *figure, uint64_t value)
 {
-	static const enum axis_unit units[FIGURE_UNIT_COUNT] = {
+	static const enum axis_unit units[] = {
 		[FIGURE_NUMBER] = AXIS_COUNT,
 		[FIGURE_BYTES] = AXIS_BYTES,
 		[FIGURE_NS] = AXIS_NS,
 	};
 
+	static_assert(sizeof(units) / sizeof(units[0]) == FIGURE_UNIT_COUNT, "each has a unit");
 	if (value == PROBE_UNKNOWN)
 		return (struct axis_text){"-"};
 	return axis_text(units[figure->unit], (double)value);
@@ -52,12 +54,13 @@ struct axis_text story_value(const struct figure *figure, uint64_t value)
 
 const char *story_group(enum figure_group group)
 {
-	static const char *const names[FIGURE_GROUP_COUNT] = {
+	static const char *const names[] = {
 		[FIGURE_RUN] = "run",         [FIGURE_SOCKETS] = "sockets",
 		[FIGURE_TROUBLE] = "trouble", [FIGURE_MEMORY] = "memory",
 		[FIGURE_SLABS] = "slabs",     [FIGURE_CPU] = "CPUs",
 	};
 
+	static_assert(sizeof(names) / sizeof(names[0]) == FIGURE_GROUP_COUNT, "each has a name");
 	return names[group];
 }
 
@@ -101,6 +104,11 @@ static void begin(struct story *story, const char *name, struct text *t)
 
 	row->name = name;
 	text_init(t, row->value, sizeof(row->value));
+}
+
+static bool is_server(const struct result *r)
+{
+	return strcmp(r->role, "serve") == 0;
 }
 
 /* --- the headline ------------------------------------------------------------------------- */
@@ -225,7 +233,9 @@ static void tell_counts(const struct report *report, struct story *story)
 		story->target = track_range(track, FIGURE_RUN_TARGET).most;
 		if (story->target == PROBE_UNKNOWN)
 			story->target = 0;
-	} else if (strcmp(r->role, "serve") == 0) {
+	} else if (is_server(r)) {
+		/* Whoever comes: its target is what it was made ready for. */
+		story->target = 0;
 		story->counted = "at the most it held";
 	}
 	wanted = story->target > 0 ? story->target : servers;
@@ -423,7 +433,7 @@ static void tell_all_causes(const struct report *report, struct story *story)
 	}
 	tell_causes(story, "failed", r->failed_by_cause);
 	tell_causes(story, "retried", r->retried_by_cause);
-	tell_causes(story, "lost", r->lost_by_cause);
+	tell_causes(story, is_server(r) ? "ended" : "lost", r->lost_by_cause);
 	tell_causes(story, "accept", r->accept_errors_by_cause);
 }
 

@@ -24,7 +24,7 @@ struct story_row {
 };
 
 struct story_cause {
-	const char *what; /* "failed", "retried", "lost", "accept" */
+	const char *what; /* "failed", "retried", "lost", "ended", "accept" */
 	enum cause cause;
 	uint64_t count;
 };

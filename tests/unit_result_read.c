@@ -1,0 +1,205 @@
+/* unit_result_read: a result that was written comes back as it was; what is damaged, foreign or of
+ * a later time is one clear line. */
+#include "out/json.h"
+#include "out/result_read.h"
+
+#include "filled.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+static char *written(const struct result *r, size_t *len)
+{
+	static char word[] = "megaconn", path[64];
+	char *const argv[] = {word, NULL};
+	char *text = calloc(1, 65536);
+	struct err err;
+
+	snprintf(path, sizeof(path), "/tmp/unit_result_read.%d", (int)getpid());
+	assert_int_equal(json_write(path, r, 1, argv, &err), 0);
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	assert_non_null(text);
+	*len = fread(text, 1, 65535, file);
+	fclose(file);
+	unlink(path);
+	return text;
+}
+
+static struct result *read_back(const struct result *r)
+{
+	static struct result back;
+	struct err err = {""};
+	size_t len;
+	char *text = written(r, &len);
+
+	if (result_read(text, len, "r", &back, &err) != 0)
+		fail_msg("%s", err.text);
+	free(text);
+	return &back;
+}
+
+static void assert_near(int64_t a, int64_t b, int64_t by)
+{
+	if (a - b > by || b - a > by)
+		fail_msg("%lld, %lld", (long long)a, (long long)b);
+}
+
+static void test_all_comes_back(void **state)
+{
+	static const enum verdict verdicts[] = {VERDICT_PASS, VERDICT_FAIL, VERDICT_PARTIAL};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
+		const struct result *r = filled(verdicts[i]);
+		struct result *back = read_back(r);
+		const struct bill *x = &r->memory.bill, *y = &back->memory.bill;
+
+		assert_int_equal(back->verdict, r->verdict);
+		assert_string_equal(back->reason, r->reason);
+		assert_string_equal(back->role, r->role);
+		assert_string_equal(back->client_engine, r->client_engine);
+		assert_string_equal(back->host.kernel, r->host.kernel);
+		assert_int_equal(back->target, r->target);
+		assert_int_equal(back->ipv6, r->ipv6);
+		assert_memory_equal(&back->established, &r->established, sizeof(r->established));
+		assert_memory_equal(&back->failed_by_cause, &r->failed_by_cause,
+		                    sizeof(r->failed_by_cause));
+		assert_memory_equal(&back->lost_by_cause, &r->lost_by_cause,
+		                    sizeof(r->lost_by_cause));
+		assert_memory_equal(&back->timing, &r->timing, sizeof(r->timing));
+		assert_memory_equal(&back->proved_ramp, &r->proved_ramp,
+		                    offsetof(struct result_proof, done));
+		assert_int_equal(back->proved.done, r->proved.done);
+		assert_int_equal(back->memory.connections, r->memory.connections);
+		/* A tenth of a byte a connection is what was written. */
+		assert_near(back->memory.kernel_bytes, r->memory.kernel_bytes, 100000);
+		assert_near(back->memory.residual_bytes, r->memory.residual_bytes, 100000);
+		assert_int_equal(back->memory.slab_count, r->memory.slab_count);
+		assert_string_equal(back->memory.slabs[0].name, r->memory.slabs[0].name);
+		assert_int_equal(back->memory.slabs[0].bytes, r->memory.slabs[0].bytes);
+		assert_int_equal(y->connections, x->connections);
+		assert_int_equal(y->lost_bytes, x->lost_bytes);
+		for (int line = 0; line < BILL_LINE_COUNT; line++) {
+			assert_int_equal(y->lines[line].bytes, x->lines[line].bytes);
+			assert_int_equal(y->lines[line].objects, x->lines[line].objects);
+			assert_string_equal(y->lines[line].of, x->lines[line].of);
+		}
+	}
+}
+
+/* What was not observed is not 0. */
+static void test_unknown_stays_unknown(void **state)
+{
+	static struct result r;
+
+	(void)state;
+	result_init(&r);
+	snprintf(r.reason, sizeof(r.reason), "x");
+	struct result *back = read_back(&r);
+
+	assert_true(back->established.client == RESULT_UNKNOWN);
+	assert_true(back->timing.ramp_ns == RESULT_UNKNOWN);
+	assert_true(back->timing.connect_p50_ns == RESULT_UNKNOWN);
+	assert_true(back->listen_overflows == RESULT_UNKNOWN);
+	assert_true(back->proved.differing == RESULT_UNKNOWN);
+	assert_false(back->proved.done);
+	assert_int_equal(back->memory.connections, 0);
+	assert_int_equal(back->memory.bill.connections, 0);
+}
+
+static const struct {
+	const char *json;
+	int code;
+	const char *says; /* NULL: it is taken */
+} texts[] = {
+	{"", -EINVAL, "r: line 1: not whole JSON: it was truncated or damaged"},
+	{"{\"schema\": \"megaconn.result/1\",\n \"ver", -EINVAL, "r: line 2: not whole JSON"},
+	{"[1, 2]", -EINVAL, "r: not of schema megaconn.result/1"},
+	{"{\"name\": \"package\"}", -EINVAL, "r: not of schema megaconn.result/1"},
+	{"{\"schema\": \"megaconn.doctor/1\"}", -EINVAL, "r: not of schema megaconn.result/1"},
+	{"{\"schema\": 1}", -EINVAL, "r: not of schema megaconn.result/1"},
+	{"{\"schema\": \"megaconn.result/2\", \"verdict\": 7}", -ENOTSUP,
+         "r: megaconn.result/2: written by a newer megaconn"},
+	{"{\"schema\": \"megaconn.result/1\"}", -EINVAL, "r: 'verdict' is not pass, fail"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"great\"}", -EINVAL, "r: 'verdict'"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"target\": \"1M\"}", -EINVAL,
+         "r: 'target' is not a number from 0 on"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"target\": -1}", -EINVAL,
+         "r: 'target' is not a number from 0 on"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"source_ips\": 4294967296}",
+         -EINVAL, "r: 'source_ips' is not"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"timing\": 3}", -EINVAL,
+         "r: 'timing.ramp_s' is not in an object"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"timing\": {\"ramp_s\": -1}}",
+         -EINVAL, "r: 'timing.ramp_s' is not a number of seconds"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"slabs\": 1}}",
+         -EINVAL, "r: 'memory.slabs' is not a list"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"bill\": "
+         "[{\"line\": \"tcp\", \"bytes\": \"x\"}]}}",
+         -EINVAL, "r: 'memory.bill' is not a number"},
+	/* What nobody here knows, and what is not there, is no fault. */
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"partial\", \"later\": [1], "
+         "\"timing\": null, \"memory\": {\"bill\": [{\"line\": \"later\", \"bytes\": {}}]}}",
+         0, NULL},
+};
+
+static void test_texts(void **state)
+{
+	static struct result r;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		struct err err = {""};
+		int code = result_read(texts[i].json, strlen(texts[i].json), "r", &r, &err);
+
+		if (code != texts[i].code ||
+		    strncmp(err.text, texts[i].says ? texts[i].says : "",
+		            texts[i].says ? strlen(texts[i].says) : 1) != 0)
+			fail_msg("%s: %d, %s", texts[i].json, code, err.text);
+		assert_null(strchr(err.text, '\n'));
+	}
+}
+
+/* At whatever byte it ends: never taken, never a crash, always a line. */
+static void test_truncated_anywhere(void **state)
+{
+	static struct result back;
+	size_t len;
+	char *text = written(filled(VERDICT_PASS), &len);
+
+	(void)state;
+	while (len > 0 && text[len - 1] != '}')
+		len--;
+	for (size_t cut = 0; cut < len; cut++) {
+		struct err err = {""};
+
+		assert_int_equal(result_read(text, cut, "r", &back, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "truncated"));
+	}
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_comes_back),
+		cmocka_unit_test(test_unknown_stays_unknown),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_truncated_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
