@@ -443,15 +443,37 @@ static void test_special_file(void **state)
 	assert_true(S_ISFIFO(status.st_mode));
 }
 
+/* A link that stands where the temporary file is made: what it leads to is another's. */
+static void test_link(void **state)
+{
+	struct stat status;
+	FILE *file = fopen(in_directory("fifo"), "we");
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(fputs("another's", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(symlink("fifo", in_directory("r.json.part")), 0);
+	json_decref(write_and_load(filled(VERDICT_PASS)));
+	assert_int_equal(stat(in_directory("fifo"), &status), 0);
+	assert_int_equal(status.st_size, strlen("another's"));
+}
+
 int main(void)
 {
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 	const struct CMUnitTest tests[] = {
-		IN_DIRECTORY(test_fields),       IN_DIRECTORY(test_packets),
-		IN_DIRECTORY(test_verdicts),     IN_DIRECTORY(test_rows),
-		IN_DIRECTORY(test_large),        IN_DIRECTORY(test_nulls),
-		cmocka_unit_test(test_stdout),   IN_DIRECTORY(test_unwritable),
-		IN_DIRECTORY(test_full),         IN_DIRECTORY(test_check_directory),
+		IN_DIRECTORY(test_fields),
+		IN_DIRECTORY(test_packets),
+		IN_DIRECTORY(test_verdicts),
+		IN_DIRECTORY(test_rows),
+		IN_DIRECTORY(test_large),
+		IN_DIRECTORY(test_nulls),
+		IN_DIRECTORY(test_link),
+		cmocka_unit_test(test_stdout),
+		IN_DIRECTORY(test_unwritable),
+		IN_DIRECTORY(test_full),
+		IN_DIRECTORY(test_check_directory),
 		IN_DIRECTORY(test_special_file),
 	};
 

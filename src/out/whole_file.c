@@ -19,10 +19,11 @@ bool whole_file_is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-/* Has it written to `name`; 0, or a negative errno. */
-static int write_to(const char *name, void (*put)(FILE *, const void *), const void *context)
+/* Has it written to `name`, opened in `mode`; 0, or a negative errno. */
+static int write_to(const char *name, const char *mode, void (*put)(FILE *, const void *),
+                    const void *context)
 {
-	FILE *file = fopen(name, "we");
+	FILE *file = fopen(name, mode);
 	int failed = 0;
 
 	if (!file)
@@ -48,12 +49,13 @@ int whole_file_write(const char *path, void (*put)(FILE *to, const void *context
 		                                              : fail("standard output", -EIO, err);
 	}
 	if (whole_file_is_special(path)) {
-		failed = write_to(path, put, context);
+		failed = write_to(path, "we", put, context);
 		return failed == 0 ? 0 : fail(path, failed, err);
 	}
 	if (snprintf(part, sizeof(part), "%s" WHOLE_FILE_PART, path) >= (int)sizeof(part))
 		return fail(path, -ENAMETOOLONG, err);
-	failed = write_to(part, put, context);
+	unlink(part); /* of one that was killed; a link of others' is not followed */
+	failed = write_to(part, "wxe", put, context);
 	if (failed == 0 && rename(part, path) != 0)
 		failed = -errno;
 	if (failed == 0)
