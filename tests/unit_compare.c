@@ -67,6 +67,24 @@ static struct compare *compared(const struct report *a, const struct report *b)
 	return &compare;
 }
 
+/* "All slab caches" and "other slab caches" are two things. */
+static void test_slabs_of_one_alone(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
+	const struct compare *c;
+
+	(void)state;
+	a->result.memory.bill.lines[BILL_SLABS].bytes = 60000000;
+	b->result.memory.bill.lines[BILL_SLABS].bytes = INT64_C(7000000000);
+	(void)row(compared(a, b), "  bill: other slab caches");
+	b->result.memory.has_slabs = b->result.memory.bill.has_slabs = false;
+	c = compared(a, b);
+	for (uint32_t i = 0; i < c->row_count; i++)
+		assert_null(strstr(c->rows[i].name, "slab caches"));
+	drop(a);
+	drop(b);
+}
+
 static void test_equal_runs(void **state)
 {
 	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
@@ -242,11 +260,11 @@ static void test_without_result(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_equal_runs),     cmocka_unit_test(test_a_fifth_slower),
-		cmocka_unit_test(test_within_noise),   cmocka_unit_test(test_noise_of_a_rate),
-		cmocka_unit_test(test_single_numbers), cmocka_unit_test(test_quantiles),
-		cmocka_unit_test(test_memory),         cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_without_result),
+		cmocka_unit_test(test_equal_runs),      cmocka_unit_test(test_slabs_of_one_alone),
+		cmocka_unit_test(test_a_fifth_slower),  cmocka_unit_test(test_within_noise),
+		cmocka_unit_test(test_noise_of_a_rate), cmocka_unit_test(test_single_numbers),
+		cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_settings),        cmocka_unit_test(test_without_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

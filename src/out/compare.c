@@ -281,11 +281,15 @@ static void add_memory(struct compare *c)
 	for (int i = 0; i < BILL_RESIDUAL; i++) {
 		int64_t of_a = a->bill.lines[i].bytes, of_b = b->bill.lines[i].bytes;
 
+		/* Without /proc/slabinfo that line is all caches: another thing. */
+		if (i == BILL_SLABS && a->has_slabs != b->has_slabs)
+			continue;
 		if (i == BILL_SERVER_USER || i == BILL_CLIENT_USER ||
 		    !(fabs(share(c->runs[0], of_a)) >= LINE_LEAST ||
 		      fabs(share(c->runs[1], of_b)) >= LINE_LEAST))
 			continue;
-		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
+		snprintf(name, sizeof(name), "  bill: %s",
+		         bill_line_title(&a->bill, (enum bill_line_id)i));
 		add_share(c, name, of_a, of_b, MEMORY_KERNEL);
 	}
 }

@@ -105,9 +105,7 @@ static json_t *per_connection(const struct result_memory *m, int64_t bytes)
 {
 	if (m->connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
 		return json_null();
-	int64_t tenths = bytes * 10 / (int64_t)m->connections;
-
-	return json_real((double)tenths / 10);
+	return json_real(bill_each(bytes, m->connections));
 }
 
 static json_t *slabs(const struct result_memory *m)

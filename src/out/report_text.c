@@ -269,7 +269,7 @@ static void bill_row(FILE *to, const char *title, int64_t bytes, uint64_t connec
 	text_init(&t, together, sizeof(together));
 	text_add(&t, "%s", bytes < 0 ? "-" : "");
 	text_bytes(&t, (uint64_t)(bytes < 0 ? -bytes : bytes));
-	fprintf(to, "  %-38s %12.1f %16s\n", title, (double)bytes / (double)connections, together);
+	fprintf(to, "  %-38s %12.1f %16s\n", title, bill_each(bytes, connections), together);
 }
 
 static void put_bill(FILE *to, const struct result_memory *m)
@@ -287,6 +287,8 @@ static void put_bill(FILE *to, const struct result_memory *m)
 			bill_row(to, "servers' user memory", m->server_user_bytes, m->connections);
 		if (m->client_user_bytes != RESULT_UNKNOWN_BYTES)
 			bill_row(to, "clients' user memory", m->client_user_bytes, m->connections);
+		if (m->residual_bytes != RESULT_UNKNOWN_BYTES)
+			bill_row(to, "residual", m->residual_bytes, m->connections);
 		return;
 	}
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
@@ -294,7 +296,8 @@ static void put_bill(FILE *to, const struct result_memory *m)
 
 		if (bytes == BILL_UNKNOWN || (bytes == 0 && i != BILL_RESIDUAL))
 			continue;
-		bill_row(to, bill_line_title((enum bill_line_id)i), bytes, m->bill.connections);
+		bill_row(to, bill_line_title(&m->bill, (enum bill_line_id)i), bytes,
+		         m->bill.connections);
 	}
 	if (sum != BILL_UNKNOWN)
 		bill_row(to, "= what memory lost", sum, m->bill.connections);
@@ -325,7 +328,7 @@ static void put_trouble(FILE *to, const struct report *report)
 		is_any = true;
 	}
 	if (!is_any)
-		row(to, "none", "");
+		row(to, "none", "no drop, reset, retransmission or overflow was counted");
 }
 
 static void put_walls(FILE *to, const struct report *report)

@@ -333,7 +333,7 @@ static void flow_bill(struct flow *f, const struct screen *s)
 		int64_t bytes = s->bill->lines[id].bytes;
 
 		if (bytes > 0 && (uint64_t)bytes >= s->bill->connections)
-			flow_a_socket(f, bill_line_title(id), (uint64_t)bytes,
+			flow_a_socket(f, bill_line_title(s->bill, id), (uint64_t)bytes,
 			              s->bill->connections);
 	}
 }
