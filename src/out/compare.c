@@ -369,7 +369,7 @@ static void add_rows(struct compare *c)
 
 static void add_setting(struct compare *c, const char *name, const char *a, const char *b)
 {
-	const char *values[2] = {a ? a : "-", b ? b : "-"};
+	const char *values[2] = {a && a[0] ? a : "-", b && b[0] ? b : "-"};
 
 	if (strcmp(values[0], values[1]) == 0)
 		return;
@@ -489,6 +489,8 @@ struct axis_text compare_ratio_text(const struct compare_row *row)
 		snprintf(out.text, sizeof(out.text), "=");
 	else if (row->values[0] == 0 && row->values[1] > 0)
 		snprintf(out.text, sizeof(out.text), "new");
+	else if (row->values[0] < 0) /* a part of less than nothing says nothing */
+		return out;
 	else if (!isnan(row->ratio) && fabs(row->ratio) >= 10)
 		snprintf(out.text, sizeof(out.text), "x%.3g", row->ratio + 1);
 	else if (!isnan(row->ratio))
@@ -496,14 +498,19 @@ struct axis_text compare_ratio_text(const struct compare_row *row)
 	return out;
 }
 
+bool compare_has_noise(const struct compare_row *row)
+{
+	return !isnan(row->noise[0]) && !isnan(row->noise[1]) && row->values[0] > 0;
+}
+
 struct axis_text compare_noise_text(const struct compare_row *row)
 {
 	struct axis_text out = {"no estimate"};
 	double noise = hypot(row->noise[0], row->noise[1]);
 
-	if (!isnan(noise) && row->values[0] != 0)
+	if (compare_has_noise(row))
 		snprintf(out.text, sizeof(out.text), "%.1f %%",
-		         100 * fmax(noise / fabs(row->values[0]), COMPARE_LEAST));
+		         100 * fmax(noise / row->values[0], COMPARE_LEAST));
 	return out;
 }
 
