@@ -60,6 +60,8 @@ void report_table_causes(FILE *to, const struct story *story)
 {
 	char advice[512];
 
+	if (story->cause_count == 0 && !story->has_counts)
+		return;
 	fprintf(to, "<h2 id=\"failures\">Failures by cause</h2>\n");
 	if (story->cause_count == 0) {
 		fprintf(to, "<p class=\"soft\">None: no connection failed, was retried or was "

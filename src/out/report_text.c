@@ -2,6 +2,7 @@
 #include "out/report_text.h"
 
 #include "base/text.h"
+#include "out/markup.h"
 #include "out/plot.h"
 #include "out/story.h"
 
@@ -39,13 +40,19 @@ static int columns_of(const char *bytes, size_t len)
 	return columns;
 }
 
-/* A word, in which nothing drives a terminal. */
+/* A word, in which nothing drives a terminal: controls, those of C1 as well, and bytes that are no
+ * UTF-8 (a text may have been cut) are '?'. */
 static void put_word(FILE *to, const char *word, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len;) {
 		unsigned char c = (unsigned char)word[i];
+		size_t length = markup_sequence(word + i);
 
-		fputc(c < ' ' || c == 0x7f ? '?' : c, to);
+		if (length == 0 || c < ' ' || c == 0x7f)
+			fputc('?', to);
+		else
+			fwrite(word + i, 1, length, to);
+		i += length > 0 ? length : 1;
 	}
 }
 
@@ -153,7 +160,7 @@ static void put_counts(FILE *to, const struct report *report, const struct story
 	char line[128];
 	struct text t;
 
-	if (!report->has_result && report->track.count == 0)
+	if (!story->has_counts)
 		return;
 	text_init(&t, line, sizeof(line));
 	text_add(&t, "Established");
@@ -191,6 +198,8 @@ static void put_causes(FILE *to, const struct story *story)
 	char advice[512], line[640];
 	struct text t;
 
+	if (story->cause_count == 0 && !story->has_counts)
+		return;
 	heading(to, "Failures by cause");
 	if (story->cause_count == 0)
 		row(to, "none", "no connection failed, was retried or was lost");
