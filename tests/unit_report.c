@@ -375,7 +375,13 @@ static void test_no_record(void **state)
 	unlink(in_directory("result.json"));
 	write_file("series.ndjson",
 	           "{\"schema\":\"megaconn.sample/9\",\"at_ns\":1,\"unix_ns\":1}\n");
-	assert_refused(directory, -ENOTSUP, "series.ndjson: written by a newer megaconn");
+	assert_refused(directory, -ENOTSUP, in_directory("series.ndjson: written by a newer"));
+	unlink(in_directory("series.ndjson"));
+	assert_int_equal(mkfifo(in_directory("series.ndjson"), 0600), 0);
+	assert_refused(directory, -EINVAL, "series.ndjson: not a file");
+	write_file("result.json", "{");
+	unlink(in_directory("series.ndjson"));
+	assert_refused(directory, -EINVAL, in_directory("result.json: line 1"));
 }
 
 /* What a report can do without is said, and the rest is drawn. */
