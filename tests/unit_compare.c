@@ -87,6 +87,25 @@ static void test_slabs_of_one_alone(void **state)
 	drop(b);
 }
 
+/* A ramp of five times as many connections is no worse for taking longer. */
+static void test_sizes(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
+	char line[256];
+
+	(void)state;
+	b->result.timing.ramp_ns = 5 * a->result.timing.ramp_ns;
+	assert_int_equal(row(compared(a, b), "ramp, time")->mark, COMPARE_WORSE);
+	b->result.target = 5 * a->result.target;
+	b->result.timing.ramp_cpu_ns = 2 * a->result.timing.ramp_cpu_ns;
+	assert_int_equal(row(compared(a, b), "ramp, time")->mark, COMPARE_OTHER);
+	assert_int_equal(row(compared(a, b), "CPU time a connection")->mark, COMPARE_WORSE);
+	compare_headline(compared(a, b), line, sizeof(line));
+	assert_non_null(strstr(line, "; differs with the number of connections: 1"));
+	drop(a);
+	drop(b);
+}
+
 /* As many columns as every terminal has, what became of the runs, and no part of less than 0. */
 static void test_text(void **state)
 {
@@ -291,17 +310,12 @@ static void test_without_result(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_equal_runs),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_slabs_of_one_alone),
-		cmocka_unit_test(test_a_fifth_slower),
-		cmocka_unit_test(test_within_noise),
-		cmocka_unit_test(test_noise_of_a_rate),
-		cmocka_unit_test(test_single_numbers),
-		cmocka_unit_test(test_quantiles),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_without_result),
+		cmocka_unit_test(test_equal_runs),      cmocka_unit_test(test_text),
+		cmocka_unit_test(test_sizes),           cmocka_unit_test(test_slabs_of_one_alone),
+		cmocka_unit_test(test_a_fifth_slower),  cmocka_unit_test(test_within_noise),
+		cmocka_unit_test(test_noise_of_a_rate), cmocka_unit_test(test_single_numbers),
+		cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_settings),        cmocka_unit_test(test_without_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

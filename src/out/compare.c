@@ -184,7 +184,22 @@ static double known(uint64_t value)
 	return value == RESULT_UNKNOWN ? NAN : (double)value;
 }
 
-/* The same field of both results. */
+/* Figures that go with how many connections there were are neither better nor worse where the two
+ * runs had others to make, or one came to no end. */
+static bool is_one_size(const struct compare *c)
+{
+	const struct report *a = c->runs[0], *b = c->runs[1];
+
+	return a->has_result && b->has_result && a->result.target == b->result.target &&
+	       strcmp(a->result.role, b->result.role) == 0;
+}
+
+static enum compare_better by_size(const struct compare *c, enum compare_better better)
+{
+	return is_one_size(c) ? better : COMPARE_NEITHER;
+}
+
+/* The same field of both results; all of them go with the number of connections. */
 static void add_field(struct compare *c, const char *name, enum axis_unit unit,
                       enum compare_better better, size_t offset)
 {
@@ -192,7 +207,7 @@ static void add_field(struct compare *c, const char *name, enum axis_unit unit,
 
 	for (int i = 0; i < 2; i++)
 		memcpy(&values[i], (const char *)&c->runs[i]->result + offset, sizeof(values[i]));
-	judge(add(c, name, unit, better, known(values[0]), known(values[1])));
+	judge(add(c, name, unit, by_size(c, better), known(values[0]), known(values[1])));
 }
 
 #define FIELD(c, name, unit, better, member) \
@@ -311,8 +326,8 @@ static void add_counters(struct compare *c)
 			                     : (double)(range.last - range.first);
 		}
 		if (grown[0] > 0 || grown[1] > 0)
-			judge(add(c, figure_at((enum figure_id)i)->title, AXIS_COUNT, COMPARE_LESS,
-			          grown[0], grown[1]));
+			judge(add(c, figure_at((enum figure_id)i)->title, AXIS_COUNT,
+			          by_size(c, COMPARE_LESS), grown[0], grown[1]));
 	}
 }
 
@@ -342,7 +357,7 @@ static void add_proof(struct compare *c, const char *name, size_t offset)
 
 		values[i] = c->runs[i]->has_result && proof->done ? known(proof->duration_ns) : NAN;
 	}
-	judge(add(c, name, AXIS_NS, COMPARE_LESS, values[0], values[1]));
+	judge(add(c, name, AXIS_NS, by_size(c, COMPARE_LESS), values[0], values[1]));
 }
 
 static void add_rows(struct compare *c)
@@ -566,4 +581,7 @@ void compare_headline(const struct compare *c, char *out, size_t size)
 	         "%u of %u figures differ by more than noise: the second run is better in %u "
 	         "and worse in %u",
 	         c->marked, c->row_count, better, worse);
+	if (c->marked > better + worse)
+		text_add(&t, "; differs with the number of connections: %u",
+		         c->marked - better - worse);
 }

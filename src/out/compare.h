@@ -24,7 +24,7 @@ enum compare_mark {
 	COMPARE_SAME,  /* within noise, or a difference of 0 */
 	COMPARE_WORSE, /* of the second to the first         */
 	COMPARE_BETTER,
-	COMPARE_OTHER /* differs, and neither is the better  */
+	COMPARE_OTHER /* differs, and neither is the better: the runs are of two sizes */
 };
 
 struct compare_row {
