@@ -3,16 +3,13 @@
 
 #include "base/version.h"
 #include "out/bill.h"
+#include "out/whole_file.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define PART_ENDING ".part"
 
 static const char *const verdict_names[] = {
 	[VERDICT_FAIL] = "fail",
@@ -251,104 +248,21 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	return o;
 }
 
-static int fail(const char *path, int code, struct err *err)
+static void put_text(FILE *to, const void *text)
 {
-	return err_set(err, code, "cannot write the result to %s: %s", path, strerror(-code));
-}
-
-/* A terminal, a pipe or /dev/null is written to; only a file is replaced. */
-static bool is_special(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-}
-
-/* Splits off the directory of `path` into `directory` (PATH_MAX bytes). Returns the last name. */
-static const char *split(const char *path, char *directory)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		snprintf(directory, PATH_MAX, ".");
-	else
-		snprintf(directory, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path),
-		         path);
-	return slash ? slash + 1 : path;
-}
-
-int json_check(const char *path, struct err *err)
-{
-	char directory[PATH_MAX];
-	struct stat st;
-
-	if (strcmp(path, "-") == 0)
-		return 0;
-	if (strlen(path) + sizeof(PART_ENDING) > PATH_MAX)
-		return fail(path, -ENAMETOOLONG, err);
-	const char *name = split(path, directory);
-
-	if (name[0] == '\0')
-		return fail(path, path[0] == '\0' ? -ENOENT : -EISDIR, err);
-	if (strlen(name) + strlen(PART_ENDING) > NAME_MAX)
-		return fail(path, -ENAMETOOLONG, err);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return fail(path, -EISDIR, err);
-	if (is_special(path))
-		return access(path, W_OK) == 0 ? 0 : fail(path, -errno, err);
-	return access(directory, W_OK | X_OK) == 0 ? 0 : fail(path, -errno, err);
-}
-
-/* Writes the text of the document to a file that is open, and closes it. */
-static int dump(FILE *file, const json_t *document)
-{
-	int failed = 0;
-
-	errno = 0;
-	if (json_dumpf(document, file, JSON_INDENT(2)) != 0 || fputc('\n', file) == EOF)
-		failed = errno != 0 ? -errno : -EIO;
-	if (fclose(file) != 0 && failed == 0)
-		failed = -errno;
-	return failed;
-}
-
-static int write_special(const char *path, const json_t *document, struct err *err)
-{
-	FILE *file = fopen(path, "we");
-	int failed = file ? dump(file, document) : -errno;
-
-	return failed == 0 ? 0 : fail(path, failed, err);
-}
-
-static int write_file(const char *path, const json_t *document, struct err *err)
-{
-	char part[PATH_MAX];
-
-	if (is_special(path))
-		return write_special(path, document, err);
-	snprintf(part, sizeof(part), "%s" PART_ENDING, path);
-	FILE *file = fopen(part, "we");
-
-	if (!file)
-		return fail(path, -errno, err);
-	int failed = dump(file, document);
-
-	if (failed == 0 && rename(part, path) != 0)
-		failed = -errno;
-	if (failed == 0)
-		return 0;
-	unlink(part);
-	return fail(path, failed, err);
+	fprintf(to, "%s\n", (const char *)text);
 }
 
 int json_write_document(const char *path, const struct json_t *document, struct err *err)
 {
-	if (strcmp(path, "-") != 0)
-		return write_file(path, document, err);
-	if (json_dumpf(document, stdout, JSON_INDENT(2)) != 0 || printf("\n") < 0 ||
-	    fflush(stdout) != 0)
-		return fail("standard output", -EIO, err);
-	return 0;
+	char *text = json_dumps(document, JSON_INDENT(2));
+
+	if (!text)
+		return err_set(err, -ENOMEM, "no memory to write %s with", path);
+	int failed = whole_file_write(path, put_text, text, err);
+
+	free(text);
+	return failed;
 }
 
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,

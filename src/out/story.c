@@ -1,14 +1,13 @@
 /* story: sentences and rows. */
 #include "out/story.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 static const char *plural(uint64_t count)
 {
