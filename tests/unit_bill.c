@@ -242,7 +242,9 @@ static void table(void **state)
 	expect_no_text("conn");
 	expect_width();
 	bill.has_slabs = false;
+	bill.lines[BILL_SLABS].bytes = 344000000;
 	draw_table(0);
+	expect_text("  all slab caches                          344,000,000                  \n");
 	expect_no_text("sum");
 	expect_no_text("%");
 }

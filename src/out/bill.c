@@ -86,6 +86,8 @@ void bill_print_shares(FILE *to, const struct bill *bill, int indent)
 static void print_row(FILE *to, const char *title, const struct bill_line *line,
                       const struct bill *bill, uint64_t memory_bytes)
 {
+	/* All caches of a host are no share of its sockets'. */
+	bool is_share = bill->has_slabs || line != &bill->lines[BILL_SLABS];
 	char cells[3][32], name[48], part[16];
 	struct text t;
 
@@ -97,7 +99,7 @@ static void print_row(FILE *to, const char *title, const struct bill_line *line,
 	text_init(&t, cells[1], sizeof(cells[1]));
 	add_signed(&t, line->bytes);
 	text_init(&t, cells[2], sizeof(cells[2]));
-	if (bill->connections > 0 && bill->connections <= INT64_MAX)
+	if (is_share && bill->connections > 0 && bill->connections <= INT64_MAX)
 		add_signed(&t, bill_each_whole(line->bytes, bill->connections));
 	text_init(&t, part, sizeof(part));
 	if (memory_bytes > 0)
