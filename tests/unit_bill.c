@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,7 +92,8 @@ static void names_differ(void **state)
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
 		const char *name = bill_line_name((enum bill_line_id)i);
 
-		assert_true(name[0] != '\0' && bill_line_title((enum bill_line_id)i)[0] != '\0');
+		assert_true(name[0] != '\0');
+		assert_true(bill_line_title(&bill, (enum bill_line_id)i)[0] != '\0');
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(name, bill_line_name((enum bill_line_id)k));
 	}
@@ -213,6 +215,18 @@ static void shares_of_any_size(void **state)
 	}
 }
 
+/* One rounding, whoever shows it, and no -0. */
+static void each(void **state)
+{
+	(void)state;
+	assert_true(bill_each(901120, 20000) > 45.09 && bill_each(901120, 20000) < 45.11);
+	assert_true(!signbit(bill_each(-4096, 100000)));
+	assert_true(bill_each_whole(856064, 20000) == 43);
+	assert_true(bill_each_whole(-856064, 20000) == -43);
+	assert_true(bill_each_whole(INT64_MAX, 1) == INT64_MAX);
+	assert_true(bill_each_whole(-INT64_MAX, INT64_MAX) == -1);
+}
+
 /* --- table, page, JSON -------------------------------------------------------------------- */
 
 static void table(void **state)
@@ -228,7 +242,9 @@ static void table(void **state)
 	expect_no_text("conn");
 	expect_width();
 	bill.has_slabs = false;
+	bill.lines[BILL_SLABS].bytes = 344000000;
 	draw_table(0);
+	expect_text("  all slab caches                          344,000,000                  \n");
 	expect_no_text("sum");
 	expect_no_text("%");
 }
@@ -297,6 +313,7 @@ int main(void)
 		TEST(shares_add_up),
 		TEST(shares_of_unknown),
 		TEST(shares_of_any_size),
+		TEST(each),
 		TEST(table),
 		TEST(page),
 		TEST(json),

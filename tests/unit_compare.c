@@ -3,11 +3,13 @@
 #include "out/compare.h"
 
 #include "filled.h"
+#include "out/compare_text.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +67,72 @@ static struct compare *compared(const struct report *a, const struct report *b)
 
 	compare_make(a, b, &compare);
 	return &compare;
+}
+
+/* "All slab caches" and "other slab caches" are two things. */
+static void test_slabs_of_one_alone(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
+	const struct compare *c;
+
+	(void)state;
+	a->result.memory.bill.lines[BILL_SLABS].bytes = 60000000;
+	b->result.memory.bill.lines[BILL_SLABS].bytes = INT64_C(7000000000);
+	(void)row(compared(a, b), "  bill: other slab caches");
+	b->result.memory.has_slabs = b->result.memory.bill.has_slabs = false;
+	c = compared(a, b);
+	for (uint32_t i = 0; i < c->row_count; i++)
+		assert_null(strstr(c->rows[i].name, "slab caches"));
+	drop(a);
+	drop(b);
+}
+
+/* A ramp of five times as many connections is no worse for taking longer. */
+static void test_sizes(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
+	char line[256];
+
+	(void)state;
+	b->result.timing.ramp_ns = 5 * a->result.timing.ramp_ns;
+	assert_int_equal(row(compared(a, b), "ramp, time")->mark, COMPARE_WORSE);
+	b->result.target = 5 * a->result.target;
+	b->result.timing.ramp_cpu_ns = 2 * a->result.timing.ramp_cpu_ns;
+	assert_int_equal(row(compared(a, b), "ramp, time")->mark, COMPARE_OTHER);
+	assert_int_equal(row(compared(a, b), "CPU time a connection")->mark, COMPARE_WORSE);
+	compare_headline(compared(a, b), line, sizeof(line));
+	assert_non_null(strstr(line, "; differs with the number of connections: 1"));
+	drop(a);
+	drop(b);
+}
+
+/* As many columns as every terminal has, what became of the runs, and no part of less than 0. */
+static void test_text(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(8000, 0.1);
+	struct bill_line *line = &b->result.memory.bill.lines[BILL_DATA];
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(to);
+	fill_result(&b->result, VERDICT_FAIL);
+	a->result.memory.bill.lines[BILL_DATA].bytes = INT64_C(-61000000);
+	line->bytes = INT64_C(-725000000);
+	compare_text(to, compared(a, b));
+	fclose(to);
+	for (const char *at = text; *at; at += strcspn(at, "\n") + 1)
+		assert_true(strcspn(at, "\n") <= 80);
+	assert_non_null(strstr(text, "\n   PASS: "));
+	assert_non_null(strstr(text, "\n   FAIL: "));
+	assert_non_null(strstr(text, " worse\n"));
+	assert_non_null(strstr(text, "  bill: receive and send data "));
+	assert_string_equal(
+		compare_ratio_text(row(compared(a, b), "  bill: receive and send data")).text, "-");
+	free(text);
+	drop(a);
+	drop(b);
 }
 
 static void test_equal_runs(void **state)
@@ -242,11 +310,12 @@ static void test_without_result(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_equal_runs),     cmocka_unit_test(test_a_fifth_slower),
-		cmocka_unit_test(test_within_noise),   cmocka_unit_test(test_noise_of_a_rate),
-		cmocka_unit_test(test_single_numbers), cmocka_unit_test(test_quantiles),
-		cmocka_unit_test(test_memory),         cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_without_result),
+		cmocka_unit_test(test_equal_runs),      cmocka_unit_test(test_text),
+		cmocka_unit_test(test_sizes),           cmocka_unit_test(test_slabs_of_one_alone),
+		cmocka_unit_test(test_a_fifth_slower),  cmocka_unit_test(test_within_noise),
+		cmocka_unit_test(test_noise_of_a_rate), cmocka_unit_test(test_single_numbers),
+		cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_settings),        cmocka_unit_test(test_without_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
  * number, and null where it is unknown; what cannot be written leaves nothing behind. */
 #include "out/json.h"
 
+#include "out/whole_file.h"
+
 #include "filled.h"
 
 #include <fcntl.h>
@@ -63,7 +65,7 @@ static json_t *write_and_load(const struct result *r)
 	json_error_t error;
 	json_t *root;
 
-	assert_int_equal(json_check(in_directory("r.json"), &err), 0);
+	assert_int_equal(whole_file_check(in_directory("r.json"), &err), 0);
 	assert_int_equal(json_write(in_directory("r.json"), r, COUNT_OF(argv), argv, &err), 0);
 	assert_string_equal(err.text, "untouched");
 	assert_false(exists("r.json.part"));
@@ -341,7 +343,7 @@ static void test_stdout(void **state)
 	dup2(saved, STDOUT_FILENO);
 	close(saved);
 	assert_int_equal(failed, 0);
-	assert_int_equal(json_check("-", &err), 0);
+	assert_int_equal(whole_file_check("-", &err), 0);
 	assert_int_equal(fseek(file, -1, SEEK_END), 0);
 	assert_int_equal(fgetc(file), '\n');
 	rewind(file);
@@ -372,11 +374,11 @@ static void test_unwritable(void **state)
 	(void)state;
 	json_decref(write_and_load(filled(VERDICT_PASS)));
 	expect_unwritable(in_directory("none/r.json"));
-	assert_true(json_check(in_directory("none/r.json"), &err) < 0);
+	assert_true(whole_file_check(in_directory("none/r.json"), &err) < 0);
 	assert_non_null(strstr(err.text, in_directory("none/r.json")));
 	assert_false(exists("none"));
 	expect_unwritable(in_directory("r.json/r.json"));
-	assert_true(json_check(in_directory("r.json/r.json"), &err) < 0);
+	assert_true(whole_file_check(in_directory("r.json/r.json"), &err) < 0);
 	expect_unwritable("/proc/megaconn.json");
 	assert_int_equal(mkdir(in_directory("dir"), 0700), 0);
 	expect_unwritable(in_directory("dir"));
@@ -385,7 +387,7 @@ static void test_unwritable(void **state)
 	name[sizeof(name) - 1] = '\0';
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	expect_unwritable(path);
-	assert_true(json_check("", &err) < 0);
+	assert_true(whole_file_check("", &err) < 0);
 }
 
 /* The disk is full: the old result stays, and no half of the new one. */
@@ -422,7 +424,7 @@ static void test_check_directory(void **state)
 	(void)state;
 	mkdir(in_directory("dir"), 0700);
 	assert_true(json_write(in_directory("dir"), filled(VERDICT_PASS), 0, NULL, NULL) < 0);
-	assert_true(json_check(in_directory("dir"), &err) < 0);
+	assert_true(whole_file_check(in_directory("dir"), &err) < 0);
 }
 
 /* A pipe or a device (/dev/stderr, /dev/null) is not replaced by a file: root's /dev/null would be

@@ -320,6 +320,36 @@ static void test_command(void **state)
 
 /* --- what cannot be read -------------------------------------------------------------------- */
 
+/* Of a run that never began: when, why not, and no counts. */
+static void test_refused(void **state)
+{
+	static const char result[] =
+		"{\"schema\": \"megaconn.result/1\", \"verdict\": \"refused\", \"reason\": "
+		"\"it does not fit\", \"role\": null, \"target\": 900, \"established\": "
+		"{\"client\": null, \"server\": null, \"kernel\": null}}";
+	static const char environment[] =
+		"{\"schema\": \"megaconn.environment/1\", \"unix_ns\": 1795422829764094120, "
+		"\"cpu\": {\"model\": \"a\\u009bb \\u00e9\"}}";
+
+	(void)state;
+	write_file("result.json", result);
+	write_file("environment.json", environment);
+	struct report *report = loaded(directory);
+	char *text = drawn(report_text, report), *page = drawn(report_html, report);
+
+	assert_has(text, "2026-11-23 08:33:49 UTC");
+	assert_has(text, "REFUSED: it does not fit");
+	assert_has(text, "a??b \xc3\xa9"); /* U+009B begins a sequence on a terminal */
+	assert_null(strstr(text, "Established"));
+	assert_null(strstr(text, "Failures"));
+	assert_wellformed(page);
+	assert_null(strstr(page, "Connections established"));
+	assert_null(strstr(page, "Failures by cause"));
+	free(text);
+	free(page);
+	report_free(report);
+}
+
 static void assert_refused(const char *path, int code, const char *says)
 {
 	static struct report report;
@@ -345,7 +375,13 @@ static void test_no_record(void **state)
 	unlink(in_directory("result.json"));
 	write_file("series.ndjson",
 	           "{\"schema\":\"megaconn.sample/9\",\"at_ns\":1,\"unix_ns\":1}\n");
-	assert_refused(directory, -ENOTSUP, "series.ndjson: written by a newer megaconn");
+	assert_refused(directory, -ENOTSUP, in_directory("series.ndjson: written by a newer"));
+	unlink(in_directory("series.ndjson"));
+	assert_int_equal(mkfifo(in_directory("series.ndjson"), 0600), 0);
+	assert_refused(directory, -EINVAL, "series.ndjson: not a file");
+	write_file("result.json", "{");
+	unlink(in_directory("series.ndjson"));
+	assert_refused(directory, -EINVAL, in_directory("result.json: line 1"));
 }
 
 /* What a report can do without is said, and the rest is drawn. */
@@ -408,6 +444,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hostile_words, make_directory,
 	                                        remove_directory),
 		cmocka_unit_test_setup_teardown(test_command, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(test_refused, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_no_record, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_damaged_extras, make_directory,
 	                                        remove_directory),

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -38,9 +39,9 @@ const char *bill_line_name(enum bill_line_id id)
 	return lines[id].name;
 }
 
-const char *bill_line_title(enum bill_line_id id)
+const char *bill_line_title(const struct bill *bill, enum bill_line_id id)
 {
-	return lines[id].title;
+	return id == BILL_SLABS && !bill->has_slabs ? "all slab caches" : lines[id].title;
 }
 
 int64_t bill_add(int64_t a, int64_t b)
@@ -79,6 +80,19 @@ int64_t bill_share(int64_t bytes, int64_t objects, int64_t part)
 	if (part <= 0)
 		return 0;
 	return part < objects && ratio < 1 ? (int64_t)((double)bytes * ratio) : bytes;
+}
+
+/* + 0.0: what is rounded to nothing has no sign. */
+double bill_each(int64_t bytes, uint64_t connections)
+{
+	return round((double)bytes * 10 / (double)connections) / 10 + 0.0;
+}
+
+int64_t bill_each_whole(int64_t bytes, uint64_t connections)
+{
+	int64_t half = (int64_t)(connections / 2);
+
+	return bill_add(bytes, bytes < 0 ? -half : half) / (int64_t)connections;
 }
 
 void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t objects)

@@ -63,6 +63,12 @@ int64_t bill_grown(uint64_t before, uint64_t now);
 /* Of `bytes` that are of `objects`, those of `part` of the objects: none to all. */
 int64_t bill_share(int64_t bytes, int64_t objects, int64_t part);
 
+/* What a connection has of `bytes`, rounded to a tenth of a byte and to whole bytes; `connections`
+ * from 1 to INT64_MAX. All that is shown or written of one goes through these, so that it is the
+ * same number. */
+double bill_each(int64_t bytes, uint64_t connections);
+int64_t bill_each_whole(int64_t bytes, uint64_t connections);
+
 /* Adds to a line that may not be known yet; `objects` BILL_UNKNOWN adds none. */
 void bill_put(struct bill *bill, enum bill_line_id id, int64_t bytes, int64_t objects);
 
@@ -73,5 +79,6 @@ void bill_name(struct bill *bill, enum bill_line_id id, const char *cache, const
 /* "tcp", "inode", ...: stable, for results. */
 const char *bill_line_name(enum bill_line_id id);
 
-/* "TCP socket", "socket inode", ...: for people. */
-const char *bill_line_title(enum bill_line_id id);
+/* "TCP socket", "socket inode", ...: for people. Where slab caches are unknown BILL_SLABS is all of
+ * them. */
+const char *bill_line_title(const struct bill *bill, enum bill_line_id id);

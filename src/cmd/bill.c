@@ -9,7 +9,7 @@
 #include "cmd/tell.h"
 #include "kernel/slab_alias.h"
 #include "out/bill_page.h"
-#include "out/json.h"
+#include "out/whole_file.h"
 #include "run/account.h"
 #include "run/sampler.h"
 
@@ -53,7 +53,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	if (operands < argc)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn bill --help')",
 		               text_quote(argv[operands], strlen(argv[operands])).text);
-	return c->json ? json_check(c->json, err) : 0;
+	return c->json ? whole_file_check(c->json, err) : 0;
 }
 
 static uint64_t add_known(uint64_t a, uint64_t b)

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cmd/choices.h"
 #include "cmd/tell.h"
-#include "out/json.h"
+#include "out/whole_file.h"
 #include "run/connect.h"
 
 #include <errno.h>
@@ -117,7 +117,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->connect.proof = (enum connect_proof)c->proof;
 	c->connect.close = c->close == 1 ? ENGINE_CLOSE_FIN : ENGINE_CLOSE_RESET;
 	c->connect.without = choices_without_mask(c->without);
-	return c->tell.json ? json_check(c->tell.json, err) : 0;
+	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 
 int cmd_connect(int argc, char **argv)

@@ -7,7 +7,7 @@
 #include "cmd/choices.h"
 #include "cmd/tell.h"
 #include "out/doctor.h"
-#include "out/json.h"
+#include "out/whole_file.h"
 #include "run/doctor.h"
 
 #include <errno.h>
@@ -71,7 +71,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->doctor.family = c->ipv6 ? AF_INET6 : AF_UNSPEC;
 	c->doctor.port_low = c->ports.low;
 	c->doctor.port_high = c->ports.high;
-	return c->json ? json_check(c->json, err) : 0;
+	return c->json ? whole_file_check(c->json, err) : 0;
 }
 
 static void say(const char *line)

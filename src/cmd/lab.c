@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "cmd/choices.h"
 #include "cmd/tell.h"
-#include "out/json.h"
+#include "out/whole_file.h"
 #include "run/lab.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
 	c->lab.without = choices_without_mask(c->without);
-	return c->tell.json ? json_check(c->tell.json, err) : 0;
+	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 
 int cmd_lab(int argc, char **argv)

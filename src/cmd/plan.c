@@ -9,6 +9,7 @@
 #include "cmd/plan_screen.h"
 #include "cmd/tell.h"
 #include "out/json.h"
+#include "out/whole_file.h"
 #include "plan/sizing.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->view.port_high = c->ports.high;
 	ask->source_ports = (uint32_t)(c->ports.high - c->ports.low) + 1;
 	ask->server_ports = (uint32_t)c->server_ports;
-	return c->json ? json_check(c->json, err) : 0;
+	return c->json ? whole_file_check(c->json, err) : 0;
 }
 
 /* The plan on stdout, or on stderr where stdout has the JSON. */

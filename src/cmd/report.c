@@ -148,6 +148,8 @@ static int two(const struct command *c, char *const *paths, struct err *err)
 		report_free(&reports[0]);
 		return code_of(failed);
 	}
+	for (int i = 0; i < 2; i++) /* two of one name differ in where they are */
+		snprintf(reports[i].name, sizeof(reports[i].name), "%s", paths[i]);
 	compare_make(&reports[0], &reports[1], &compare);
 	int code = write_to(c->output ? c->output : "-",
 	                    c->text ? put_compare_text : put_compare_html, &compare, err);

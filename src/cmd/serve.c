@@ -4,7 +4,7 @@
 #include "base/opt.h"
 #include "cmd/choices.h"
 #include "cmd/tell.h"
-#include "out/json.h"
+#include "out/whole_file.h"
 #include "plan/endpoint.h"
 #include "run/serve.h"
 
@@ -108,7 +108,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->serve.hold = c->mode == 1;
 	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
 	c->serve.without = choices_without_mask(c->without);
-	return c->tell.json ? json_check(c->tell.json, err) : 0;
+	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 
 int cmd_serve(int argc, char **argv)

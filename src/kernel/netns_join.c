@@ -53,7 +53,12 @@ static int fail(int code, const char *which, struct err *err)
 		return err_set(err, code, "'%s' is not a network namespace", name);
 	case -EPERM:
 	case -EACCES:
-		return err_set(err, code, "only root may enter network namespace '%s'", name);
+		return err_set(err, code,
+		               geteuid() != 0 ? "only root may enter network namespace '%s'"
+		                              : "not permitted to enter network namespace '%s': "
+		                                "that takes CAP_SYS_ADMIN, and for a pid "
+		                                "CAP_SYS_PTRACE, in the namespace's owner",
+		               name);
 	default:
 		return err_set(err, code, "cannot enter network namespace '%s': %s", name,
 		               strerror(-code));

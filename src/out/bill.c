@@ -4,25 +4,11 @@
 #include "base/text.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdbool.h>
 
 #define CELL_NUMBER 8
 #define CELL_TITLE  24
 #define LINE_BYTES  256
-
-/* Half a byte and more is one. */
-static int64_t share_of(const struct bill *bill, int64_t bytes)
-{
-	int64_t half = (int64_t)(bill->connections / 2);
-
-	return bill_add(bytes, bytes < 0 ? -half : half) / (int64_t)bill->connections;
-}
-
-static const char *title_of(const struct bill *bill, enum bill_line_id id)
-{
-	return id == BILL_SLABS && !bill->has_slabs ? "all slab caches" : bill_line_title(id);
-}
 
 static void add_signed(struct text *t, int64_t value)
 {
@@ -59,14 +45,15 @@ static int fill_cells(const struct bill *bill, struct cell *cells)
 		return 0;
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
 		int64_t bytes = bill->lines[i].bytes;
-		int64_t share = bytes == BILL_UNKNOWN ? 0 : share_of(bill, bytes);
+		int64_t share = bytes == BILL_UNKNOWN ? 0
+		                                      : bill_each_whole(bytes, bill->connections);
 
 		if (share == 0)
 			continue;
-		cells[count++] = (struct cell){share, title_of(bill, (enum bill_line_id)i)};
+		cells[count++] = (struct cell){share, bill_line_title(bill, (enum bill_line_id)i)};
 		shown = bill_add(shown, share);
 	}
-	sum = share_of(bill, sum);
+	sum = bill_each_whole(sum, bill->connections);
 	if (sum != shown)
 		cells[count++] = (struct cell){bill_add(sum, -shown), "smaller ones, rounding"};
 	cells[count++] = (struct cell){sum, is_whole ? "= lost by memory" : "= what is known"};
@@ -99,6 +86,8 @@ void bill_print_shares(FILE *to, const struct bill *bill, int indent)
 static void print_row(FILE *to, const char *title, const struct bill_line *line,
                       const struct bill *bill, uint64_t memory_bytes)
 {
+	/* All caches of a host are no share of its sockets'. */
+	bool is_share = bill->has_slabs || line != &bill->lines[BILL_SLABS];
 	char cells[3][32], name[48], part[16];
 	struct text t;
 
@@ -110,8 +99,8 @@ static void print_row(FILE *to, const char *title, const struct bill_line *line,
 	text_init(&t, cells[1], sizeof(cells[1]));
 	add_signed(&t, line->bytes);
 	text_init(&t, cells[2], sizeof(cells[2]));
-	if (bill->connections > 0 && bill->connections <= INT64_MAX)
-		add_signed(&t, share_of(bill, line->bytes));
+	if (is_share && bill->connections > 0 && bill->connections <= INT64_MAX)
+		add_signed(&t, bill_each_whole(line->bytes, bill->connections));
 	text_init(&t, part, sizeof(part));
 	if (memory_bytes > 0)
 		text_add(&t, "%.2f %%", (double)line->bytes * 100 / (double)memory_bytes);
@@ -126,7 +115,8 @@ static void print_shared(FILE *to, const struct bill *bill)
 		const struct bill_line *line = &bill->lines[i];
 
 		if (line->is_shared && line->bytes != BILL_UNKNOWN && line->of[0] != '\0')
-			fprintf(to, "* %s: %s\n", title_of(bill, (enum bill_line_id)i), line->of);
+			fprintf(to, "* %s: %s\n", bill_line_title(bill, (enum bill_line_id)i),
+			        line->of);
 	}
 }
 
@@ -139,8 +129,8 @@ void bill_print_table(FILE *to, const struct bill *bill, uint64_t memory_bytes)
 	        memory_bytes > 0 ? "of memory" : "");
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
 		if (bill->lines[i].bytes != BILL_UNKNOWN)
-			print_row(to, title_of(bill, (enum bill_line_id)i), &bill->lines[i], bill,
-			          memory_bytes);
+			print_row(to, bill_line_title(bill, (enum bill_line_id)i), &bill->lines[i],
+			          bill, memory_bytes);
 	}
 	if (sum.bytes != BILL_UNKNOWN && bill->has_slabs)
 		print_row(to, "sum", &sum, bill, memory_bytes);
@@ -155,12 +145,9 @@ static json_t *whole(int64_t value)
 	return value == BILL_UNKNOWN ? json_null() : json_integer((json_int_t)value);
 }
 
-/* One decimal. */
 static json_t *each_of(const struct bill *bill, int64_t bytes)
 {
-	if (bytes == BILL_UNKNOWN)
-		return json_null();
-	return json_real(trunc((double)bytes * 10 / (double)bill->connections) / 10);
+	return bytes == BILL_UNKNOWN ? json_null() : json_real(bill_each(bytes, bill->connections));
 }
 
 struct json_t *bill_json(const struct bill *bill)
@@ -177,7 +164,7 @@ struct json_t *bill_json(const struct bill *bill)
 		json_array_append_new(
 			array,
 			json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:b}", "line", bill_line_name(id),
-		                  "title", title_of(bill, id), "bytes", whole(line->bytes),
+		                  "title", bill_line_title(bill, id), "bytes", whole(line->bytes),
 		                  "bytes_per_connection", each_of(bill, line->bytes), "objects",
 		                  whole(line->objects), "of", line->of, "shared", line->is_shared));
 	}

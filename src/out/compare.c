@@ -184,7 +184,22 @@ static double known(uint64_t value)
 	return value == RESULT_UNKNOWN ? NAN : (double)value;
 }
 
-/* The same field of both results. */
+/* Figures that go with how many connections there were are neither better nor worse where the two
+ * runs had others to make, or one came to no end. */
+static bool is_one_size(const struct compare *c)
+{
+	const struct report *a = c->runs[0], *b = c->runs[1];
+
+	return a->has_result && b->has_result && a->result.target == b->result.target &&
+	       strcmp(a->result.role, b->result.role) == 0;
+}
+
+static enum compare_better by_size(const struct compare *c, enum compare_better better)
+{
+	return is_one_size(c) ? better : COMPARE_NEITHER;
+}
+
+/* The same field of both results; all of them go with the number of connections. */
 static void add_field(struct compare *c, const char *name, enum axis_unit unit,
                       enum compare_better better, size_t offset)
 {
@@ -192,7 +207,7 @@ static void add_field(struct compare *c, const char *name, enum axis_unit unit,
 
 	for (int i = 0; i < 2; i++)
 		memcpy(&values[i], (const char *)&c->runs[i]->result + offset, sizeof(values[i]));
-	judge(add(c, name, unit, better, known(values[0]), known(values[1])));
+	judge(add(c, name, unit, by_size(c, better), known(values[0]), known(values[1])));
 }
 
 #define FIELD(c, name, unit, better, member) \
@@ -281,11 +296,15 @@ static void add_memory(struct compare *c)
 	for (int i = 0; i < BILL_RESIDUAL; i++) {
 		int64_t of_a = a->bill.lines[i].bytes, of_b = b->bill.lines[i].bytes;
 
+		/* Without /proc/slabinfo that line is all caches: another thing. */
+		if (i == BILL_SLABS && a->has_slabs != b->has_slabs)
+			continue;
 		if (i == BILL_SERVER_USER || i == BILL_CLIENT_USER ||
 		    !(fabs(share(c->runs[0], of_a)) >= LINE_LEAST ||
 		      fabs(share(c->runs[1], of_b)) >= LINE_LEAST))
 			continue;
-		snprintf(name, sizeof(name), "  bill: %s", bill_line_title((enum bill_line_id)i));
+		snprintf(name, sizeof(name), "  bill: %s",
+		         bill_line_title(&a->bill, (enum bill_line_id)i));
 		add_share(c, name, of_a, of_b, MEMORY_KERNEL);
 	}
 }
@@ -307,8 +326,8 @@ static void add_counters(struct compare *c)
 			                     : (double)(range.last - range.first);
 		}
 		if (grown[0] > 0 || grown[1] > 0)
-			judge(add(c, figure_at((enum figure_id)i)->title, AXIS_COUNT, COMPARE_LESS,
-			          grown[0], grown[1]));
+			judge(add(c, figure_at((enum figure_id)i)->title, AXIS_COUNT,
+			          by_size(c, COMPARE_LESS), grown[0], grown[1]));
 	}
 }
 
@@ -338,7 +357,7 @@ static void add_proof(struct compare *c, const char *name, size_t offset)
 
 		values[i] = c->runs[i]->has_result && proof->done ? known(proof->duration_ns) : NAN;
 	}
-	judge(add(c, name, AXIS_NS, COMPARE_LESS, values[0], values[1]));
+	judge(add(c, name, AXIS_NS, by_size(c, COMPARE_LESS), values[0], values[1]));
 }
 
 static void add_rows(struct compare *c)
@@ -365,7 +384,7 @@ static void add_rows(struct compare *c)
 
 static void add_setting(struct compare *c, const char *name, const char *a, const char *b)
 {
-	const char *values[2] = {a ? a : "-", b ? b : "-"};
+	const char *values[2] = {a && a[0] ? a : "-", b && b[0] ? b : "-"};
 
 	if (strcmp(values[0], values[1]) == 0)
 		return;
@@ -485,6 +504,8 @@ struct axis_text compare_ratio_text(const struct compare_row *row)
 		snprintf(out.text, sizeof(out.text), "=");
 	else if (row->values[0] == 0 && row->values[1] > 0)
 		snprintf(out.text, sizeof(out.text), "new");
+	else if (row->values[0] < 0) /* a part of less than nothing says nothing */
+		return out;
 	else if (!isnan(row->ratio) && fabs(row->ratio) >= 10)
 		snprintf(out.text, sizeof(out.text), "x%.3g", row->ratio + 1);
 	else if (!isnan(row->ratio))
@@ -492,14 +513,19 @@ struct axis_text compare_ratio_text(const struct compare_row *row)
 	return out;
 }
 
+bool compare_has_noise(const struct compare_row *row)
+{
+	return !isnan(row->noise[0]) && !isnan(row->noise[1]) && row->values[0] > 0;
+}
+
 struct axis_text compare_noise_text(const struct compare_row *row)
 {
 	struct axis_text out = {"no estimate"};
 	double noise = hypot(row->noise[0], row->noise[1]);
 
-	if (!isnan(noise) && row->values[0] != 0)
+	if (compare_has_noise(row))
 		snprintf(out.text, sizeof(out.text), "%.1f %%",
-		         100 * fmax(noise / fabs(row->values[0]), COMPARE_LEAST));
+		         100 * fmax(noise / row->values[0], COMPARE_LEAST));
 	return out;
 }
 
@@ -555,4 +581,7 @@ void compare_headline(const struct compare *c, char *out, size_t size)
 	         "%u of %u figures differ by more than noise: the second run is better in %u "
 	         "and worse in %u",
 	         c->marked, c->row_count, better, worse);
+	if (c->marked > better + worse)
+		text_add(&t, "; differs with the number of connections: %u",
+		         c->marked - better - worse);
 }

@@ -24,7 +24,7 @@ enum compare_mark {
 	COMPARE_SAME,  /* within noise, or a difference of 0 */
 	COMPARE_WORSE, /* of the second to the first         */
 	COMPARE_BETTER,
-	COMPARE_OTHER /* differs, and neither is the better  */
+	COMPARE_OTHER /* differs, and neither is the better: the runs are of two sizes */
 };
 
 struct compare_row {
@@ -57,9 +57,12 @@ void compare_make(const struct report *a, const struct report *b, struct compare
  * where there are too few. */
 double compare_rate_noise(const struct track *track, enum figure_id figure, uint32_t phase);
 
-/* "+12.3 %", "±0.8 %", "no estimate", ... */
+/* "+12.3 %", "x12", "new", "=", or "-" where it is no part; "0.8 %", or "no estimate". */
 struct axis_text compare_ratio_text(const struct compare_row *row);
 struct axis_text compare_noise_text(const struct compare_row *row);
+
+/* Whether noise can be said as a part of the first value. */
+bool compare_has_noise(const struct compare_row *row);
 
 /* "better", "worse", "differs", or "" where it is within noise. */
 const char *compare_mark_text(enum compare_mark mark);

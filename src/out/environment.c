@@ -2,6 +2,7 @@
  * nothing are "none". */
 #include "out/environment.h"
 
+#include "base/clock.h"
 #include "base/version.h"
 #include "out/json.h"
 
@@ -9,8 +10,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <time.h>
-
-#define NS_PER_SECOND 1000000000
 
 #ifdef __clang__
 #define COMPILER __VERSION__
@@ -141,7 +140,7 @@ static json_t *mitigations(const struct environment *e)
 /* "2026-11-23T07:34:41Z" */
 static json_t *date(uint64_t unix_ns)
 {
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
+	time_t seconds = (time_t)(unix_ns / NS_PER_S);
 	char words[32];
 	struct tm utc;
 

@@ -7,12 +7,9 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const verdict_names[] = {
 	[VERDICT_FAIL] = "fail",
@@ -105,9 +102,7 @@ static json_t *per_connection(const struct result_memory *m, int64_t bytes)
 {
 	if (m->connections == 0 || bytes == RESULT_UNKNOWN_BYTES)
 		return json_null();
-	int64_t tenths = bytes * 10 / (int64_t)m->connections;
-
-	return json_real((double)tenths / 10);
+	return json_real(bill_each(bytes, m->connections));
 }
 
 static json_t *slabs(const struct result_memory *m)
@@ -253,61 +248,21 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	return o;
 }
 
-static int fail(const char *path, int code, struct err *err)
+static void put_text(FILE *to, const void *text)
 {
-	return err_set(err, code, "cannot write the result to %s: %s", path, strerror(-code));
-}
-
-/* Splits off the directory of `path` into `directory` (PATH_MAX bytes). Returns the last name. */
-static const char *split(const char *path, char *directory)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		snprintf(directory, PATH_MAX, ".");
-	else
-		snprintf(directory, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path),
-		         path);
-	return slash ? slash + 1 : path;
-}
-
-int json_check(const char *path, struct err *err)
-{
-	char directory[PATH_MAX];
-	struct stat st;
-
-	if (strcmp(path, "-") == 0)
-		return 0;
-	if (strlen(path) + sizeof(WHOLE_FILE_PART) > PATH_MAX)
-		return fail(path, -ENAMETOOLONG, err);
-	const char *name = split(path, directory);
-
-	if (name[0] == '\0')
-		return fail(path, path[0] == '\0' ? -ENOENT : -EISDIR, err);
-	if (strlen(name) + strlen(WHOLE_FILE_PART) > NAME_MAX)
-		return fail(path, -ENAMETOOLONG, err);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return fail(path, -EISDIR, err);
-	if (whole_file_is_special(path))
-		return access(path, W_OK) == 0 ? 0 : fail(path, -errno, err);
-	return access(directory, W_OK | X_OK) == 0 ? 0 : fail(path, -errno, err);
-}
-
-static void put(FILE *to, const void *text)
-{
-	fputs(text, to);
-	fputc('\n', to);
+	fprintf(to, "%s\n", (const char *)text);
 }
 
 int json_write_document(const char *path, const struct json_t *document, struct err *err)
 {
 	char *text = json_dumps(document, JSON_INDENT(2));
-	struct err why = {""};
-	int failed = text ? whole_file_write(path, put, text, &why) : -ENOMEM;
+
+	if (!text)
+		return err_set(err, -ENOMEM, "no memory to write %s with", path);
+	int failed = whole_file_write(path, put_text, text, err);
 
 	free(text);
-	return failed == 0 ? 0
-	                   : fail(strcmp(path, "-") == 0 ? "standard output" : path, failed, err);
+	return failed;
 }
 
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,

@@ -26,6 +26,3 @@ struct json_t *json_whole(uint64_t value);
 
 /* What was called, as an array of words. The caller's. */
 struct json_t *json_command(int argc, char *const *argv);
-
-/* 0 where writing to that path can be expected to work: asked before a run, not after it. */
-int json_check(const char *path, struct err *err);

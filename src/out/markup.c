@@ -2,15 +2,13 @@
 #include "out/markup.h"
 
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define REPLACED "\xEF\xBF\xBD" /* U+FFFD */
 
-/* The length of the UTF-8 sequence at `at`: shortest form, no surrogates, nothing beyond U+10FFFF,
- * nor the two characters that XML forbids. 0 where it is none. */
-static size_t sequence(const unsigned char *at)
+size_t markup_sequence(const char *text)
 {
+	const unsigned char *at = (const unsigned char *)text;
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
 	uint32_t code = at[0] & (0xffU >> (len + 1));
@@ -50,11 +48,11 @@ static const char *entity(unsigned char c)
 
 void markup_text(FILE *to, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)(text ? text : "");
+	const char *at = text ? text : "";
 
 	while (*at) {
-		size_t len = sequence(at);
-		const char *instead = len == 0 ? REPLACED : entity(*at);
+		size_t len = markup_sequence(at);
+		const char *instead = len == 0 ? REPLACED : entity((unsigned char)*at);
 
 		if (instead)
 			fputs(instead, to);

@@ -1,7 +1,12 @@
 /* markup: text of others' making, put into HTML that is XML as well. Pure, but for writing. */
 #pragma once
 
+#include <stddef.h>
 #include <stdio.h>
+
+/* The length of the UTF-8 sequence at `text`: shortest form, no surrogates, nothing beyond
+ * U+10FFFF, no control of C1, nor the two characters that XML forbids. 0 where it is none. */
+size_t markup_sequence(const char *text);
 
 /* Writes `text` so that it is nothing but text, in an element or in a quoted attribute: & < > " '
  * are escaped; control characters and what is not UTF-8 become U+FFFD. NULL writes nothing. */

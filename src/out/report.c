@@ -31,8 +31,6 @@ static int read_all(FILE *file, json_t **out, const char *name, struct err *err)
 
 	if (fstat(fileno(file), &st) != 0)
 		return err_set(err, -errno, "%s: %s", name, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return err_set(err, -EISDIR, "%s: a directory", name);
 	if (st.st_size > FILE_MOST)
 		return err_set(err, -EINVAL, "%s: larger than any that megaconn writes", name);
 	*out = json_loadf(file, 0, &error);
@@ -142,8 +140,7 @@ static int read_series(struct report *report, const char *dir, struct err *err)
 
 	if (failed == -ENOTSUP)
 		return err_set(err, failed,
-		               "series.ndjson: written by a newer megaconn: read it "
-		               "with that one");
+		               "%s: written by a newer megaconn: read it with that one", path);
 	text_init(&t, text, sizeof(text));
 	if (failed != 0 && failed != -ENOENT)
 		text_add(&t, "series.ndjson cannot be read: %s", strerror(-failed));
@@ -157,18 +154,38 @@ static int read_series(struct report *report, const char *dir, struct err *err)
 	return 0;
 }
 
+/* A FIFO of that name would hold us, a device never end. */
+static int check_files(const char *dir, struct err *err)
+{
+	static const char *const names[] = {"result.json", "series.ndjson", "environment.json",
+	                                    "walls.json"};
+	char path[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+			return err_set(err, -EINVAL, "%s: not a file", path);
+	}
+	return 0;
+}
+
 static int read_record(struct report *report, const char *dir, struct err *err)
 {
 	char path[PATH_MAX];
 
 	if (snprintf(path, sizeof(path), "%s/environment.json", dir) >= (int)sizeof(path))
 		return err_set(err, -ENAMETOOLONG, "%s: %s", dir, strerror(ENAMETOOLONG));
+	int failed = check_files(dir, err);
+
+	if (failed != 0)
+		return failed;
 	snprintf(path, sizeof(path), "%s/result.json", dir);
 	report->environment = read_extra(report, dir, "environment.json", "megaconn.environment/");
 	report->walls = read_extra(report, dir, "walls.json", "megaconn.doctor/");
 	if (report->environment)
 		read_command(report, report->environment);
-	int failed = read_result(report, path, "result.json", err);
+	failed = read_result(report, path, path, err);
 
 	if (failed != 0 && failed != -ENOENT)
 		return failed;

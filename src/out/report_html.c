@@ -71,7 +71,7 @@ static void write_counts(FILE *to, const struct report *report, const struct sto
 	char line[96];
 	struct text t;
 
-	if (!report->has_result && report->track.count == 0)
+	if (!story->has_counts)
 		return;
 	fprintf(to, "<ul class=\"counts\">\n");
 	for (int i = 0; i < STORY_COUNTS; i++) {

@@ -60,6 +60,8 @@ void report_table_causes(FILE *to, const struct story *story)
 {
 	char advice[512];
 
+	if (story->cause_count == 0 && !story->has_counts)
+		return;
 	fprintf(to, "<h2 id=\"failures\">Failures by cause</h2>\n");
 	if (story->cause_count == 0) {
 		fprintf(to, "<p class=\"soft\">None: no connection failed, was retried or was "
@@ -101,7 +103,7 @@ void report_table_quantiles(FILE *to, const struct story *story)
 static struct axis_text share_text(int64_t bytes, uint64_t connections)
 {
 	struct axis_text out;
-	double share = (double)bytes / (double)connections;
+	double share = bill_each(bytes, connections);
 
 	snprintf(out.text, sizeof(out.text), "%.1f", share);
 	if (fabs(share) >= 1000) {
@@ -191,7 +193,7 @@ static void write_bill(FILE *to, const struct bill *bill)
 		if (i == BILL_RESIDUAL)
 			sum_row(&rows, "accounted for", bill_sum(bill, 0, BILL_CLIENT_USER));
 		if (line->bytes != BILL_UNKNOWN && (line->bytes != 0 || i == BILL_RESIDUAL))
-			bill_row(&rows, bill_line_title((enum bill_line_id)i), line->of, line,
+			bill_row(&rows, bill_line_title(bill, (enum bill_line_id)i), line->of, line,
 			         i >= BILL_RESIDUAL ? "apart" : "");
 	}
 	sum_row(&rows, "what memory lost", bill_sum(bill, 0, BILL_OTHERS));

@@ -2,6 +2,7 @@
 #include "out/report_text.h"
 
 #include "base/text.h"
+#include "out/markup.h"
 #include "out/plot.h"
 #include "out/story.h"
 
@@ -39,13 +40,19 @@ static int columns_of(const char *bytes, size_t len)
 	return columns;
 }
 
-/* A word, in which nothing drives a terminal. */
+/* A word, in which nothing drives a terminal: controls, those of C1 as well, and bytes that are no
+ * UTF-8 (a text may have been cut) are '?'. */
 static void put_word(FILE *to, const char *word, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len;) {
 		unsigned char c = (unsigned char)word[i];
+		size_t length = markup_sequence(word + i);
 
-		fputc(c < ' ' || c == 0x7f ? '?' : c, to);
+		if (length == 0 || c < ' ' || c == 0x7f)
+			fputc('?', to);
+		else
+			fwrite(word + i, 1, length, to);
+		i += length > 0 ? length : 1;
 	}
 }
 
@@ -153,7 +160,7 @@ static void put_counts(FILE *to, const struct report *report, const struct story
 	char line[128];
 	struct text t;
 
-	if (!report->has_result && report->track.count == 0)
+	if (!story->has_counts)
 		return;
 	text_init(&t, line, sizeof(line));
 	text_add(&t, "Established");
@@ -191,6 +198,8 @@ static void put_causes(FILE *to, const struct story *story)
 	char advice[512], line[640];
 	struct text t;
 
+	if (story->cause_count == 0 && !story->has_counts)
+		return;
 	heading(to, "Failures by cause");
 	if (story->cause_count == 0)
 		row(to, "none", "no connection failed, was retried or was lost");
@@ -269,7 +278,7 @@ static void bill_row(FILE *to, const char *title, int64_t bytes, uint64_t connec
 	text_init(&t, together, sizeof(together));
 	text_add(&t, "%s", bytes < 0 ? "-" : "");
 	text_bytes(&t, (uint64_t)(bytes < 0 ? -bytes : bytes));
-	fprintf(to, "  %-38s %12.1f %16s\n", title, (double)bytes / (double)connections, together);
+	fprintf(to, "  %-38s %12.1f %16s\n", title, bill_each(bytes, connections), together);
 }
 
 static void put_bill(FILE *to, const struct result_memory *m)
@@ -287,6 +296,8 @@ static void put_bill(FILE *to, const struct result_memory *m)
 			bill_row(to, "servers' user memory", m->server_user_bytes, m->connections);
 		if (m->client_user_bytes != RESULT_UNKNOWN_BYTES)
 			bill_row(to, "clients' user memory", m->client_user_bytes, m->connections);
+		if (m->residual_bytes != RESULT_UNKNOWN_BYTES)
+			bill_row(to, "residual", m->residual_bytes, m->connections);
 		return;
 	}
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
@@ -294,7 +305,8 @@ static void put_bill(FILE *to, const struct result_memory *m)
 
 		if (bytes == BILL_UNKNOWN || (bytes == 0 && i != BILL_RESIDUAL))
 			continue;
-		bill_row(to, bill_line_title((enum bill_line_id)i), bytes, m->bill.connections);
+		bill_row(to, bill_line_title(&m->bill, (enum bill_line_id)i), bytes,
+		         m->bill.connections);
 	}
 	if (sum != BILL_UNKNOWN)
 		bill_row(to, "= what memory lost", sum, m->bill.connections);
@@ -325,7 +337,7 @@ static void put_trouble(FILE *to, const struct report *report)
 		is_any = true;
 	}
 	if (!is_any)
-		row(to, "none", "");
+		row(to, "none", "no drop, reset, retransmission or overflow was counted");
 }
 
 static void put_walls(FILE *to, const struct report *report)

@@ -2,6 +2,7 @@
  * in columns where the screen is wide. Which figures there are says the table. */
 #include "out/screen_parts.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "out/number.h"
 
@@ -252,7 +253,7 @@ void screen_sockets(const struct screen *s, struct grid *grid, uint32_t y, uint3
 
 /* --- memory ------------------------------------------------------------------------------- */
 
-#define FULL_SOON_NS (600 * UINT64_C(1000000000))
+#define FULL_SOON_NS (600 * NS_PER_S)
 
 /* "5,127 B": so many bytes of slab on so many sockets; "-" where these are too few. */
 static void flow_a_socket(struct flow *f, const char *name, uint64_t bytes, uint64_t sockets)
@@ -333,7 +334,7 @@ static void flow_bill(struct flow *f, const struct screen *s)
 		int64_t bytes = s->bill->lines[id].bytes;
 
 		if (bytes > 0 && (uint64_t)bytes >= s->bill->connections)
-			flow_a_socket(f, bill_line_title(id), (uint64_t)bytes,
+			flow_a_socket(f, bill_line_title(s->bill, id), (uint64_t)bytes,
 			              s->bill->connections);
 	}
 }

@@ -1,14 +1,13 @@
 /* story: sentences and rows. */
 #include "out/story.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 static const char *plural(uint64_t count)
 {
@@ -195,6 +194,9 @@ static void tell_where(const struct report *report, struct story *story)
 		text_add(&t, "record %s", report->name);
 	if (report->track.count > 0)
 		add_date(&t, report->track.points[0].unix_ns);
+	else if (json_is_integer(json_object_get(report->environment, "unix_ns")))
+		add_date(&t, (uint64_t)json_integer_value(
+				     json_object_get(report->environment, "unix_ns")));
 	if (kernel[0] == '\0' && story_environment(report, "kernel.release"))
 		kernel = story_environment(report, "kernel.release");
 	if (kernel[0] != '\0')
@@ -242,6 +244,8 @@ static void tell_counts(const struct report *report, struct story *story)
 	story->counts[0] = (struct story_count){"clients", clients, clients == wanted};
 	story->counts[1] = (struct story_count){"servers", servers, servers == wanted};
 	story->counts[2] = (struct story_count){"kernel", kernel, kernel == wanted};
+	for (int i = 0; i < STORY_COUNTS; i++)
+		story->has_counts |= story->counts[i].value != RESULT_UNKNOWN;
 }
 
 /* --- rows --------------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ struct story {
 	char where[384];     /* role, date, kernel, machine */
 	const char *counted; /* "at the beginning of the hold" */
 	uint64_t target;     /* 0: none */
+	bool has_counts;     /* one of them at least: a run that was refused has none */
 	struct story_count counts[STORY_COUNTS];
 	uint32_t row_count, cause_count;
 	struct story_row rows[STORY_ROWS_MOST];

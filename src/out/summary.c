@@ -255,7 +255,7 @@ static void add_share(struct text *t, int64_t bytes, uint64_t connections)
 		text_add(t, "unknown");
 		return;
 	}
-	int64_t share = bytes / (int64_t)connections;
+	int64_t share = bill_each_whole(bytes, connections);
 
 	if (share < 0)
 		text_add(t, "-");
