@@ -96,9 +96,14 @@ net=/proc/$(member)/ns/net
 	echo "| one look at $size pairs (two sockets each) | CPU, ms |"
 	echo "|---|---:|"
 } >"$out/watch.md"
-row "megaconn watch, a refresh" "$refreshes" "$megaconn" watch --plain --interval 500ms \
-	--count "$refreshes" --netns "$net"
-row "ss -s" 1 nsenter --net="$net" ss -s
+watch="$megaconn watch --interval 500ms --count $refreshes --netns $net"
+row "megaconn watch, a refresh of the screen" "$refreshes" \
+	env TERM=xterm-256color COLUMNS=120 LINES=40 script -qec "$watch" "$out/watch.screen"
+# shellcheck disable=SC2086
+row "megaconn watch --plain, a line" "$refreshes" $watch --plain
+# shellcheck disable=SC2016
+row "ss -s" "$refreshes" nsenter --net="$net" \
+	sh -c 'for i in $(seq "$1"); do ss -s; done' sh "$refreshes"
 row "ss -ant \\| grep -c ESTAB" 1 nsenter --net="$net" sh -c 'ss -ant | grep -c ESTAB'
 wait "$lab"
 status=$?
