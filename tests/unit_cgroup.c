@@ -1,6 +1,8 @@
 /* unit_cgroup: /proc/self/cgroup texts, what cgroups leave in made-up trees (a child process
  * changes its root directory to one with a proc and a cgroup file system of plain files, and asks
  * there), and the kernel's own answer: tasks are made until it refuses one. */
+#include "fixture.h"
+
 #include "kernel/cgroup.h"
 
 #include "base/limits.h"
@@ -49,16 +51,12 @@ static void parse_fixtures(void **state)
 		{"cgroup_hybrid", 1, "/system.slice/a:b.service"},
 		{"cgroup_none", 0, NULL},
 	};
-	const char *directory = getenv("MEGACONN_FIXTURES");
-	char name[512], text[4096], path[256];
+	char text[4096], path[256];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(name, sizeof(name), "%s/%s", directory ? directory : "tests/fixtures",
-		         cases[i].file);
-		if (probe_read_file(name, text, sizeof(text)) <= 0)
-			fail_msg("cannot read %s", name);
+		fixture_load(cases[i].file, text, sizeof(text));
 		assert_int_equal(parse(text, path, sizeof(path)), cases[i].version);
 		if (cases[i].path)
 			assert_string_equal(path, cases[i].path);

@@ -1,6 +1,8 @@
 /* unit_probe: the parsers of kernel/probe.h on captured and hand-written files, whole and cut at
  * every byte. Cut files are exact-size copies without a NUL, so that the address sanitizer sees a
  * read too far; each number of a cut file must be that of the whole file, or unknown. */
+#include "fixture.h"
+
 #include "kernel/probe.h"
 
 #include <errno.h>
@@ -23,15 +25,7 @@ static struct probe_slabinfo slabs, cut_slabs;
 
 static size_t load(const char *name)
 {
-	const char *directory = getenv("MEGACONN_FIXTURES");
-	char path[512];
-	long len;
-
-	snprintf(path, sizeof(path), "%s/%s", directory ? directory : "tests/fixtures", name);
-	len = probe_read_file(path, fixture_text, sizeof(fixture_text));
-	if (len <= 0)
-		fail_msg("cannot read %s", path);
-	return (size_t)len;
+	return fixture_load(name, fixture_text, sizeof(fixture_text));
 }
 
 static void fixture_meminfo(void **state)

@@ -1,5 +1,7 @@
 /* unit_probe_kernels: what older and newer kernels, and larger machines, have in the files that
  * kernel/probe.h parses. */
+#include "fixture.h"
+
 #include "kernel/probe.h"
 
 #include <setjmp.h>
@@ -17,15 +19,7 @@ static struct probe_slabinfo slabs;
 
 static size_t load(const char *name)
 {
-	const char *directory = getenv("MEGACONN_FIXTURES");
-	char path[512];
-	long len;
-
-	snprintf(path, sizeof(path), "%s/%s", directory ? directory : "tests/fixtures", name);
-	len = probe_read_file(path, fixture_text, sizeof(fixture_text));
-	if (len <= 0)
-		fail_msg("cannot read %s", path);
-	return (size_t)len;
+	return fixture_load(name, fixture_text, sizeof(fixture_text));
 }
 
 static void assert_slab(const char *name, uint64_t objects, uint64_t pages)

@@ -1,4 +1,6 @@
 /* unit_tasks: the texts of /proc, and counts that are held against threads of our own. */
+#include "fixture.h"
+
 #include "kernel/tasks.h"
 
 #include "kernel/probe.h"
@@ -49,14 +51,11 @@ static void loadavg_texts(void **state)
 
 static void status_fixture(void **state)
 {
-	const char *directory = getenv("MEGACONN_FIXTURES");
 	uint64_t uid = 99, threads = 99;
-	char name[512], text[8192];
+	char text[8192];
 
 	(void)state;
-	snprintf(name, sizeof(name), "%s/status", directory ? directory : "tests/fixtures");
-	if (probe_read_file(name, text, sizeof(text)) <= 0)
-		fail_msg("cannot read %s", name);
+	fixture_load("status", text, sizeof(text));
 	assert_int_equal(tasks_parse_status(text, &uid, &threads), 0);
 	assert_int_equal(uid, 0);
 	assert_int_equal(threads, 1);

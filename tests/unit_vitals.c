@@ -1,6 +1,8 @@
 /* unit_vitals: the parsers of kernel/vitals.h on captured and hand-written files, whole and cut at
  * every byte; cut files are exact-size copies, so that the address sanitizer sees a read too far.
  */
+#include "fixture.h"
+
 #include "kernel/vitals.h"
 
 #include "base/clock.h"
@@ -25,15 +27,7 @@ static struct probe_cpus cpus, cut_cpus;
 
 static size_t load(const char *name)
 {
-	const char *directory = getenv("MEGACONN_FIXTURES");
-	char path[512];
-	long len;
-
-	snprintf(path, sizeof(path), "%s/%s", directory ? directory : "tests/fixtures", name);
-	len = probe_read_file(path, text, sizeof(text));
-	if (len <= 0)
-		fail_msg("cannot read %s", path);
-	return (size_t)len;
+	return fixture_load(name, text, sizeof(text));
 }
 
 static char *exact_copy(const char *from, size_t len)

@@ -265,16 +265,16 @@ struct screen_size screen_slabs_size(const struct screen *s, uint32_t width)
 
 /* Where columns end; 0: there is none on a screen so narrow. */
 struct slab_columns {
-	uint32_t bytes, growth, objects, each;
+	uint32_t bytes, growth, objects;
 };
 
 static struct slab_columns slab_columns(uint32_t width)
 {
 	if (width >= 72)
-		return (struct slab_columns){34, 46, 60, 71};
+		return (struct slab_columns){34, 46, 60};
 	if (width >= 48)
-		return (struct slab_columns){34, 46, 0, 0};
-	return (struct slab_columns){width - 1, 0, 0, 0};
+		return (struct slab_columns){34, 46, 0};
+	return (struct slab_columns){width - 1, 0, 0};
 }
 
 static void slab_head(const struct screen *s, struct grid *grid, uint32_t y)
@@ -292,8 +292,6 @@ static void slab_head(const struct screen *s, struct grid *grid, uint32_t y)
 		grid_text_before(grid, at.growth, y, GRID_HEAD, "growth");
 	if (at.objects)
 		grid_text_before(grid, at.objects, y, GRID_HEAD, "objects");
-	if (at.each)
-		grid_text_before(grid, at.each, y, GRID_HEAD, "B/socket");
 }
 
 static void slab_cell(struct grid *grid, uint32_t x, uint32_t y, enum grid_style style,
@@ -303,11 +301,9 @@ static void slab_cell(struct grid *grid, uint32_t x, uint32_t y, enum grid_style
 		grid_text_before(grid, x, y, style, t->at);
 }
 
-static void slab_line(const struct screen *s, struct grid *grid, uint32_t y,
-                      const struct slab_row *row)
+static void slab_line(struct grid *grid, uint32_t y, const struct slab_row *row)
 {
 	struct slab_columns at = slab_columns(grid->width);
-	uint64_t sockets = figure_sum(figure_at(FIGURE_TCP_ALLOCATED), s->now);
 	char words[NUMBER_BYTES];
 	struct text t;
 
@@ -322,12 +318,6 @@ static void slab_line(const struct screen *s, struct grid *grid, uint32_t y,
 	text_init(&t, words, sizeof(words));
 	number_add(&t, FIGURE_NUMBER, row->objects);
 	slab_cell(grid, at.objects, y, GRID_PLAIN, &t);
-	text_init(&t, words, sizeof(words));
-	if (sockets == PROBE_UNKNOWN || sockets < SCREEN_SOCKETS_LEAST)
-		text_add(&t, "-");
-	else
-		text_count(&t, row->bytes / sockets);
-	slab_cell(grid, at.each, y, GRID_PLAIN, &t);
 }
 
 void screen_slabs(const struct screen *s, struct grid *grid, uint32_t y, uint32_t height)
@@ -343,7 +333,7 @@ void screen_slabs(const struct screen *s, struct grid *grid, uint32_t y, uint32_
 	if (height > 1)
 		slab_head(s, grid, y);
 	for (uint32_t i = 0; i < count && i + 1 < height; i++)
-		slab_line(s, grid, y + 1 + i, &rows[i]);
+		slab_line(grid, y + 1 + i, &rows[i]);
 }
 
 /* --- ports -------------------------------------------------------------------------------- */
