@@ -126,6 +126,13 @@ static void full(void **state)
 		add(i);
 	}
 	assert_true(history_full_in_ns(&history) == UINT64_MAX);
+	history_clear(&history);
+	for (int i = 0; i < 5; i++) { /* the cgroup has less than the machine */
+		blank(i)->memory_left_bytes = 90000 * MIB;
+		blank(i)->cgroup_left_bytes = 1000 * MIB - (uint64_t)i * 100 * MIB;
+		add(i);
+	}
+	assert_int_equal(history_full_in_ns(&history), 6 * SECOND);
 }
 
 /* --- limits that are near ------------------------------------------------------------------ */

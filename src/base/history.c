@@ -2,6 +2,7 @@
 #include "base/history.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define NS_PER_DAY   86400e9
@@ -9,23 +10,26 @@
 #define FULL_LEAST   3  /* ... and without which there is none    */
 #define PARTS_MOST   4
 
-/* What a line is made of: the figures whose values, or rates, add up to it. ListenDrops has
- * overflows of accept queues and of SYN queues in it. */
+/* What a line is made of: the figures whose values, or rates, add up to it, or of which the least
+ * is it. ListenDrops has overflows of accept queues and of SYN queues in it. */
 static const struct {
 	const char *title;
 	enum figure_unit unit;
+	bool is_least;
 	uint32_t count;
 	enum figure_id parts[PARTS_MOST];
 } lines[] = {
-	[HISTORY_ESTABLISHED] = {"established", FIGURE_NUMBER, 1, {FIGURE_TCP_ESTABLISHED}},
-	[HISTORY_CONNECTS] = {"connects/s", FIGURE_NUMBER, 1, {FIGURE_TCP_ACTIVE_OPENS}},
-	[HISTORY_ACCEPTS] = {"accepts/s", FIGURE_NUMBER, 1, {FIGURE_TCP_PASSIVE_OPENS}},
+	[HISTORY_ESTABLISHED] = {"established", FIGURE_NUMBER, false, 1, {FIGURE_TCP_ESTABLISHED}},
+	[HISTORY_CONNECTS] = {"connects/s", FIGURE_NUMBER, false, 1, {FIGURE_TCP_ACTIVE_OPENS}},
+	[HISTORY_ACCEPTS] = {"accepts/s", FIGURE_NUMBER, false, 1, {FIGURE_TCP_PASSIVE_OPENS}},
 	[HISTORY_DROPS] = {"drops/s",
                            FIGURE_NUMBER,
+                           false,
                            3,
                            {FIGURE_LISTEN_DROPS, FIGURE_SOCKET_BACKLOG_DROPS,
                             FIGURE_CPU_BACKLOG_DROPS}},
-	[HISTORY_MEMORY_LEFT] = {"memory left", FIGURE_BYTES, 1, {FIGURE_MEMORY_LEFT}},
+	[HISTORY_MEMORY_LEFT] =
+		{"memory left", FIGURE_BYTES, true, 2, {FIGURE_MEMORY_LEFT, FIGURE_CGROUP_LEFT}},
 };
 static_assert(sizeof(lines) / sizeof(lines[0]) == HISTORY_LINE_COUNT, "a row for each line");
 
@@ -44,15 +48,21 @@ static double value_of(enum figure_id id, const struct sample *before, const str
 static double line_value(enum history_line line, const struct sample *before,
                          const struct sample *now)
 {
-	double sum = HISTORY_UNKNOWN;
+	double whole = HISTORY_UNKNOWN;
 
 	for (uint32_t i = 0; i < lines[line].count; i++) {
 		double value = value_of(lines[line].parts[i], before, now);
 
-		if (value >= 0)
-			sum = sum < 0 ? value : sum + value;
+		if (value < 0)
+			continue;
+		if (whole < 0)
+			whole = value;
+		else if (lines[line].is_least)
+			whole = value < whole ? value : whole;
+		else
+			whole += value;
 	}
-	return sum;
+	return whole;
 }
 
 static void raise_peak(struct history *h, enum history_line line, double value)
