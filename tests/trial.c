@@ -350,6 +350,11 @@ const char *trial_n(const char *normal, const char *small, const char *full)
 	return trial_is_full() ? full : trial_is_small() ? small : normal;
 }
 
+bool trial_is_root(void)
+{
+	return geteuid() == 0 && access("/proc/1/environ", R_OK) == 0;
+}
+
 void trial_become_nobody(void)
 {
 	if (geteuid() != 0)

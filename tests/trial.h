@@ -82,6 +82,9 @@ const char *trial_n(const char *normal, const char *small, const char *full);
 bool trial_is_small(void);
 bool trial_is_full(void);
 
+/* The machine's root, not one of a user namespace. */
+bool trial_is_root(void);
+
 /* trial_prepare functions: an ordinary user (nobody), with root's rights gone. */
 void trial_become_nobody(void);
 
