@@ -65,6 +65,17 @@ counts()
 	END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
+# without_passed LOG: what it says but of the tests that passed: a build server shows the beginning.
+without_passed()
+{
+	LC_ALL=C awk '
+	/^\[ RUN / { begun = $0; next }
+	/^\[  *OK \]/ { begun = ""; next }
+	begun { print begun; begun = "" }
+	{ print }
+	END { if (begun) print begun }' "$1"
+}
+
 # how STATUS: an exit status in words, for the one line of a program that went wrong.
 how()
 {
@@ -151,7 +162,7 @@ job()
 		printf '%-6s %-32s %4d.%02d s  %d passed, %d failed, %d skipped%s\n' "$word" \
 			"${LABEL:+$LABEL }$name" $((spent / 100)) $((spent % 100)) "$ok" "$bad" \
 			"$skip" "$note"
-		[ "$bad" -eq 0 ] || sed 's/^/  | /' "$log"
+		[ "$bad" -eq 0 ] || without_passed "$log" | sed 's/^/  | /'
 	} >"$said"
 	echo "$said" >&3
 }
