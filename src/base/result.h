@@ -4,9 +4,11 @@
  * It lies in memory that supervisor and director share, so it has no pointers. */
 #pragma once
 
+#include "base/answer.h"
 #include "base/bill.h"
 #include "base/cause.h"
 #include "base/packets.h"
+#include "base/stage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,6 +59,84 @@ struct result_memory {
 	struct bill bill;
 };
 
+/* Quantiles of a histogram; count 0: there are none. */
+struct result_latency {
+	uint64_t count, p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns, max_ns;
+};
+
+/* What kept messages from being more, or from being in time. */
+enum limited {
+	LIMITED_NOT,    /* the rate that was asked for was held */
+	LIMITED_TOOL,   /* our own clients were late, or out of CPU time */
+	LIMITED_TARGET, /* answers were waited for */
+	LIMITED_COUNT
+};
+
+struct result_traffic {
+	enum traffic_kind kind;
+	uint64_t said, said_bytes, heard_bytes, busy, answers[ANSWER_COUNT];
+	double asked_per_s; /* 0: a closed loop */
+	double rate_per_s;  /* answered, good or late */
+	struct result_latency corrected, uncorrected, slip;
+	struct result_latency first, last; /* of the rounds of a push: to the first, to the last;
+	                                    * the median is that of `corrected` */
+	enum limited limited;
+	char why[256]; /* in words, with the numbers */
+	/* Parts of one CPU: of all client workers, of all server workers, of softirqs on the
+	 * machine, and how many CPUs client workers may use. < 0: not known. */
+	double client_cpus, server_cpus, softirq_cpus, client_cpus_most;
+};
+
+struct result_churn {
+	double asked_per_s; /* < 0: as fast as it goes */
+	double rate_per_s;  /* opened again */
+	uint64_t closed, opened, rested, failed, failed_by_cause[CAUSE_COUNT];
+	bool by_reset;
+	uint64_t open_least, open_most; /* as sampled: how far N drifted */
+	uint64_t time_wait_most;        /* sockets in TIME_WAIT, as sampled */
+	struct result_latency connect;  /* of those that were opened in it */
+};
+
+struct result_storm {
+	uint64_t cut, back, failed, failed_by_cause[CAUSE_COUNT];
+	uint64_t back_50_ns, back_99_ns,
+		back_100_ns;        /* until so many % were back; _UNKNOWN: never */
+	uint64_t accept_queue_most; /* connections that waited in listen queues, as sampled */
+	/* of this network namespace, while it lasted */
+	uint64_t listen_overflows, listen_drops, syn_retransmits, syn_queue_drops, cookies_sent,
+		cookies_received, cookies_failed;
+};
+
+struct result_stage {
+	char name[STAGE_NAME_BYTES];
+	uint64_t start_ns, duration_ns; /* start: since the hold began */
+	uint64_t open_before, open_after;
+	bool has_traffic, has_churn, has_storm;
+	struct result_traffic traffic;
+	struct result_churn churn;
+	struct result_storm storm;
+};
+
+/* One trial of a search (--find-max). */
+#define RESULT_TRIALS_MAX 48
+struct result_trial {
+	uint64_t asked; /* connections, or a rate a second */
+	double reached;
+	uint64_t p99_ns;     /* _UNKNOWN: no traffic */
+	double failed_parts; /* 0 .. 1 */
+	bool passed;
+	char why_not[128];
+};
+struct result_search {
+	char what[16]; /* "connections", "messages", "churn" */
+	uint64_t found;
+	uint64_t p99_most_ns; /* _UNKNOWN: no bound */
+	double failed_most_parts;
+	char bound[384]; /* what stopped it, in words */
+	uint32_t trial_count;
+	struct result_trial trials[RESULT_TRIALS_MAX];
+};
+
 struct result {
 	enum verdict verdict;
 	int exit_code;
@@ -93,6 +173,10 @@ struct result {
 		uint64_t ramp_cpu_ns; /* of all workers, user and system */
 	} timing;
 	uint64_t listen_overflows; /* TcpExt ListenOverflows during the run */
+	uint32_t stage_count;      /* of the hold; those that were begun */
+	struct result_stage stages[STAGES_MAX];
+	bool has_search;
+	struct result_search search;
 	struct result_memory memory;
 	struct {
 		char kernel[65];

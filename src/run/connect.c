@@ -16,6 +16,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/hello.h"
+#include "run/stages.h"
 #include "run/topology.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -61,7 +62,7 @@ static void set_options(const struct connect_options *options, const struct supe
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->rate_per_s = options->rate_per_s;
-	x->hold_ns = options->hold_ns;
+	stages_set_hold(x, options->hold_ns);
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->proof = options->proof != CONNECT_PROOF_NONE;

@@ -157,6 +157,18 @@ uint32_t crew_count_done(const struct crew *crew, enum phase phase)
 	return count;
 }
 
+bool crew_has_ended(const struct crew *crew, uint32_t stage)
+{
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		const struct shm_worker *w = &crew->shm->workers[i];
+
+		if (w->role == ROLE_CLIENT && !w->died &&
+		    __atomic_load_n(&w->stage_done, __ATOMIC_ACQUIRE) < stage)
+			return false;
+	}
+	return true;
+}
+
 uint64_t crew_progress(const struct crew *crew)
 {
 	uint64_t mark = 0;

@@ -36,6 +36,9 @@ bool crew_is_done(const struct crew *crew, enum role role, enum phase phase);
 /* How many clients have reported the end of a phase, or died. */
 uint32_t crew_count_done(const struct crew *crew, enum phase phase);
 
+/* Whether all clients that live have ended a stage (from 1). */
+bool crew_has_ended(const struct crew *crew, uint32_t stage);
+
 /* A number that changes whenever any worker gets on with anything. */
 uint64_t crew_progress(const struct crew *crew);
 

@@ -24,6 +24,7 @@
 #include "run/account.h"
 #include "run/census.h"
 #include "run/crew.h"
+#include "run/stages.h"
 #include "run/survey.h"
 #include "run/verdict.h"
 
@@ -42,6 +43,7 @@
 #define RETURN_NS       (100 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
 #define STILL_NS        NS_PER_S
+#define STAGE_END_NS    (2 * NS_PER_S) /* beyond a time-out */
 
 struct director {
 	const struct experiment *x;
@@ -260,6 +262,7 @@ static void take_sample(struct director *d, enum phase phase)
 		return;
 	sampler_take(sample);
 	survey_sample(d->x, d->shm, phase, sample);
+	stages_sample(d->x, d->shm, sample);
 	__atomic_store_n(&d->shm->samples, next, __ATOMIC_RELEASE);
 }
 
@@ -437,19 +440,52 @@ static bool has_to_hold(const struct director *d)
 	return d->x->kind != RUN_CONNECT || d->x->reconnect || open_now(d) > 0;
 }
 
+/* Whether the hold goes on. */
+static bool may_go_on(const struct director *d, uint64_t end_ns)
+{
+	return clock_now_ns() < end_ns && !is_interrupted(d) && has_to_hold(d);
+}
+
+/* Clients end what is under way; one that does not is stuck, and the next phase finds it. */
+static void end_stage(struct director *d, uint32_t number)
+{
+	uint64_t end_ns = clock_now_ns() + d->x->timeout_ns + STAGE_END_NS;
+
+	shm_set(d->shm->stage_over, number);
+	crew_ring(&d->crew);
+	while (!crew_has_ended(&d->crew, number) && clock_now_ns() < end_ns)
+		watch(d, clock_now_ns() + NS_PER_MS);
+}
+
+static void run_stage(struct director *d, uint32_t i)
+{
+	uint64_t start_ns = clock_now_ns(), for_ns = d->x->stages[i].duration_ns;
+	uint64_t over_ns = for_ns == UINT64_MAX ? UINT64_MAX : start_ns + for_ns;
+
+	stages_begin(d->x, d->shm, i, start_ns);
+	shm_set(d->shm->stage_start_ns, start_ns);
+	__atomic_store_n(&d->shm->stage, i + 1, __ATOMIC_RELEASE);
+	crew_ring(&d->crew);
+	while (may_go_on(d, over_ns))
+		watch(d, over_ns);
+	uint64_t duration_ns = clock_now_ns() - start_ns;
+
+	end_stage(d, i + 1);
+	stages_end(d->x, d->shm, i, duration_ns);
+}
+
 static void hold(struct director *d)
 {
 	take_sample(d, PHASE_HOLD);
 	uint64_t start_ns = clock_now_ns();
-	uint64_t end_ns = d->x->hold_ns == UINT64_MAX ? UINT64_MAX : start_ns + d->x->hold_ns;
 
 	shm_set(d->shm->hold_start_ns, start_ns);
 	shm_set(d->shm->live.held, open_now(d));
 	enter(d, PHASE_HOLD);
 	if (!d->is_orphan && !d->is_billed)
 		measure(d);
-	while (clock_now_ns() < end_ns && !is_interrupted(d) && has_to_hold(d))
-		watch(d, end_ns);
+	for (uint32_t i = 0; i < d->x->stage_count && may_go_on(d, UINT64_MAX); i++)
+		run_stage(d, i);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
 }
 

@@ -3,6 +3,9 @@
  * workers are forked. */
 #pragma once
 
+#include "base/stage.h"
+#include "behave/request.h"
+#include "behave/script.h"
 #include "engine/engine.h"
 #include "plan/tuple.h"
 
@@ -46,11 +49,19 @@ struct experiment {
 	uint32_t without;            /* features of the engine that may not be used           */
 	bool freebind; /* source addresses are this host's by a route alone          */
 	int backlog;
-	bool pinned;         /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
-	uint64_t rate_per_s; /* of all workers together; 0: as fast as it goes          */
-	uint64_t in_flight;  /* connects and echoes under way in one client at most      */
-	uint64_t hold_ns;    /* UINT64_MAX: until interrupted */
-	uint64_t timeout_ns; /* of a connect, and of an echo                            */
+	bool pinned;          /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
+	uint64_t rate_per_s;  /* of all workers together; 0: as fast as it goes          */
+	uint64_t in_flight;   /* connects and echoes under way in one client at most      */
+	uint64_t hold_ns;     /* of all stages; UINT64_MAX: until interrupted */
+	uint32_t stage_count; /* >= 1 */
+	struct stage stages[STAGES_MAX];
+	enum serve_mode mode;   /* what servers do with what comes         */
+	struct stage push;      /* of servers in mode push: every_ns, size */
+	struct request request; /* of traffic http   */
+	struct script script;   /* of traffic script */
+	uint32_t body_bytes;    /* of servers in mode http: of each response */
+	uint32_t message_bytes; /* of one send or receive of an engine; 0: ENGINE_SEND_MAX */
+	uint64_t timeout_ns;    /* of a connect, and of an echo                            */
 	uint32_t retries;
 	bool proof;              /* clients prove each connection by an echo                      */
 	bool watch;              /* clients see at once when a connection ends, at 256 bytes each */

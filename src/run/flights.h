@@ -20,7 +20,7 @@ struct flight {
 	uint8_t sent;   /* bytes of the token that the engine has sent */
 	uint8_t echoed; /* bytes of the token that came back */
 	bool is_due;    /* the engine could not take its rest: again after the next poll */
-	bool is_again;  /* a connect of a connection that was lost */
+	uint8_t again;  /* of a connect: why it is not the first one (enum again) */
 };
 
 struct flights {

@@ -22,6 +22,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/listen.h"
+#include "run/stages.h"
 #include "run/verdict.h"
 #include "run/workers.h"
 
@@ -155,7 +156,7 @@ static void set_options(const struct lab_options *options, const struct supervis
 	x->echo = x->knows_tokens = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
-	x->hold_ns = options->hold_ns;
+	stages_set_hold(x, options->hold_ns);
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->close = x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET;

@@ -4,6 +4,7 @@
  * Each field has one writer, named below; others read it with shm_get. Nothing is locked. */
 #pragma once
 
+#include "base/answer.h"
 #include "base/cause.h"
 #include "base/err.h"
 #include "base/hist.h"
@@ -42,6 +43,36 @@ enum role { ROLE_SERVER, ROLE_CLIENT, ROLE_COUNT };
 /* Why the ramp was ended early. */
 enum stop { STOP_NONE, STOP_MEMORY, STOP_INTERRUPTED };
 
+/* What a client says in stages, and what comes of it. All only grow; what a stage adds is the
+ * difference (run/stages). */
+struct shm_traffic {
+	uint64_t said, said_bytes;      /* messages, whole                                    */
+	uint64_t heard_bytes;           /* of answers, or of what a server pushes             */
+	uint64_t answers[ANSWER_COUNT]; /* what came of them (base/answer.h)                  */
+	uint64_t busy;                  /* due while the one before was not answered          */
+	struct hist corrected;          /* answered: from when it was due; closed loop: said  */
+	struct hist uncorrected;        /* from when it was said                              */
+	struct hist slip;               /* from when it was due and could be said, until said */
+};
+
+/* Of a push: what came of round r stands in [r % SHM_PUSHES]. */
+#define SHM_PUSHES 8
+struct shm_push {
+	uint64_t round, heard, first_ns, last_ns; /* after it was due */
+};
+
+struct shm_churn {
+	uint64_t closed, opened;
+	uint64_t rested; /* put off: all tuples to spare were in TIME_WAIT */
+	uint64_t failed[CAUSE_COUNT];
+};
+
+struct shm_storm {
+	uint64_t cut, back, cut_ns;
+	uint64_t failed[CAUSE_COUNT];
+	struct hist back_after; /* from the cut until it was open again */
+};
+
 /* Counters of one worker. The worker writes them, but for the first group. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): a cache line has one writer */
 struct shm_worker {
@@ -62,6 +93,9 @@ struct shm_worker {
 	uint64_t last_open_ns;       /* when the last one was opened */
 	uint64_t not_tried;          /* clients: the ramp ended before their turn */
 	uint64_t reconnected;        /* clients: opened again after they were lost */
+	uint64_t staged;             /* clients: opened because a stage wanted more */
+	uint64_t unstaged;           /* clients: closed because a stage wanted fewer */
+	uint32_t stage_done;         /* clients: the last stage that they have ended */
 	uint64_t closed;             /* servers: by the peer, in order */
 	uint64_t received_bytes;     /* servers: all; clients: what no proof asked for */
 	uint64_t failed[CAUSE_COUNT];
@@ -71,11 +105,15 @@ struct shm_worker {
 	struct {
 		uint64_t sent, echoed, mismatched, end_ns;
 	} proof[TOKEN_ROUNDS];
-	uint64_t user_bytes;    /* private memory, when it was asked for last */
-	uint64_t cpu_ns;        /* used until the end of the ramp */
-	struct err error;       /* why it could not start */
-	struct hist connect;    /* clients: time from connect to connected */
-	struct packets packets; /* clients with a TCP of their own */
+	uint64_t user_bytes;        /* private memory, when it was asked for last */
+	uint64_t cpu_ns;            /* used until the end of the ramp */
+	struct err error;           /* why it could not start */
+	struct hist connect;        /* clients: time from connect to connected */
+	struct packets packets;     /* clients with a TCP of their own */
+	struct shm_traffic traffic; /* clients */
+	struct shm_push push[SHM_PUSHES];
+	struct shm_churn churn;
+	struct shm_storm storm;
 };
 
 /* What the director samples for the live line. */
@@ -91,6 +129,9 @@ struct shm {
 	enum stop stop;
 	uint64_t ramp_start_ns;
 	uint64_t hold_start_ns;
+	uint32_t stage;           /* of the hold, from 1; 0: none yet          */
+	uint32_t stage_over;      /* the last one that is over: clients end it */
+	uint64_t stage_start_ns;  /* of `stage`                                */
 	uint64_t end_ns;          /* when the phase we are in should end, where that is known */
 	uint32_t measure;         /* how often workers were asked for their memory */
 	uint64_t peak_open;       /* servers' connections at once, as sampled */

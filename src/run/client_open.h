@@ -1,0 +1,26 @@
+/* client_open: a client worker opens connections: in the ramp in their order, in the hold those
+ * that are to be opened again. Theory: client.c. */
+#pragma once
+
+#include "run/client.h"
+#include "run/flights.h"
+
+/* Whether there is one to open in this phase that may be begun now. */
+bool client_has_to_open(const struct client *c, enum phase phase);
+
+/* Begins those that are due, a batch at most. */
+void client_open_due(struct client *c, enum phase phase);
+
+/* Connects the flight's connection. */
+void client_connect(struct client *c, struct flight *f);
+
+/* The answer of the engine: 0, or a negative errno. */
+void client_on_connected(struct client *c, uint32_t conn, int code);
+
+/* It failed: another try after a pause, or none. */
+void client_connect_failed(struct client *c, struct flight *f, enum cause cause);
+
+/* When connecting ends early, pauses between tries are not waited for. */
+void client_give_up_backoffs(struct client *c);
+
+bool client_ramp_is_over(struct client *c);

@@ -1,0 +1,76 @@
+/* client_stage: see the header. */
+#include "run/client_stage.h"
+
+#include "run/client_churn.h"
+#include "run/client_state.h"
+#include "run/client_storm.h"
+#include "run/client_traffic.h"
+
+bool client_stage_make(struct client *c)
+{
+	return client_traffic_make(c) && client_churn_make(c);
+}
+
+static void begin(struct client *c, uint32_t number)
+{
+	c->stage = &c->x->stages[number - 1];
+	c->stage_number = number;
+	c->stage_ns = shm_get(c->shm->stage_start_ns);
+	c->is_draining = false;
+	client_traffic_begin(c);
+	client_churn_begin(c);
+	client_storm_begin(c);
+}
+
+/* What is still under way when a time-out has passed will not come. */
+static void drain(struct client *c)
+{
+	if (!c->is_draining) {
+		c->is_draining = true;
+		c->drain_end_ns = c->now_ns + c->x->timeout_ns;
+	}
+	if (!client_traffic_is_idle(c) && c->now_ns < c->drain_end_ns &&
+	    shm_get(c->shm->stop) == STOP_NONE)
+		return;
+	client_traffic_end(c);
+	c->stage = NULL;
+	__atomic_store_n(&c->me->stage_done, c->stage_number, __ATOMIC_RELEASE);
+}
+
+void client_stage_heed(struct client *c)
+{
+	uint32_t number = __atomic_load_n(&c->shm->stage, __ATOMIC_ACQUIRE);
+
+	if (number != c->stage_number)
+		begin(c, number);
+	if (c->stage && shm_get(c->shm->stage_over) == number)
+		drain(c);
+}
+
+void client_stage_due(struct client *c)
+{
+	if (!c->stage)
+		return;
+	if (!c->is_draining) {
+		client_storm_due(c);
+		client_churn_due(c);
+	}
+	client_traffic_say_due(c);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+uint64_t client_stage_next_ns(const struct client *c)
+{
+	if (!c->stage)
+		return UINT64_MAX;
+	uint64_t next_ns = client_traffic_next_ns(c);
+
+	if (c->is_draining)
+		return earlier(next_ns, c->drain_end_ns);
+	next_ns = earlier(next_ns, client_churn_next_ns(c));
+	return earlier(next_ns, client_storm_next_ns(c));
+}
