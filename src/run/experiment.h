@@ -75,3 +75,9 @@ struct experiment {
 	bool has_netns;
 	bool is_measurement; /* clients close before servers, so that each end's cost is seen */
 };
+
+/* How many connections are open after the ramp, where all goes well. */
+static inline uint64_t experiment_ramped(const struct experiment *x)
+{
+	return x->ramp_to == 0 || x->ramp_to > x->n ? x->n : x->ramp_to;
+}
