@@ -8,6 +8,7 @@
 #include "base/bill.h"
 #include "base/cause.h"
 #include "base/packets.h"
+#include "base/quantiles.h"
 #include "base/stage.h"
 
 #include <stdbool.h>
@@ -59,11 +60,6 @@ struct result_memory {
 	struct bill bill;
 };
 
-/* Quantiles of a histogram; count 0: there are none. */
-struct result_latency {
-	uint64_t count, p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns, max_ns;
-};
-
 /* What kept messages from being more, or from being in time. */
 enum limited {
 	LIMITED_NOT,    /* the rate that was asked for was held */
@@ -77,8 +73,8 @@ struct result_traffic {
 	uint64_t said, said_bytes, heard_bytes, busy, answers[ANSWER_COUNT];
 	double asked_per_s; /* 0: a closed loop */
 	double rate_per_s;  /* answered, good or late */
-	struct result_latency corrected, uncorrected, slip;
-	struct result_latency first, last; /* of the rounds of a push: to the first, to the last;
+	struct quantiles corrected, uncorrected, slip;
+	struct quantiles first, last; /* of the rounds of a push: to the first, to the last;
 	                                    * the median is that of `corrected` */
 	enum limited limited;
 	char why[256]; /* in words, with the numbers */
@@ -94,7 +90,7 @@ struct result_churn {
 	bool by_reset;
 	uint64_t open_least, open_most; /* as sampled: how far N drifted */
 	uint64_t time_wait_most;        /* sockets in TIME_WAIT, as sampled */
-	struct result_latency connect;  /* of those that were opened in it */
+	struct quantiles connect;  /* of those that were opened in it */
 };
 
 struct result_storm {
