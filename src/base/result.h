@@ -75,7 +75,7 @@ struct result_traffic {
 	double rate_per_s;  /* answered, good or late */
 	struct quantiles corrected, uncorrected, slip;
 	struct quantiles first, last; /* of the rounds of a push: to the first, to the last;
-	                                    * the median is that of `corrected` */
+	                               * the median is that of `corrected` */
 	enum limited limited;
 	char why[256]; /* in words, with the numbers */
 	/* Parts of one CPU: of all client workers, of all server workers, of softirqs on the
@@ -90,7 +90,7 @@ struct result_churn {
 	bool by_reset;
 	uint64_t open_least, open_most; /* as sampled: how far N drifted */
 	uint64_t time_wait_most;        /* sockets in TIME_WAIT, as sampled */
-	struct quantiles connect;  /* of those that were opened in it */
+	struct quantiles connect;       /* of those that were opened in it */
 };
 
 struct result_storm {
@@ -183,6 +183,25 @@ struct result {
 
 /* A result of which nothing is known yet: what was not observed stays RESULT_UNKNOWN. */
 void result_init(struct result *result);
+
+/* What all stages together come to, where more than one has it: counts are added up, and what
+ * cannot be added up (quantiles, the limit) is unknown or none; where only one has it, it is that
+ * one's. Says how many have each. */
+struct result_sum {
+	uint32_t traffics, churns, storms;
+	struct result_stage all;
+};
+void result_sum(const struct result *result, struct result_sum *out);
+
+/* "none", "tool", "target". */
+const char *limited_name(enum limited limited);
+
+/* Answered, good or late. */
+uint64_t result_answered(const struct result_traffic *traffic);
+
+/* Messages that came to a bad end: what was said, less what was answered whole and right, and less
+ * what we cut ourselves. A late answer is `late_too` bad, or not. */
+uint64_t result_bad(const struct result_traffic *traffic, bool late_too);
 
 /* All that the connections cost; RESULT_UNKNOWN_BYTES where a part of it is unknown. */
 int64_t result_bytes(const struct result_memory *memory);
