@@ -9,6 +9,7 @@
 #include "cmd/tell.h"
 #include "out/whole_file.h"
 #include "run/connect.h"
+#include "run/find.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -185,7 +186,10 @@ static int run(const struct scenario *scenario, int argc, char **argv)
 
 	if (refused != EXIT_PASS)
 		return refused;
-	connect_run(&c.connect, &c.tell.view, &result);
+	if (c.connect.living.find_max)
+		find_connect(&c.connect, &c.tell.view, &result);
+	else
+		connect_run(&c.connect, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }
 

@@ -8,6 +8,7 @@
 #include "cmd/living.h"
 #include "cmd/tell.h"
 #include "out/whole_file.h"
+#include "run/find.h"
 #include "run/lab.h"
 
 #include <errno.h>
@@ -140,7 +141,10 @@ static int run(const struct scenario *scenario, int argc, char **argv)
 
 	if (refused != EXIT_PASS)
 		return refused;
-	lab_run(&c.lab, &c.tell.view, &result);
+	if (c.lab.living.find_max)
+		find_lab(&c.lab, &c.tell.view, &result);
+	else
+		lab_run(&c.lab, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
 }
 

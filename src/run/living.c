@@ -181,6 +181,10 @@ static int check_whole(const struct living_options *options, const struct experi
 		return err_set(err, -EINVAL, "--script is of --traffic script");
 	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--traffic script: which one? --script FILE");
+	if (options->find_max && options->stage_count > 0)
+		return err_set(err, -EINVAL, "--find-max is of one hold: not with a scenario");
+	if (options->find_max && options->hold.storm.is_given)
+		return err_set(err, -EINVAL, "--find-max: a storm has no rate: without --storm");
 	if (options->p99_most_ns > 0 && !says_anything(x))
 		return err_set(err, -EINVAL, "--p99 is of answers: with --traffic");
 	return 0;
