@@ -50,7 +50,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define ENGINE_SEND_MAX 128 /* bytes of one send; engines copy them */
+#define ENGINE_SEND_MAX 128 /* bytes of one send, where nothing else is asked for; all engines */
+#define ENGINE_SEND_MOST \
+	16384 /* and where it is (config.message_bytes): engines of kernel sockets */
 
 enum engine_op {
 	ENGINE_ACCEPTED =
@@ -142,6 +144,8 @@ struct engine_config {
 	                * IPv6, which is bound with IPV6_FREEBIND) */
 	int backlog;   /* what the listening sockets were given                       */
 	int wake_fd;   /* an eventfd: a write to it ends a sleeping poll              */
+	uint32_t message_bytes; /* what a send or RECEIVED is to carry, up to ENGINE_SEND_MOST; 0:
+	                         * ENGINE_SEND_MAX. See send_most for what came of it */
 
 	/* For engines with a TCP of their own, which keep neither tuples nor what they send. */
 	const struct tuple_plan *tuples; /* by_source; index 0 is number `first` of it          */
@@ -171,6 +175,7 @@ struct engine_ops {
 struct engine {
 	const struct engine_ops *ops;
 	uint32_t index_end; /* every index is below it (a server chooses them with gaps) */
+	uint32_t send_most; /* bytes of one send, or RECEIVED, at most */
 };
 
 /* Starts to accept on a listening socket, which the engine owns from now on. 0, or a negative errno
@@ -196,7 +201,7 @@ static inline void engine_connect(struct engine *e, uint32_t index, const struct
 	e->ops->connect(e, index, source, target, len);
 }
 
-/* Sends 1 .. ENGINE_SEND_MAX bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
+/* Sends 1 .. e->send_most bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
  * sends are under way, try again after the next poll. */
 static inline int engine_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 {

@@ -178,6 +178,7 @@ static bool map_tables(struct epoll *p)
 		return false;
 	p->first_free = EPOLL_NO_INDEX;
 	p->base.index_end = p->config.connections;
+	p->base.send_most = ENGINE_SEND_MAX;
 	return map_pool(&p->send_pool, EPOLL_SEND_SLOTS) &&
 	       map_pool(&p->received_pool, EPOLL_BUFFERS);
 }

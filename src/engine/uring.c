@@ -246,6 +246,7 @@ static int map_tables(struct uring *u)
 {
 	u->conn_count = u->layout.rings * u->layout.slots;
 	u->base.index_end = u->conn_count;
+	u->base.send_most = ENGINE_SEND_MAX;
 	u->rings = map_private(u->layout.rings * sizeof(*u->rings));
 	u->conns = map_private(u->conn_count * sizeof(*u->conns));
 	u->staged = map_private(URING_STAGED_MAX * sizeof(*u->staged));
