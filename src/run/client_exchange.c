@@ -148,8 +148,7 @@ static void end_where_whole(struct client *c, uint32_t conn)
 	rest(c, e);
 	if (turn.is_last)
 		set_flag(e, EXCHANGE_RESTS, true);
-	if (!c->traffic->is_push)
-		client_churn_answered(c, conn);
+	client_churn_answered(c, conn);
 	if (client_is_open(c, conn))
 		client_traffic_go_on(c, conn);
 }
@@ -218,17 +217,6 @@ static bool is_awaited(const struct exchange *e)
 	return exchange_is_busy(e) && !(e->flags & (EXCHANGE_ANSWERED | EXCHANGE_MUTE));
 }
 
-/* A push is heard without having been asked for. */
-static void take_push(struct client *c, struct exchange *e)
-{
-	if (!c->traffic->is_push || exchange_is_busy(e))
-		return;
-	set_flag(e, EXCHANGE_BUSY | EXCHANGE_SAID, true);
-	e->due_ns = e->said_ns = c->now_ns;
-	c->traffic->active++;
-	shm_count(c->me->traffic.said);
-}
-
 /* What the behaviour makes of it, and how much of it belongs to this answer. What has come of one
  * that is not whole is kept. */
 static enum answer judge(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len,
@@ -266,18 +254,15 @@ static void take_answer(struct client *c, uint32_t conn, enum answer answer)
 		client_lose(c, conn, CAUSE_MISMATCH);
 		return;
 	}
-	if (!c->traffic->is_push)
-		record_times(c, e);
+	record_times(c, e);
 }
 
 /* One answer's worth of the data; how much that was. */
 static uint32_t hear_one(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
 {
-	struct exchange *e = &c->traffic->all[conn];
 	uint32_t used = len;
 
-	take_push(c, e);
-	if (!is_awaited(e)) {
+	if (!is_awaited(&c->traffic->all[conn])) {
 		count_answer(c, ANSWER_UNASKED);
 		return len;
 	}
@@ -291,16 +276,11 @@ static uint32_t hear_one(struct client *c, uint32_t conn, const uint8_t *data, u
 void client_exchange_hear(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
 {
 	shm_set(c->me->traffic.heard_bytes, c->me->traffic.heard_bytes + len);
-	for (uint32_t at = 0; at < len && client_is_open(c, conn);) {
+	for (uint32_t at = 0; at < len && client_is_open(c, conn);)
 		at += hear_one(c, conn, data + at, len - at);
-		if (c->traffic->is_push && client_is_open(c, conn))
-			end_where_whole(c, conn);
-	}
 	if (!client_is_open(c, conn))
 		return;
-	if (c->traffic->is_push)
-		client_ask(c, conn, ENGINE_WAIT_IDLE);
-	else if (is_awaited(&c->traffic->all[conn]))
+	if (is_awaited(&c->traffic->all[conn]))
 		client_ask(c, conn, ENGINE_WAIT_SOON);
 	end_where_whole(c, conn);
 }

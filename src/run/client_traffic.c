@@ -33,10 +33,16 @@
 
 #include <string.h>
 
+/* Of a push the server speaks alone: that is client_push's. */
+static bool speaks(const struct stage *stage)
+{
+	return stage->traffic != TRAFFIC_HOLD && stage->traffic != TRAFFIC_PUSH;
+}
+
 static bool has_traffic(const struct experiment *x)
 {
 	for (uint32_t i = 0; i < x->stage_count; i++)
-		if (x->stages[i].traffic != TRAFFIC_HOLD)
+		if (speaks(&x->stages[i]))
 			return true;
 	return false;
 }
@@ -107,7 +113,7 @@ void client_traffic_begin(struct client *c)
 
 	if (!t)
 		return;
-	t->is_on = c->stage->traffic != TRAFFIC_HOLD;
+	t->is_on = speaks(c->stage);
 	if (!t->is_on)
 		return;
 	if (t->kind != TRAFFIC_HOLD && t->kind != c->stage->traffic)
@@ -119,13 +125,12 @@ void client_traffic_begin(struct client *c)
 		.script = &c->x->script,
 		.key = c->shm->key,
 	};
-	t->is_push = t->kind == TRAFFIC_PUSH;
-	t->is_open_loop = !t->is_push && stage_is_open_loop(c->stage);
+	t->is_open_loop = stage_is_open_loop(c->stage);
 	t->at = t->passed = 0;
 	t->round = 0;
 	t->is_all_begun = false;
 	t->sweep_ns = c->now_ns;
-	t->room = t->is_push ? UINT32_MAX : share_of(c, c->stage->in_flight);
+	t->room = share_of(c, c->stage->in_flight);
 	if (t->is_open_loop)
 		plan_open_loop(c);
 }
@@ -148,10 +153,6 @@ static bool say_next(struct client *c, uint32_t conn)
 	struct traffic *t = c->traffic;
 	struct exchange *e = &t->all[conn];
 
-	if (t->is_push) {
-		client_ask(c, conn, ENGINE_WAIT_IDLE);
-		return true;
-	}
 	if (!t->is_open_loop)
 		return client_exchange_begin(c, conn, c->now_ns, c->now_ns);
 	if (e->behind == 0)
@@ -167,7 +168,7 @@ void client_traffic_go_on(struct client *c, uint32_t conn)
 	struct traffic *t = c->traffic;
 
 	t->is_all_begun &= t->room == UINT32_MAX;
-	if (t->is_push || c->is_draining || !exchange_is_free(c, conn) ||
+	if (c->is_draining || !exchange_is_free(c, conn) ||
 	    (!t->is_open_loop && t->room != UINT32_MAX))
 		return;
 	if (t->is_blocked || !say_next(c, conn))

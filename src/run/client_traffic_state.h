@@ -44,7 +44,6 @@ struct traffic {
 	struct hearing *hearings; /* touched only by those whose answer comes in parts */
 	bool is_on;               /* the stage has traffic */
 	bool is_open_loop;
-	bool is_push;           /* only the server speaks  */
 	uint32_t active;        /* exchanges under way     */
 	enum traffic_kind kind; /* of the last stage that had any */
 
