@@ -231,7 +231,7 @@ static void set_message_bytes(struct experiment *x)
 			most = x->stages[i].size_most_bytes;
 	}
 	most = most < MESSAGE_BYTES_MOST ? most : MESSAGE_BYTES_MOST;
-	x->message_bytes = most > ENGINE_SEND_MAX ? (uint32_t)most : 0;
+	x->message_bytes = most > ENGINE_SEND_MAX ? engine_send_most((uint32_t)most) : 0;
 }
 
 static int refuse_count(const char *section, const char *name, uint64_t count, uint64_t n,

@@ -21,7 +21,7 @@
  * connection meanwhile, as nothing is asked of it. */
 struct due {
 	uint32_t index, len;
-	uint8_t data[ENGINE_SEND_MAX];
+	uint8_t data[ENGINE_SEND_MOST];
 };
 
 struct server {
