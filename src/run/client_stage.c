@@ -32,8 +32,8 @@ static void drain(struct client *c)
 		c->is_draining = true;
 		c->drain_end_ns = c->now_ns + c->x->timeout_ns;
 	}
-	if (!client_traffic_is_idle(c) && c->now_ns < c->drain_end_ns &&
-	    shm_get(c->shm->stop) == STOP_NONE)
+	if ((!client_traffic_is_idle(c) || !client_share_is_done(c)) &&
+	    c->now_ns < c->drain_end_ns && shm_get(c->shm->stop) == STOP_NONE)
 		return;
 	client_traffic_end(c);
 	c->stage = NULL;
@@ -54,8 +54,8 @@ void client_stage_due(struct client *c)
 {
 	if (!c->stage)
 		return;
+	client_share_due(c);
 	if (!c->is_draining) {
-		client_share_due(c);
 		client_storm_due(c);
 		client_churn_due(c);
 	}
@@ -73,9 +73,9 @@ uint64_t client_stage_next_ns(const struct client *c)
 		return UINT64_MAX;
 	uint64_t next_ns = client_traffic_next_ns(c);
 
+	next_ns = earlier(next_ns, client_share_next_ns(c));
 	if (c->is_draining)
 		return earlier(next_ns, c->drain_end_ns);
-	next_ns = earlier(next_ns, client_share_next_ns(c));
 	next_ns = earlier(next_ns, client_churn_next_ns(c));
 	return earlier(next_ns, client_storm_next_ns(c));
 }
