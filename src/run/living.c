@@ -2,7 +2,10 @@
 #include "run/living.h"
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/text.h"
+#include "behave/script_parse.h"
+#include "plan/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -182,9 +185,6 @@ static int check_whole(const struct living_options *options, const struct experi
 {
 	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
 		return err_set(err, -EINVAL, "--path is of --traffic http");
-	if (options->path && options->path[0] != '/')
-		return err_set(err, -EINVAL, "--path %s: begins with / (try /index.html)",
-		               text_quote(options->path, strlen(options->path)).text);
 	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--script is of --traffic script");
 	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
@@ -222,10 +222,11 @@ static int choose_mode(struct experiment *x, struct err *err)
 
 static void set_message_bytes(struct experiment *x)
 {
-	uint64_t most = has_traffic(x, TRAFFIC_HTTP) || has_traffic(x, TRAFFIC_SCRIPT)
-	                        ? HTTP_MESSAGE_BYTES
-	                        : 0;
+	bool is_script = has_traffic(x, TRAFFIC_SCRIPT);
+	uint64_t most = is_script || has_traffic(x, TRAFFIC_HTTP) ? HTTP_MESSAGE_BYTES : 0;
 
+	if (is_script && script_longest(&x->script) > most)
+		most = script_longest(&x->script);
 	for (uint32_t i = 0; i < x->stage_count; i++) {
 		if (x->stages[i].traffic != TRAFFIC_HOLD && x->stages[i].size_most_bytes > most)
 			most = x->stages[i].size_most_bytes;
@@ -292,18 +293,42 @@ static int check_counts(const struct living_options *options, struct experiment 
 	return 0;
 }
 
-int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
+static int set_request(const struct living_options *options, const char *target,
+                       struct experiment *x, struct err *err)
+{
+	struct endpoint at;
+	int failed = endpoint_parse(target, NULL, &at, err);
+
+	return failed == 0 ? request_make(&x->request, at.host, at.port_low,
+	                                  options->path ? options->path : "/", err)
+	                   : failed;
+}
+
+static int set_script(const struct living_options *options, struct experiment *x, struct err *err)
+{
+	static char text[CONF_BYTES_MOST + 1];
+	ssize_t len = conf_load(options->script, text, err);
+
+	if (len < 0)
+		return -EINVAL; /* whyever: it is the option that is wrong */
+	return script_parse(text, (size_t)len, options->script, &x->script, err);
+}
+
+int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err)
 {
 	int failed = set_stages(options, hold_ns, x, err);
 
-	(void)host;
 	if (failed == 0)
 		failed = check_whole(options, x, err);
 	if (failed == 0)
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
+	if (failed == 0 && has_traffic(x, TRAFFIC_HTTP))
+		failed = set_request(options, target, x, err);
+	if (failed == 0 && has_traffic(x, TRAFFIC_SCRIPT))
+		failed = set_script(options, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);
@@ -318,5 +343,5 @@ int living_check(const struct living_options *options, enum run_kind kind, uint6
 {
 	struct experiment x = {.kind = kind, .asked = n, .n = n};
 
-	return living_set(options, hold_ns, "localhost", &x, err);
+	return living_set(options, hold_ns, "localhost:80", &x, err);
 }
