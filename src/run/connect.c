@@ -16,7 +16,6 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/hello.h"
-#include "run/stages.h"
 #include "run/topology.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -54,24 +53,27 @@ static int choose_tuples(const struct connect_options *options, struct experimen
 
 /* --- how many ------------------------------------------------------------------------------- */
 
-static void set_options(const struct connect_options *options, const struct supervisor *s,
-                        struct experiment *x)
+static int set_options(const struct connect_options *options, const struct supervisor *s,
+                       struct experiment *x, struct err *err)
 {
+	int failed;
+
 	x->kind = RUN_CONNECT;
 	x->asked = x->n = options->n;
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->rate_per_s = options->rate_per_s;
-	stages_set_hold(x, options->hold_ns);
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->proof = options->proof != CONNECT_PROOF_NONE;
 	x->reconnect = options->reconnect;
-	x->watch = options->watch || options->reconnect || !x->proof;
 	x->close = options->close;
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
+	failed = living_set(&options->living, options->hold_ns, options->target, x, err);
+	x->watch = options->watch || options->reconnect || !x->proof;
+	return failed;
 }
 
 /* What is under way is shared by the clients. */
@@ -167,10 +169,10 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 {
 	struct experiment *x = s->experiment;
 	struct topology topology;
-	int failed;
+	int failed = set_options(options, s, x, err);
 
-	set_options(options, s, x);
-	failed = choose_clients(options, s, err);
+	if (failed == 0)
+		failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
 	return failed == 0 ? fit(options, s, &topology, err) : failed;
@@ -186,7 +188,7 @@ int connect_run(const struct connect_options *options, const struct run_view *vi
 	result->target = options->n;
 	if (failed == 0)
 		failed = decide(options, &s, &err);
-	if (options->proof == CONNECT_PROOF_AUTO)
+	if (options->proof == CONNECT_PROOF_AUTO && s.experiment->proof)
 		s.prepare = find_proof;
 	code = failed == 0 ? supervisor_run(&s) : supervisor_refuse(&s, failed, &err);
 	supervisor_end(&s);
