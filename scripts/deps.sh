@@ -67,12 +67,13 @@ check_build()
 		need zlib1g-dev "the checksum of journals"
 		need libncurses-dev "the screen of megaconn watch"
 		need libmicrohttpd-dev "metrics and the live page"
+		need libhttp-parser-dev "hearing HTTP responses"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd &&
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h http_parser.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd -lhttp_parser &&
 		return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
@@ -88,6 +89,8 @@ check_build()
 		need libncurses-dev "the screen of megaconn watch"
 	{ headers microhttpd.h && links "$cc" -lmicrohttpd; } ||
 		need libmicrohttpd-dev "metrics and the live page"
+	{ headers http_parser.h && links "$cc" -lhttp_parser; } ||
+		need libhttp-parser-dev "hearing HTTP responses"
 }
 
 check_test()

@@ -24,17 +24,14 @@ static uint64_t get_be(const uint8_t *at, int bytes)
 
 static uint64_t check_of(const struct push_message *m, uint64_t key)
 {
-	uint64_t numbers = mix64((uint64_t)m->round << 32 | m->stage);
-
-	return mix64(key ^ mix64(m->due_ns ^ numbers) ^ m->size);
+	return mix64(key ^ mix64(m->due_ns ^ mix64((uint64_t)m->round << 32 | m->size)));
 }
 
 static void write_head(const struct push_message *m, uint64_t key, uint8_t head[PUSH_HEAD_BYTES])
 {
 	memcpy(head, magic, sizeof(magic));
 	put_be(head + 4, m->size, 4);
-	put_be(head + 8, m->round, 4);
-	put_be(head + 12, m->stage, 4);
+	put_be(head + 8, m->round, 8);
 	put_be(head + 16, m->due_ns, 8);
 	put_be(head + 24, check_of(m, key), 8);
 }
@@ -44,12 +41,12 @@ static bool parse_head(const uint8_t head[PUSH_HEAD_BYTES], uint64_t key, struct
 {
 	*m = (struct push_message){
 		.size = (uint32_t)get_be(head + 4, 4),
-		.round = (uint32_t)get_be(head + 8, 4),
-		.stage = (uint32_t)get_be(head + 12, 4),
+		.round = (uint32_t)get_be(head + 8, 8),
 		.due_ns = get_be(head + 16, 8),
 	};
-	return memcmp(head, magic, sizeof(magic)) == 0 && m->size >= PUSH_HEAD_BYTES &&
-	       m->size <= STAGE_MESSAGE_MOST && get_be(head + 24, 8) == check_of(m, key);
+	return memcmp(head, magic, sizeof(magic)) == 0 && get_be(head + 8, 4) == 0 &&
+	       m->size >= PUSH_HEAD_BYTES && m->size <= STAGE_MESSAGE_MOST &&
+	       get_be(head + 24, 8) == check_of(m, key);
 }
 
 /* Byte `offset` of the message, beyond the head: eight come of one mix. */

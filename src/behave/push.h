@@ -1,9 +1,9 @@
-/* push: messages that a server sends to all its connections, in rounds, and how they are heard. Pure.
+/* push: messages that a server sends to all its connections, in rounds, and how they are heard.
+ * Pure.
  *
  *   bytes 0-3    "PUSH"
- *   bytes 4-7    size of the whole message, big-endian as all that follows
- *   bytes 8-11   round, from 0
- *   bytes 12-15  stage: rounds are counted anew in each
+ *   bytes 4-7    size of the whole message, big-endian as what follows
+ *   bytes 8-15   round: counted from 0, through all stages
  *   bytes 16-23  when it was due, CLOCK_MONOTONIC of the server's host, in ns
  *   bytes 24-31  check: a keyed mix of all that
  *   then         a pattern made from the check
@@ -23,7 +23,7 @@
 
 struct push_message {
 	uint64_t due_ns;
-	uint32_t round, stage;
+	uint32_t round;
 	uint32_t size; /* PUSH_HEAD_BYTES .. STAGE_MESSAGE_MOST */
 };
 

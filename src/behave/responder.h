@@ -27,11 +27,11 @@ struct response {
 struct responder {
 	http_parser parser;
 	uint64_t heads[RESPONDER_MOST / 64 + 1]; /* a bit each: HEAD, no body */
-	uint64_t said;                       /* bytes of answer `next` that were said   */
-	uint16_t next, count;                /* answers next .. count - 1 are to come   */
-	bool in_request;                     /* a part of one has come                  */
-	bool ends;                           /* the last answer is the connection's     */
-	bool is_malformed;                   /* and it is 400                           */
+	uint64_t said;                           /* bytes of answer `next` that were said   */
+	uint16_t next, count;                    /* answers next .. count - 1 are to come   */
+	bool in_request;                         /* a part of one has come                  */
+	bool ends;                               /* the last answer is the connection's     */
+	bool is_malformed;                       /* and it is 400                           */
 };
 
 void response_make(struct response *response, uint32_t body_bytes);

@@ -6,6 +6,8 @@
 #include "behave/chargen.h"
 #include "run/server_state.h"
 
+#include <assert.h>
+
 static_assert(CHARGEN_PERIOD <= UINT16_MAX, "a place in it has two bytes");
 
 bool server_chargen_make(struct server *s)

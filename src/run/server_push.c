@@ -2,11 +2,12 @@
  *
  * Theory of operation
  *
- * Round r is due at start + r * every, a time that all servers of a run know: of a server alone
- * since it serves; in a lab, where a stage pushes, since the last client said that it listens to
- * all its connections. A stage has the rounds that are due before its end, and so all servers the
- * same ones; none is left out when it is late, as nobody waits for answers. Where the run goes on
- * to its next phase, or is interrupted, a round is left where it is.
+ * Round r of a stage is due at start + r * every, a time that all servers of a run know: of a
+ * server alone since it serves; in a lab, where a stage pushes, since the last client said that it
+ * listens to all its connections. A stage has the rounds that are due before its end, and so all
+ * servers have the same ones, with the same numbers, which go on from stage to stage; none is left
+ * out when it is late, as nobody waits for answers. Where the run goes on to its next phase, or is
+ * interrupted, a round is left where it is.
  *
  * A round walks the open connections in the order of their indexes, a batch each turn, so that
  * echoes and accepts go on, and stands where the engine is full. The message is the same for all,
@@ -15,6 +16,7 @@
  * under way is not: its peer does not read, and the round goes by (push_skipped). */
 #include "run/server_push.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "behave/push.h"
 #include "run/server_state.h"
@@ -29,16 +31,17 @@ struct part {
 };
 
 struct server_push {
-	const struct stage *stage; /* NULL where nothing is pushed           */
-	uint32_t number;           /* of the stage; 0: of a server alone     */
-	uint64_t start_ns;         /* of round 0; UINT64_MAX: not known yet  */
-	uint64_t end_ns;           /* no round is due from then on           */
+	const struct stage *stage;    /* NULL where nothing is pushed           */
+	uint32_t number;              /* of the stage; 0: of a server alone     */
+	uint64_t start_ns;            /* of its first round; UINT64_MAX: not known yet */
+	uint32_t first_round, rounds; /* begun, of all stages */
+	uint64_t end_ns;              /* no round is due from then on           */
 	uint64_t key;
 
 	struct push_message message; /* of the round that is under way, or comes next */
 	bool is_on;                  /* it is under way                               */
 	uint32_t next;               /* its next index                                */
-	uint8_t *first;              /* the first `most` bytes of the message         */
+	uint8_t *head;               /* the first `most` bytes of the message         */
 	struct bits pushing;         /* what is being sent is a push                  */
 	struct bits owed;            /* the message comes after an echo               */
 	struct part *parts;          /* of those whose message is sent in parts       */
@@ -52,16 +55,16 @@ bool server_push_make(struct server *s)
 	if (!p || !bits_make(&p->pushing, s->capacity) || !bits_make(&p->owed, s->capacity))
 		return false;
 	p->key = s->x->knows_tokens ? s->shm->key : 0;
-	p->first = map_private(s->most);
+	p->head = map_private(s->most);
 	p->parts = map_private((size_t)s->capacity * sizeof(*p->parts));
-	return p->first && p->parts;
+	return p->head && p->parts;
 }
 
 /* --- the rounds ---------------------------------------------------------------------------- */
 
 static uint64_t due_ns(const struct server_push *p, uint32_t round)
 {
-	return p->start_ns + round * p->stage->every_ns;
+	return p->start_ns + (round - p->first_round) * p->stage->every_ns;
 }
 
 /* Prepares the round. */
@@ -70,7 +73,6 @@ static void expect_round(struct server_push *p, uint32_t round)
 	p->message = (struct push_message){
 		.due_ns = due_ns(p, round),
 		.round = round,
-		.stage = p->number,
 		.size = push_size(p->stage, round),
 	};
 }
@@ -87,7 +89,8 @@ static void begin_stage(struct server_push *p, const struct stage *stage, uint32
 static void start_rounds(struct server_push *p, uint64_t start_ns)
 {
 	p->start_ns = start_ns;
-	expect_round(p, 0);
+	p->first_round = p->rounds;
+	expect_round(p, p->rounds);
 }
 
 /* Nothing new is pushed; what is sent in part goes on to its end. */
@@ -131,7 +134,6 @@ static void heed_stage(struct server *s)
 
 		begin_stage(p, stage->traffic == TRAFFIC_PUSH ? stage : NULL, number,
 		            for_ns == UINT64_MAX ? UINT64_MAX : start_ns + for_ns);
-		shm_set(s->me->push_rounds, 0);
 	}
 	if (!p->stage)
 		return;
@@ -175,7 +177,7 @@ static bool say_first(struct server *s, uint32_t index)
 	struct server_push *p = s->push;
 	uint32_t len = p->message.size < s->most ? p->message.size : s->most;
 
-	if (!server_send(s, index, p->first, len))
+	if (!server_send(s, index, p->head, len))
 		return false;
 	count_said(s, index);
 	if (len < p->message.size)
@@ -202,8 +204,8 @@ bool server_push_say(struct server *s, uint32_t index)
 
 	if (bits_has(&p->pushing, index))
 		return say_more(s, index);
-	if (!bits_has(&p->owed, index)) /* its round has gone by */
-		return true;
+	if (!bits_has(&p->owed, index) || bits_has(&s->sending, index))
+		return true; /* its round has gone by, or there is another echo to wait for */
 	if (!say_first(s, index))
 		return false;
 	bits_clear(&p->owed, index);
@@ -255,10 +257,11 @@ static void begin_round(struct server *s)
 	struct server_push *p = s->push;
 	uint32_t len = p->message.size < s->most ? p->message.size : s->most;
 
-	push_write(&p->message, p->key, 0, p->first, len);
+	push_write(&p->message, p->key, 0, p->head, len);
 	p->next = 0;
 	p->is_on = true;
-	shm_set(s->me->push_rounds, p->message.round + 1);
+	p->rounds = p->message.round + 1;
+	shm_set(s->me->push_rounds, p->rounds);
 }
 
 static void go_on(struct server *s)
