@@ -29,6 +29,7 @@ enum again {
 };
 
 struct traffic;
+struct client_push;
 struct churn;
 struct storm;
 
@@ -61,6 +62,7 @@ struct client {
 		share_high; /* client_share: the next to open, above the next to close */
 	struct pace share_pace;
 	struct traffic *traffic; /* NULL where no stage has any, and so on */
+	struct client_push *push;
 	struct churn *churn;
 	struct storm *storm;
 

@@ -175,6 +175,7 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 		failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
+	x->has_same_clock = failed == 0 && topology.is_own_target;
 	return failed == 0 ? fit(options, s, &topology, err) : failed;
 }
 

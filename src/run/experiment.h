@@ -39,7 +39,6 @@ struct experiment {
 	uint32_t listen_count;
 	uint32_t listeners;     /* ports of all of them                                         */
 	uint32_t listen_groups; /* sets of listening sockets; server i takes from set i % groups */
-	bool echo;              /* servers send back what they receive                          */
 	bool knows_tokens;      /* servers can tell a token of this run from others             */
 	uint32_t server_workers, client_workers;
 	uint32_t clients_at_once;    /* so many ramp and prove at a time; the others wait */
@@ -65,6 +64,7 @@ struct experiment {
 	uint64_t timeout_ns;    /* of a connect, and of an echo                            */
 	uint32_t retries;
 	bool proof;              /* clients prove each connection by an echo                      */
+	bool has_same_clock;     /* both ends are on this host: a server's times are ours         */
 	bool watch;              /* clients see at once when a connection ends, at 256 bytes each */
 	bool reconnect;          /* what is lost is opened again, and connecting never gives up   */
 	enum engine_close close; /* how it ends */

@@ -152,7 +152,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
-	x->knows_tokens = x->proof = true;
+	x->knows_tokens = x->has_same_clock = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
 	x->timeout_ns = options->timeout_ns;

@@ -205,8 +205,6 @@ static int choose_mode(struct experiment *x, struct err *err)
 		if (x->stages[i].traffic == TRAFFIC_PUSH)
 			x->push = x->stages[i];
 	}
-	if (x->kind == RUN_LAB)
-		x->echo = !http;
 	if (http)
 		x->proof = false;
 	return 0;
