@@ -30,7 +30,6 @@ enum again {
 
 struct traffic;
 struct churn;
-struct storm;
 
 struct client {
 	const struct experiment *x;
@@ -58,7 +57,8 @@ struct client {
 	uint64_t drain_end_ns;     /* or until then                                      */
 	struct traffic *traffic;   /* NULL where no stage has any, and so on */
 	struct churn *churn;
-	struct storm *storm;
+	bool is_cut;     /* this stage's storm has been */
+	bool is_cutting; /* it is closing them now: what was said is cut (ANSWER_CUT) */
 
 	struct engine_event events[CLIENT_EVENTS];
 };
