@@ -191,6 +191,34 @@ static void test_merge(void **state)
 	assert_memory_equal(&other, &whole, sizeof(hist));
 }
 
+/* What came between two copies is what was recorded between them, but for the exact maximum. */
+static void test_subtract(void **state)
+{
+	static struct hist came, later;
+
+	(void)state;
+	for (uint64_t value_ns = 1; value_ns <= 1000; value_ns++)
+		hist_record(&hist, value_ns * 1000000);
+	other = hist;
+	hist_subtract(&came, &hist, &other);
+	assert_int_equal(came.count, 0);
+	assert_int_equal(came.max_ns, 0);
+	assert_int_equal(hist_quantile(&came, 0.99), 0);
+	for (uint64_t value_ns = 1; value_ns <= 1000; value_ns++) {
+		hist_record(&hist, value_ns * 100);
+		hist_record(&later, value_ns * 100);
+	}
+	hist_subtract(&came, &hist, &other);
+	assert_int_equal(came.count, 1000);
+	assert_memory_equal(came.buckets, later.buckets, sizeof(came.buckets));
+	assert_int_equal(hist_quantile(&came, 0.5), hist_quantile(&later, 0.5));
+	assert_in_range(came.max_ns, 100000, 100000 + 100000 / 128 + 1);
+	hist_record(&hist, UINT64_MAX);
+	hist_subtract(&came, &hist, &other);
+	assert_int_equal(came.max_ns, UINT64_MAX);
+	assert_int_equal(hist_quantile(&came, 1), UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup(test_borders, reset),
 		cmocka_unit_test_setup(test_beyond, reset),
 		cmocka_unit_test_setup(test_merge, reset),
+		cmocka_unit_test_setup(test_subtract, reset),
 	};
 
 	return cmocka_run_group_tests_name("unit_hist", tests, NULL, NULL);

@@ -70,6 +70,8 @@ void hist_merge(struct hist *into, const struct hist *from)
 {
 	uint64_t added = 0;
 
+	if (load(&from->count) == 0)
+		return;
 	/* Twice: before, so that readers of `into` find the values below its maximum; after, for
 	 * those that were recorded in `from` while its buckets were read. */
 	raise_max(into, load(&from->max_ns));
@@ -83,6 +85,21 @@ void hist_merge(struct hist *into, const struct hist *from)
 	}
 	raise_max(into, load(&from->max_ns));
 	store(&into->count, into->count + added);
+}
+
+void hist_subtract(struct hist *out, const struct hist *now, const struct hist *before)
+{
+	out->count = out->max_ns = 0;
+	for (size_t i = 0; i < HIST_BUCKETS; i++) {
+		uint64_t came = now->buckets[i] - before->buckets[i];
+
+		out->buckets[i] = came;
+		out->count += came;
+		if (came > 0)
+			out->max_ns = hist_bound(i);
+	}
+	if (out->max_ns > now->max_ns || out->buckets[HIST_BUCKETS - 1] > 0)
+		out->max_ns = now->max_ns;
 }
 
 /* ceil(q * count). The tolerance keeps the rounding of q itself out: 0.07 of 100 values are 7,

@@ -29,6 +29,11 @@ void hist_add(struct hist *h, uint64_t value_ns, uint64_t times);
 /* Adds all of `from` to `into`. */
 void hist_merge(struct hist *into, const struct hist *from);
 
+/* What came between two copies of a histogram, `before` the earlier one. Its max_ns is the bound of
+ * the highest bucket in which something came, never above that of `now`: of the values between,
+ * only their buckets are known. */
+void hist_subtract(struct hist *out, const struct hist *now, const struct hist *before);
+
 /* The smallest bucket bound such that at least a fraction q (0 <= q <= 1) of the values is not
  * above it; never above max_ns. max_ns where that is in the last bucket. 0 for an empty
  * histogram. */

@@ -16,6 +16,9 @@
 #define SHOWN_MAX   48  /* bytes of a user's word in an error text */
 #define HELP_COLUMN 32  /* where help starts at the latest */
 
+#define PERCENT_PARTS 10000.0 /* of a million */
+#define PERCENT_ALL   1000000
+
 struct parser {
 	const struct opt *opts;
 	size_t count;
@@ -77,6 +80,12 @@ static const char *form_of(enum opt_kind kind)
 		return "a count (try 1000, 10k, 1M, or max)";
 	case OPT_RATE:
 		return "a rate (try 1000, 10k/s, 1M/s)";
+	case OPT_RATE_MAX:
+		return "a rate (try 1000, 10k/s, or max)";
+	case OPT_SIZES:
+		return "a size, or two (try 64, 64-4KiB)";
+	case OPT_PERCENT:
+		return "a part (try 30%, 0.001%)";
 	case OPT_SIZE:
 		return "a size (try 512, 64KiB, 2GiB)";
 	case OPT_DURATION:
@@ -119,11 +128,15 @@ static void add_bound(struct text *t, enum opt_kind kind, uint64_t bound)
 	static const struct scale counts[] = {{1, ""}};
 	const struct scale *scale = counts;
 
-	if (kind == OPT_SIZE)
+	if (kind == OPT_PERCENT) {
+		text_add(t, "%g%%", (double)bound / PERCENT_PARTS);
+		return;
+	}
+	if (kind == OPT_SIZE || kind == OPT_SIZES)
 		scale = sizes;
 	else if (kind == OPT_DURATION)
 		scale = durations;
-	else if (kind == OPT_RATE)
+	else if (kind == OPT_RATE || kind == OPT_RATE_MAX)
 		scale = rates;
 	while (scale->factor > 1 && (bound == 0 || bound % scale->factor != 0))
 		scale++;
@@ -143,32 +156,65 @@ static int out_of_bounds(const struct parser *p, const struct opt *opt, const st
 	               buffer);
 }
 
-static int set_number(const struct parser *p, const struct opt *opt, const struct name *name,
-                      const char *value, int (*parse)(const char *, uint64_t *))
+/* What a parser said (rc) of a value from `low` to `high`: its form, and its bounds. */
+static int check_number(const struct parser *p, const struct opt *opt, const struct name *name,
+                        const char *value, int rc, uint64_t low, uint64_t high)
 {
-	uint64_t most = opt->max > 0 ? opt->max : UINT64_MAX;
-	uint64_t number = 0;
-	int rc = parse(value, &number);
+	uint64_t bound = opt->kind == OPT_PERCENT ? PERCENT_ALL : UINT64_MAX;
+	uint64_t most = opt->max > 0 ? opt->max : bound;
 
-	if (rc == -ERANGE)
-		number = UINT64_MAX;
-	else if (rc < 0)
+	if (rc < 0 && rc != -ERANGE)
 		return bad_form(p, opt, name, value);
-	if (rc == -ERANGE || number > most)
+	if (rc == -ERANGE || high > most)
 		return out_of_bounds(p, opt, name, value, "at most", most);
-	if (number < opt->min)
+	if (low < opt->min)
 		return out_of_bounds(p, opt, name, value, "at least", opt->min);
-	memcpy(p->out + opt->offset, &number, sizeof(number));
 	return 0;
 }
 
-static int set_count_max(const struct parser *p, const struct opt *opt, const struct name *name,
-                         const char *value)
+static int set_number(const struct parser *p, const struct opt *opt, const struct name *name,
+                      const char *value, int (*parse)(const char *, uint64_t *))
+{
+	uint64_t number = 0;
+	int rc = parse(value, &number);
+
+	rc = check_number(p, opt, name, value, rc, number, number);
+	if (rc == 0)
+		memcpy(p->out + opt->offset, &number, sizeof(number));
+	return rc;
+}
+
+static int set_sizes(const struct parser *p, const struct opt *opt, const struct name *name,
+                     const char *value)
+{
+	struct opt_sizes sizes = {0};
+	int rc = unit_sizes(value, &sizes.low, &sizes.high);
+
+	rc = check_number(p, opt, name, value, rc, sizes.low, sizes.high);
+	if (rc == 0)
+		memcpy(p->out + opt->offset, &sizes, sizeof(sizes));
+	return rc;
+}
+
+static int set_percent(const struct parser *p, const struct opt *opt, const struct name *name,
+                       const char *value)
+{
+	struct opt_percent percent = {.is_given = true};
+	int rc = unit_percent(value, &percent.parts);
+
+	rc = check_number(p, opt, name, value, rc, percent.parts, percent.parts);
+	if (rc == 0)
+		memcpy(p->out + opt->offset, &percent, sizeof(percent));
+	return rc;
+}
+
+static int set_or_max(const struct parser *p, const struct opt *opt, const struct name *name,
+                      const char *value, int (*parse)(const char *, uint64_t *))
 {
 	const uint64_t most = UINT64_MAX;
 
 	if (strcmp(value, "max") != 0)
-		return set_number(p, opt, name, value, unit_count);
+		return set_number(p, opt, name, value, parse);
 	memcpy(p->out + opt->offset, &most, sizeof(most));
 	return 0;
 }
@@ -230,9 +276,15 @@ static int set_value(const struct parser *p, const struct opt *opt, const struct
 	case OPT_COUNT:
 		return set_number(p, opt, name, value, unit_count);
 	case OPT_COUNT_MAX:
-		return set_count_max(p, opt, name, value);
+		return set_or_max(p, opt, name, value, unit_count);
 	case OPT_RATE:
 		return set_number(p, opt, name, value, unit_rate);
+	case OPT_RATE_MAX:
+		return set_or_max(p, opt, name, value, unit_rate);
+	case OPT_SIZES:
+		return set_sizes(p, opt, name, value);
+	case OPT_PERCENT:
+		return set_percent(p, opt, name, value);
 	case OPT_SIZE:
 		return set_number(p, opt, name, value, unit_size);
 	case OPT_DURATION:
@@ -401,7 +453,8 @@ static const char *default_value_name(enum opt_kind kind)
 	static const char *const names[OPT_KIND_COUNT] = {
 		[OPT_COUNT] = "N",     [OPT_COUNT_MAX] = "N",       [OPT_RATE] = "RATE",
 		[OPT_SIZE] = "SIZE",   [OPT_DURATION] = "DURATION", [OPT_TEXT] = "TEXT",
-		[OPT_PORTS] = "PORTS", [OPT_TEXTS] = "TEXT",
+		[OPT_PORTS] = "PORTS", [OPT_TEXTS] = "TEXT",        [OPT_RATE_MAX] = "RATE",
+		[OPT_SIZES] = "SIZE",  [OPT_PERCENT] = "P%",
 	};
 
 	return (unsigned int)kind < OPT_KIND_COUNT && names[kind] ? names[kind] : "";
@@ -426,6 +479,11 @@ static void add_usage(struct text *t, const struct opt *opt)
 
 void opt_print_help(const struct opt *opts, size_t count)
 {
+	opt_print_help_part(opts, count, 0, count);
+}
+
+void opt_print_help_part(const struct opt *opts, size_t count, size_t first, size_t end)
+{
 	char buffer[128];
 	struct text text;
 	size_t width = 0;
@@ -436,7 +494,7 @@ void opt_print_help(const struct opt *opts, size_t count)
 		if (text.len > width && text.len <= HELP_COLUMN)
 			width = text.len;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = first; i < end; i++) {
 		text_init(&text, buffer, sizeof(buffer));
 		add_usage(&text, &opts[i]);
 		printf("%-*s  %s\n", (int)width, buffer, opts[i].help ? opts[i].help : "");

@@ -17,7 +17,10 @@ enum opt_kind {
 	OPT_COUNT,     /* uint64_t, unit_count                          */
 	OPT_COUNT_MAX, /* the same, or "max": UINT64_MAX                */
 	OPT_RATE,      /* uint64_t, unit_rate, per second               */
+	OPT_RATE_MAX,  /* the same, or "max": UINT64_MAX                */
 	OPT_SIZE,      /* uint64_t, unit_size, bytes                    */
+	OPT_SIZES,     /* struct opt_sizes, unit_sizes, bytes           */
+	OPT_PERCENT,   /* struct opt_percent, unit_percent              */
 	OPT_DURATION,  /* uint64_t, unit_duration, ns                   */
 	OPT_TEXT,      /* const char *, points into argv                */
 	OPT_CHOICE,    /* int, index into `choices` (NULL-terminated)   */
@@ -28,6 +31,15 @@ enum opt_kind {
 
 struct opt_ports {
 	uint16_t low, high; /* 0,0: not given */
+};
+
+struct opt_sizes {
+	uint64_t low, high; /* 0,0: not given */
+};
+
+struct opt_percent {
+	uint64_t parts; /* of a million */
+	bool is_given;
 };
 
 #define OPT_TEXTS_MAX 16
@@ -43,8 +55,8 @@ struct opt {
 	const char *name; /* long name, without dashes                          */
 	char letter;      /* short name, or 0                                   */
 	enum opt_kind kind;
-	size_t offset;              /* offsetof the value in the command's struct         */
-	uint64_t min, max;          /* of COUNT, RATE, SIZE, DURATION; max 0: no bound    */
+	size_t offset;     /* offsetof the value in the command's struct         */
+	uint64_t min, max; /* of COUNT, RATE, SIZE, SIZES, PERCENT, DURATION; max 0: no bound */
 	const char *const *choices; /* of CHOICE                                          */
 	const char *value;          /* name of the value in --help: "N", "FILE"           */
 	const char *help;           /* one line                                           */
@@ -69,3 +81,7 @@ int opt_set(const struct opt *opt, const char *name, const char *value, void *ou
 
 /* Prints one aligned line per option to stdout. */
 void opt_print_help(const struct opt *opts, size_t count);
+
+/* The same for those from `first` to before `end`, aligned as all of them are: for a table that has
+ * headings. */
+void opt_print_help_part(const struct opt *opts, size_t count, size_t first, size_t end);

@@ -8,6 +8,7 @@
 #include "base/bill.h"
 #include "base/cause.h"
 #include "base/packets.h"
+#include "base/quantiles.h"
 #include "base/stage.h"
 
 #include <stdbool.h>
@@ -59,11 +60,6 @@ struct result_memory {
 	struct bill bill;
 };
 
-/* Quantiles of a histogram; count 0: there are none. */
-struct result_latency {
-	uint64_t count, p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns, max_ns;
-};
-
 /* What kept messages from being more, or from being in time. */
 enum limited {
 	LIMITED_NOT,    /* the rate that was asked for was held */
@@ -77,9 +73,9 @@ struct result_traffic {
 	uint64_t said, said_bytes, heard_bytes, busy, answers[ANSWER_COUNT];
 	double asked_per_s; /* 0: a closed loop */
 	double rate_per_s;  /* answered, good or late */
-	struct result_latency corrected, uncorrected, slip;
-	struct result_latency first, last; /* of the rounds of a push: to the first, to the last;
-	                                    * the median is that of `corrected` */
+	struct quantiles corrected, uncorrected, slip;
+	struct quantiles first, last; /* of the rounds of a push: to the first, to the last;
+	                               * the median is that of `corrected` */
 	enum limited limited;
 	char why[256]; /* in words, with the numbers */
 	/* Parts of one CPU: of all client workers, of all server workers, of softirqs on the
@@ -94,7 +90,7 @@ struct result_churn {
 	bool by_reset;
 	uint64_t open_least, open_most; /* as sampled: how far N drifted */
 	uint64_t time_wait_most;        /* sockets in TIME_WAIT, as sampled */
-	struct result_latency connect;  /* of those that were opened in it */
+	struct quantiles connect;       /* of those that were opened in it */
 };
 
 struct result_storm {
@@ -155,11 +151,12 @@ struct result {
 	uint64_t retried, retried_by_cause[CAUSE_COUNT];
 	uint64_t lost, lost_by_cause[CAUSE_COUNT];
 	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
-	uint64_t not_tried;   /* the ramp ended before their turn, or they did not fit */
-	uint64_t reconnected; /* opened again after they were lost                     */
-	uint64_t open_at_end; /* before the run closed what was left                   */
-	bool has_proof;       /* connections were proved by echo                       */
-	struct {              /* of servers: */
+	uint64_t not_tried;        /* the ramp ended before their turn, or they did not fit */
+	uint64_t reconnected;      /* opened again after they were lost                     */
+	uint64_t staged, unstaged; /* opened and closed since stages wanted more, or fewer */
+	uint64_t open_at_end;      /* before the run closed what was left                   */
+	bool has_proof;            /* connections were proved by echo                       */
+	struct {                   /* of servers: */
 		uint64_t accepted, peak_open, closed, received_bytes, tokens;
 	} served;
 	uint64_t received_bytes; /* clients: what no proof had asked for */
@@ -187,6 +184,25 @@ struct result {
 
 /* A result of which nothing is known yet: what was not observed stays RESULT_UNKNOWN. */
 void result_init(struct result *result);
+
+/* What all stages together come to, where more than one has it: counts are added up, and what
+ * cannot be added up (quantiles, the limit) is unknown or none; where only one has it, it is that
+ * one's. Says how many have each. */
+struct result_sum {
+	uint32_t traffics, churns, storms;
+	struct result_stage all;
+};
+void result_sum(const struct result *result, struct result_sum *out);
+
+/* "none", "tool", "target". */
+const char *limited_name(enum limited limited);
+
+/* Answered, good or late. */
+uint64_t result_answered(const struct result_traffic *traffic);
+
+/* Messages that came to a bad end: what was said, less what was answered whole and right, and less
+ * what we cut ourselves. A late answer is `late_too` bad, or not. */
+uint64_t result_bad(const struct result_traffic *traffic, bool late_too);
 
 /* All that the connections cost; RESULT_UNKNOWN_BYTES where a part of it is unknown. */
 int64_t result_bytes(const struct result_memory *memory);

@@ -9,6 +9,8 @@
 #define KI       UINT64_C(1024)
 #define NS_PER_S UINT64_C(1000000000)
 
+#define PERCENT_PARTS UINT64_C(10000) /* of a million */
+
 struct suffix {
 	const char *text;
 	uint64_t factor;
@@ -141,6 +143,45 @@ int unit_size(const char *s, uint64_t *bytes)
 	};
 
 	return parse_scaled(s, suffixes, sizeof(suffixes) / sizeof(suffixes[0]), bytes);
+}
+
+int unit_sizes(const char *s, uint64_t *low, uint64_t *high)
+{
+	const char *dash = strchr(s, '-');
+	char first[32];
+	uint64_t from, to;
+	size_t len = dash ? (size_t)(dash - s) : strlen(s);
+
+	if (len >= sizeof(first))
+		return -EINVAL;
+	memcpy(first, s, len);
+	first[len] = '\0';
+	int failed = unit_size(first, &from);
+
+	to = from;
+	if (failed == 0 && dash)
+		failed = unit_size(dash + 1, &to);
+	if (failed != 0)
+		return failed;
+	if (to < from)
+		return -EINVAL;
+	*low = from;
+	*high = to;
+	return 0;
+}
+
+int unit_percent(const char *s, uint64_t *parts)
+{
+	static const struct suffix suffixes[] = {{"%", PERCENT_PARTS}};
+	uint64_t value;
+	int failed = parse_scaled(s, suffixes, 1, &value);
+
+	if (failed != 0)
+		return failed;
+	if (value > 100 * PERCENT_PARTS)
+		return -ERANGE;
+	*parts = value;
+	return 0;
 }
 
 int unit_duration(const char *s, uint64_t *duration_ns)

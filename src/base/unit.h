@@ -19,6 +19,12 @@ int unit_rate(const char *s, uint64_t *per_s);
  * too; "KB" "MB" "GB" "TB" are decimal. */
 int unit_size(const char *s, uint64_t *bytes);
 
+/* "64" or "64-4KiB": a size, or two of them, the low one first. */
+int unit_sizes(const char *s, uint64_t *low, uint64_t *high);
+
+/* "30%", "0.001%": 0% .. 100% as parts of a million, of which it has to be whole. */
+int unit_percent(const char *s, uint64_t *parts);
+
 /* "30s", "500ms", "10us", "100ns", "2m", "1h", "1.5s", "0": a bare number is in seconds. */
 int unit_duration(const char *s, uint64_t *duration_ns);
 

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/text.h"
 #include "cmd/choices.h"
+#include "cmd/living.h"
 #include "cmd/tell.h"
 #include "out/whole_file.h"
 #include "run/connect.h"
@@ -34,7 +35,7 @@ static const struct opt options[] = {
 	CHOICES_ROW_PORTS(ports),
 	CHOICES_ROW_RATE(connect.rate_per_s, ""),
 	{"in-flight", 0, OPT_COUNT, AT(connect.in_flight), 1, 1000000, NULL, "N",
-         "connects under way at a time (default 256 a worker)"},
+         "connects, and messages of a closed loop, under way (default 256 a worker)"},
 	CHOICES_ROW_TIMEOUT(connect.timeout_ns),
 	CHOICES_ROW_RETRIES(connect.retries),
 	{"hold", 0, OPT_DURATION, AT(connect.hold_ns), 0, UINT64_C(30) * 86400 * NS_PER_S, NULL,
@@ -62,8 +63,12 @@ static const struct opt options[] = {
 	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
+	/* what they do: a part of its own in --help */
+	LIVING_ROWS_STAGE(connect.living.hold),
+	LIVING_ROWS_RUN(connect.living),
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+#define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - LIVING_RUN_COUNT)
 
 static void print_help(void)
 {
@@ -71,7 +76,9 @@ static void print_help(void)
 	       "Opens N TCP connections to a server, proves each by an echo where the server\n"
 	       "echoes (megaconn serve does), holds and watches them, and says what came of\n"
 	       "each.\n\n");
-	opt_print_help(options, OPTION_COUNT);
+	opt_print_help_part(options, OPTION_COUNT, 0, LIVING_FIRST);
+	printf("\nwhat they do while they are held:\n");
+	opt_print_help_part(options, OPTION_COUNT, LIVING_FIRST, OPTION_COUNT);
 	printf("\nWith --engine tun or packet the clients are a TCP of our own, and come from all\n"
 	       "of --source (default: what is free of 198.18.0.0/15, or 2001:2:0:1::/64), which\n"
 	       "no link has to have, and ports 1024-65535. The server is on this host, on any\n"
@@ -94,6 +101,17 @@ static int take_operands(int argc, char **argv, int operands, struct command *c,
 	return 0;
 }
 
+/* --in-flight bounds messages as well as connects. */
+static int check_living(struct command *c, struct err *err)
+{
+	struct living_stage *hold = &c->connect.living.hold;
+
+	if (hold->traffic != TRAFFIC_HOLD && hold->traffic != TRAFFIC_PUSH &&
+	    hold->message_rate_per_s == 0 && hold->every_ns == 0)
+		hold->in_flight = c->connect.in_flight;
+	return living_check(&c->connect.living, RUN_CONNECT, c->connect.n, c->connect.hold_ns, err);
+}
+
 static int parse(int argc, char **argv, struct command *c, struct err *err)
 {
 	int operands;
@@ -108,6 +126,12 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		failed = err_set(err, -EINVAL,
 		                 "--without is of kernel sockets: not with --engine %s",
 		                 engines[c->engine]);
+	if (failed == 0 && c->proof == CONNECT_PROOF_ECHO &&
+	    c->connect.living.hold.traffic == TRAFFIC_HTTP)
+		failed = err_set(err, -EINVAL,
+		                 "--proof echo: a server of HTTP does not echo (--proof none)");
+	if (failed == 0)
+		failed = check_living(c, err);
 	if (failed != 0)
 		return failed;
 	c->connect.family = c->ipv4 ? AF_INET : c->ipv6 ? AF_INET6 : AF_UNSPEC;

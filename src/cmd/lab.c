@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/text.h"
 #include "cmd/choices.h"
+#include "cmd/living.h"
 #include "cmd/tell.h"
 #include "out/whole_file.h"
 #include "run/lab.h"
@@ -55,15 +56,22 @@ static const struct opt options[] = {
 	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
+	/* what they do: a part of its own in --help */
+	LIVING_ROWS_STAGE(lab.living.hold),
+	LIVING_ROW_IN_FLIGHT(lab.living.hold.in_flight),
+	LIVING_ROWS_RUN(lab.living),
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+#define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - 1 - LIVING_RUN_COUNT)
 
 static void print_help(void)
 {
 	printf("usage: megaconn lab [-n N] [options]\n\n"
 	       "Opens N TCP connections on this machine, both ends in private namespaces, proves\n"
 	       "each by an echo, holds them, proves them again, and says what they cost.\n\n");
-	opt_print_help(options, OPTION_COUNT);
+	opt_print_help_part(options, OPTION_COUNT, 0, LIVING_FIRST);
+	printf("\nwhat they do while they are held:\n");
+	opt_print_help_part(options, OPTION_COUNT, LIVING_FIRST, OPTION_COUNT);
 	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
 	       "130 interrupted\n");
 }
@@ -84,6 +92,9 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
 	c->lab.without = choices_without_mask(c->without);
+	failed = living_check(&c->lab.living, RUN_LAB, c->lab.n, c->lab.hold_ns, err);
+	if (failed != 0)
+		return failed;
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 

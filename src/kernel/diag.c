@@ -200,6 +200,7 @@ static void count_socket(const struct inet_diag_msg *msg, void *context)
 	if (msg->idiag_state < DIAG_STATES)
 		c->counts->by_state[msg->idiag_state]++;
 	c->counts->total++;
+	c->counts->queued += msg->idiag_rqueue;
 }
 
 static bool is_valid(const struct diag_query *query)

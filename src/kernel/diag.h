@@ -14,6 +14,7 @@
 struct diag_counts {
 	uint64_t by_state[DIAG_STATES];
 	uint64_t total;
+	uint64_t queued; /* idiag_rqueue of all: of listeners, connections that wait in them */
 };
 
 struct diag_socket {

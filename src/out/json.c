@@ -3,6 +3,7 @@
 
 #include "base/version.h"
 #include "out/bill.h"
+#include "out/result_stages.h"
 #include "out/whole_file.h"
 
 #include <errno.h>
@@ -239,6 +240,7 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
 	json_object_set_new(o, "packets", packets(r));
 	json_object_set_new(o, "timing", timing(r));
+	result_stages_add(o, r);
 	json_object_set_new(o, "memory", memory(&r->memory));
 	json_object_set_new(o, "host",
 	                    json_pack("{s:s, s:o, s:o, s:o}", "kernel", r->host.kernel, "cpus",

@@ -3,6 +3,7 @@
 #include "out/result_read.h"
 
 #include "base/text.h"
+#include "out/result_stages.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -481,6 +482,8 @@ int result_read_document(const json_t *document, const char *name, struct result
 		failed = read_field(&r, &fields[i]);
 	if (failed == 0)
 		failed = read_memory(&r);
+	if (failed == 0)
+		failed = result_stages_read(document, name, result, err);
 	if (failed == 0)
 		read_rest(&r);
 	return failed;

@@ -61,7 +61,7 @@ static bool is_planned(const struct diag_socket *socket, const void *context)
 	};
 	int64_t index = tuple_index(&x->tuples, &tuple);
 
-	return index >= 0 && (uint64_t)index < x->n;
+	return index >= 0 && (uint64_t)index < x->n + x->spares;
 }
 
 static uint64_t count_clients(const struct experiment *x, enum census what)
@@ -150,5 +150,33 @@ uint64_t census_count(const struct experiment *x, enum census what)
 		return x->server_workers > 0 ? sum : count_peers(x, what);
 	if (x->client_workers > 0 && (what == CENSUS_LEFT || x->server_workers == 0))
 		sum = add(sum, count_clients(x, what));
+	return sum;
+}
+
+static void add_queued(uint64_t *sum, int family, uint16_t low, uint16_t high)
+{
+	const struct diag_query query = {
+		.family = family, .low = low, .high = high, .state_mask = 1U << TCP_LISTEN};
+	struct diag_counts counts;
+
+	if (diag_count(&query, &counts) == 0 && counts.total > 0)
+		*sum = (*sum == PROBE_UNKNOWN ? 0 : *sum) + counts.queued;
+}
+
+uint64_t census_queued(const struct experiment *x)
+{
+	const struct tuple_plan *plan = &x->tuples;
+	uint64_t sum = PROBE_UNKNOWN;
+
+	for (uint32_t i = 0; i < x->listen_count; i++)
+		add_queued(&sum, x->listens[i].address.family, x->listens[i].port_low,
+		           x->listens[i].port_high);
+	if (x->listen_count > 0)
+		return sum;
+	uint16_t high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1);
+
+	add_queued(&sum, AF_INET6, plan->target_port_low, high); /* on ::, for IPv4 too */
+	if (plan->target.family == AF_INET)
+		add_queued(&sum, AF_INET, plan->target_port_low, high);
 	return sum;
 }

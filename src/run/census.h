@@ -15,3 +15,7 @@ enum census {
 /* PROBE_UNKNOWN where sock_diag cannot be asked, or the servers are in another network namespace. A
  * million take about a second. */
 uint64_t census_count(const struct experiment *x, enum census what);
+
+/* Connections that wait to be accepted, in all listen queues of the run's servers that are in this
+ * network namespace. PROBE_UNKNOWN where nobody listens here. */
+uint64_t census_queued(const struct experiment *x);

@@ -272,7 +272,7 @@ static int ramp(struct client *c)
 	start_pace(c);
 	while (failed == 0 && !client_ramp_is_over(c))
 		failed = turn(c, PHASE_RAMP);
-	shm_set(c->me->not_tried, c->me->not_tried + c->me->count - c->next);
+	shm_set(c->me->not_tried, c->me->not_tried + c->wanted - c->next);
 	shm_set(c->me->cpu_ns, sampler_own_cpu_ns());
 	return failed;
 }

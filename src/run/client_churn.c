@@ -243,7 +243,7 @@ static bool find_next(struct client *c, uint32_t *conn)
 
 	for (uint32_t i = 0; i < CHURN_LOOK; i++) {
 		*conn = churn->cursor;
-		churn->cursor = (churn->cursor + 1) % c->me->count;
+		churn->cursor = churn->cursor + 1 < c->wanted ? churn->cursor + 1 : 0;
 		if (client_is_open(c, *conn) && !is_marked(churn, *conn))
 			return true;
 	}

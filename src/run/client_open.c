@@ -157,7 +157,7 @@ bool client_has_to_open(const struct client *c, enum phase phase)
 {
 	if (client_is_stopped(c) || c->flights.free_count == 0)
 		return false;
-	return phase == PHASE_RAMP ? c->next < c->me->count
+	return phase == PHASE_RAMP ? c->next < c->wanted
 	                           : phase == PHASE_HOLD && c->again_count > 0;
 }
 
@@ -198,7 +198,7 @@ bool client_ramp_is_over(struct client *c)
 {
 	if (client_is_stopped(c))
 		client_give_up_backoffs(c);
-	return !flights_any(&c->flights) && (client_is_stopped(c) || c->next == c->me->count);
+	return !flights_any(&c->flights) && (client_is_stopped(c) || c->next == c->wanted);
 }
 
 /* Closed by a churn or a storm. */

@@ -3,12 +3,14 @@
 
 #include "run/client_churn.h"
 #include "run/client_open.h"
+#include "run/client_share.h"
 #include "run/client_state.h"
 #include "run/client_storm.h"
 #include "run/client_traffic.h"
 
 bool client_stage_make(struct client *c)
 {
+	c->wanted = client_share(c, c->x->ramp_to);
 	return client_traffic_make(c) && client_churn_make(c);
 }
 
@@ -18,6 +20,7 @@ static void begin(struct client *c, uint32_t number)
 	c->stage_number = number;
 	c->stage_ns = shm_get(c->shm->stage_start_ns);
 	c->is_draining = false;
+	client_share_begin(c);
 	client_traffic_begin(c);
 	client_churn_begin(c);
 	client_storm_begin(c);
@@ -56,8 +59,10 @@ void client_stage_due(struct client *c)
 {
 	if (!c->stage)
 		return;
-	if (!c->is_draining)
+	if (!c->is_draining) {
+		client_share_due(c);
 		client_storm_due(c);
+	}
 	client_churn_due(c);
 	client_traffic_say_due(c);
 }
@@ -75,5 +80,6 @@ uint64_t client_stage_next_ns(const struct client *c)
 
 	if (c->is_draining)
 		return earlier(next_ns, c->drain_end_ns);
+	next_ns = earlier(next_ns, client_share_next_ns(c));
 	return earlier(next_ns, client_storm_next_ns(c));
 }

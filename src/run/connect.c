@@ -16,7 +16,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/hello.h"
-#include "run/stages.h"
+#include "run/spare.h"
 #include "run/topology.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -54,24 +54,27 @@ static int choose_tuples(const struct connect_options *options, struct experimen
 
 /* --- how many ------------------------------------------------------------------------------- */
 
-static void set_options(const struct connect_options *options, const struct supervisor *s,
-                        struct experiment *x)
+static int set_options(const struct connect_options *options, const struct supervisor *s,
+                       struct experiment *x, struct err *err)
 {
+	int failed;
+
 	x->kind = RUN_CONNECT;
 	x->asked = x->n = options->n;
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->rate_per_s = options->rate_per_s;
-	stages_set_hold(x, options->hold_ns);
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->proof = options->proof != CONNECT_PROOF_NONE;
 	x->reconnect = options->reconnect;
-	x->watch = options->watch || options->reconnect || !x->proof;
 	x->close = options->close;
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
+	failed = living_set(&options->living, options->hold_ns, options->target, x, err);
+	x->watch = options->watch || options->reconnect || !x->proof;
+	return failed;
 }
 
 /* What is under way is shared by the clients. */
@@ -90,6 +93,42 @@ static uint64_t workers_wanted(const struct connect_options *options, const stru
 	bool few = options->in_flight > 0 && options->in_flight < limits->cpus;
 
 	return options->workers == 0 && few ? options->in_flight : options->workers;
+}
+
+/* "churn by FIN wants 1,240,000 4-tuples to spare, as each rests for 61 s
+ * (TIME_WAIT), and 64,512 are left: at most 1,057/s; add source IPs (--source), or
+ * --churn-by rst". */
+static void say_few_spares(struct supervisor *s, uint64_t wanted)
+{
+	const struct experiment *x = s->experiment;
+	char line[400];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "churn by FIN wants ");
+	text_count(&t, wanted);
+	text_add(&t, " 4-tuples to spare, as each rests for ");
+	text_duration(&t, x->rest_ns);
+	text_add(&t, " (TIME_WAIT), and ");
+	text_count(&t, x->spares);
+	text_add(&t, " are left: at most ");
+	text_count(&t, spare_rate(x->spares, x->rest_ns));
+	text_add(&t, "/s; more with source IPs (--source), or by --churn-by rst");
+	supervisor_say(s, line);
+}
+
+/* Tuples beyond those of the connections, as many as there are. */
+static void take_spares(struct supervisor *s)
+{
+	struct experiment *x = s->experiment;
+	uint64_t room = tuple_room(&x->tuples), left = room > x->n ? room - x->n : 0;
+	uint64_t wanted;
+
+	x->rest_ns = spare_rest_ns(x);
+	wanted = spare_wanted(x, x->rest_ns, s->limits.cpus);
+	x->spares = wanted < left ? wanted : left;
+	if (x->spares < wanted)
+		say_few_spares(s, wanted);
 }
 
 /* Cuts n to what fits, and says so. */
@@ -118,6 +157,7 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 		tuple_spread(&x->tuples, x->n);
 	(void)workers_choose(x, &s->limits, gauge.workers);
 	share_flights(options, x);
+	take_spares(s);
 	if (report.fits)
 		return 0;
 	walls_describe(&report, x->wall, sizeof(x->wall));
@@ -167,10 +207,10 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 {
 	struct experiment *x = s->experiment;
 	struct topology topology;
-	int failed;
+	int failed = set_options(options, s, x, err);
 
-	set_options(options, s, x);
-	failed = choose_clients(options, s, err);
+	if (failed == 0)
+		failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
 	return failed == 0 ? fit(options, s, &topology, err) : failed;
@@ -186,7 +226,7 @@ int connect_run(const struct connect_options *options, const struct run_view *vi
 	result->target = options->n;
 	if (failed == 0)
 		failed = decide(options, &s, &err);
-	if (options->proof == CONNECT_PROOF_AUTO)
+	if (options->proof == CONNECT_PROOF_AUTO && s.experiment->proof)
 		s.prepare = find_proof;
 	code = failed == 0 ? supervisor_run(&s) : supervisor_refuse(&s, failed, &err);
 	supervisor_end(&s);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "run/living.h"
 #include "run/supervisor.h"
 
 #include <stdbool.h>
@@ -21,8 +22,10 @@ struct connect_options {
 	enum engine_kind engine;      /* AUTO: the best of kernel sockets */
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range */
 	uint64_t rate_per_s;          /* 0: as fast as it goes */
-	uint64_t in_flight;           /* connects and echoes under way; 0: the default */
-	uint64_t hold_ns;             /* UINT64_MAX: until interrupted */
+	uint64_t in_flight; /* connects and echoes under way, and messages of a closed loop; 0: the
+	                     * default */
+	uint64_t hold_ns;   /* UINT64_MAX: until interrupted */
+	struct living_options living;
 	uint64_t timeout_ns;
 	uint64_t retries;
 	enum connect_proof proof;

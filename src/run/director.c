@@ -24,6 +24,7 @@
 #include "run/account.h"
 #include "run/census.h"
 #include "run/crew.h"
+#include "run/guard.h"
 #include "run/stages.h"
 #include "run/survey.h"
 #include "run/verdict.h"
@@ -57,7 +58,7 @@ struct director {
 	bool is_orphan;                      /* the supervisor is gone: close, and end */
 	uint64_t stood_open, stood_since_ns; /* a server's connections, and since when so many */
 	bool is_billed;
-	bool said_memory, said_full, said_accept_error;
+	struct guard guard;
 };
 
 /* --- watching ----------------------------------------------------------------------------- */
@@ -162,45 +163,6 @@ static void measure(struct director *d)
 	account_memory(d->brief->baseline, &d->now, d->brief->host, &users, &r->memory);
 }
 
-/* The guard: ends the ramp before memory does. */
-static void guard_ramp(struct director *d)
-{
-	if (d->x->kind != RUN_SERVE && shm_get(d->shm->phase) == PHASE_RAMP &&
-	    d->shm->live.memory_left_bytes < d->x->reserve_bytes &&
-	    shm_get(d->shm->stop) == STOP_NONE)
-		stop_ramp(d, STOP_MEMORY);
-}
-
-/* Says a thing once in a run. */
-static void say_once(struct director *d, bool *said, const char *what, const char *why)
-{
-	char line[sizeof(d->shm->notice[0])];
-	struct text t;
-
-	if (*said)
-		return;
-	*said = true;
-	text_init(&t, line, sizeof(line));
-	text_add(&t, "%s at ", what);
-	text_count(&t, shm_open(d->shm, ROLE_SERVER));
-	text_add(&t, " connections: %s", why);
-	shm_notice(d->shm, line);
-}
-
-static void say_accept_error(struct director *d)
-{
-	char why[256];
-
-	for (int i = 0; i < CAUSE_COUNT && !d->said_accept_error; i++) {
-		enum cause cause = (enum cause)i;
-
-		if (shm_sum_cause(d->shm, ROLE_SERVER, SHM_FIELD(accept_errors), cause) == 0)
-			continue;
-		cause_explain(cause, why, sizeof(why));
-		say_once(d, &d->said_accept_error, "accepting failed", why);
-	}
-}
-
 /* A server's bill is of the most it held, once that has stood for a second. */
 static void note_peak(struct director *d, uint64_t open)
 {
@@ -221,31 +183,19 @@ static void note_peak(struct director *d, uint64_t open)
 	measure(d);
 }
 
-/* A server takes no more where memory or room has come to an end, and goes on when a tenth of
- * either is there again. */
-static void guard_accepting(struct director *d)
+/* Memory and room: see run/guard. */
+static void guard(struct director *d)
 {
-	const struct experiment *x = d->x;
-	uint64_t open = shm_open(d->shm, ROLE_SERVER);
-	uint64_t left = d->shm->live.memory_left_bytes;
-	bool was_off = d->shm->accept_off;
-	uint64_t reserve = was_off ? x->reserve_bytes / 10 * 11 : x->reserve_bytes;
-	bool is_short = left < reserve;
-	bool is_full = open >= (was_off ? x->n - x->n / 10 : x->n);
+	bool has_changed = false;
 
-	note_peak(d, open);
-	d->shm->was_short |= is_short;
-	d->shm->was_full |= is_full;
-	if (is_short)
-		say_once(d, &d->said_memory, "stopped accepting",
-		         "memory is down to the reserve (--reserve)");
-	else if (is_full)
-		say_once(d, &d->said_full, "stopped accepting", x->wall);
-	say_accept_error(d);
-	if ((is_short || is_full) == was_off)
-		return;
-	shm_set(d->shm->accept_off, !was_off);
-	crew_ring(&d->crew);
+	if (guard_ends_ramp(d->x, d->shm))
+		stop_ramp(d, STOP_MEMORY);
+	if (d->x->kind == RUN_SERVE) {
+		note_peak(d, shm_open(d->shm, ROLE_SERVER));
+		has_changed = guard_accepting(&d->guard, d->x, d->shm);
+	}
+	if (has_changed)
+		crew_ring(&d->crew);
 }
 
 /* What the run's network namespace says, and the host, for who watches the run: nobody watches a
@@ -269,9 +219,8 @@ static void take_sample(struct director *d, enum phase phase)
 static void tick(struct director *d)
 {
 	watch_memory(d);
-	guard_ramp(d);
-	if (d->x->kind == RUN_SERVE)
-		guard_accepting(d);
+	guard(d);
+	stages_look(d->x, d->shm);
 }
 
 static void hear_supervisor(struct director *d)
@@ -417,7 +366,7 @@ static void serve(struct director *d)
 	enter(d, PHASE_RAMP);
 	while (!is_interrupted(d) && crew_lives(&d->crew))
 		watch(d, UINT64_MAX);
-	guard_accepting(d); /* for the peak */
+	guard(d); /* for the peak */
 }
 
 static void prove(struct director *d, enum phase phase)
@@ -470,6 +419,7 @@ static void run_stage(struct director *d, uint32_t i)
 		watch(d, over_ns);
 	uint64_t duration_ns = clock_now_ns() - start_ns;
 
+	stages_over(d->shm);
 	end_stage(d, i + 1);
 	stages_end(d->x, d->shm, i, duration_ns);
 }

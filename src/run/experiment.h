@@ -54,6 +54,7 @@ struct experiment {
 	bool pinned;          /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	uint64_t rate_per_s;  /* of all workers together; 0: as fast as it goes          */
 	uint64_t in_flight;   /* connects and echoes under way in one client at most      */
+	uint64_t ramp_to;     /* the ramp opens so many of n; 0: all. Stages open more */
 	uint64_t hold_ns;     /* of all stages; UINT64_MAX: until interrupted */
 	uint32_t stage_count; /* >= 1 */
 	struct stage stages[STAGES_MAX];
@@ -69,7 +70,16 @@ struct experiment {
 	bool watch;              /* clients see at once when a connection ends, at 256 bytes each */
 	bool reconnect;          /* what is lost is opened again, and connecting never gives up   */
 	enum engine_close close; /* how it ends */
-	uint64_t reserve_bytes;  /* of memory: below it the guard ends the ramp            */
+	uint64_t p99_most_ns;    /* of the corrected latency of a stage's answers; 0: any */
+	bool has_failed_most;    /* --fail: */
+	uint32_t failed_most_parts; /* of a million messages and connections that fail */
+	uint64_t reserve_bytes;     /* of memory: below it the guard ends the ramp            */
 	bool has_netns;
 	bool is_measurement; /* clients close before servers, so that each end's cost is seen */
 };
+
+/* How many connections are open after the ramp, where all goes well. */
+static inline uint64_t experiment_ramped(const struct experiment *x)
+{
+	return x->ramp_to == 0 || x->ramp_to > x->n ? x->n : x->ramp_to;
+}

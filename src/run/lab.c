@@ -22,7 +22,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/listen.h"
-#include "run/stages.h"
+#include "run/spare.h"
 #include "run/verdict.h"
 #include "run/workers.h"
 
@@ -122,7 +122,9 @@ static int choose_tuples(const struct lab_options *options, const struct limits 
 	failed = choose_ports(options, x, err);
 	if (failed != 0)
 		return failed;
-	tuple_shape(&x->tuples, options->solution, x->n, sources_most,
+	x->rest_ns = x->has_netns ? SPARE_REUSE_NS : spare_rest_ns(x);
+	x->spares = spare_wanted(x, x->rest_ns, limits->cpus);
+	tuple_shape(&x->tuples, options->solution, x->n + x->spares, sources_most,
 	            target_ports_most(&x->tuples));
 	if (engine_is_utcp(x->clients))
 		allow_clients(options, limits, x, sources_most);
@@ -142,8 +144,8 @@ static void listen_on_targets(struct experiment *x)
 	};
 }
 
-static void set_options(const struct lab_options *options, const struct supervisor *s,
-                        struct experiment *x)
+static int set_options(const struct lab_options *options, const struct supervisor *s,
+                       struct experiment *x, struct err *err)
 {
 	x->kind = RUN_LAB;
 	x->asked = x->n = options->n == LAB_N_MOST ? CAPACITY_INDEX_MOST : options->n;
@@ -153,16 +155,16 @@ static void set_options(const struct lab_options *options, const struct supervis
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
-	x->echo = x->knows_tokens = x->proof = true;
+	x->knows_tokens = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
-	stages_set_hold(x, options->hold_ns);
 	x->timeout_ns = options->timeout_ns;
 	x->retries = (uint32_t)options->retries;
 	x->close = x->has_netns ? ENGINE_CLOSE_SILENT : ENGINE_CLOSE_RESET;
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
+	return living_set(&options->living, options->hold_ns, "megaconn.lab", x, err);
 }
 
 /* Plans n connections with the clients that were chosen, and judges them. */
@@ -320,15 +322,22 @@ static void choose_workers(const struct lab_options *options, struct supervisor 
 	(void)workers_choose(x, &s->limits, options->workers);
 }
 
+static void say_unproved(const struct supervisor *s)
+{
+	if (!s->experiment->proof)
+		supervisor_say(s, "servers of HTTP do not echo: connections are held and counted, "
+		                  "no echo proof is possible");
+}
+
 /* Decides everything that is decided before a run. 0; -E2BIG where n does not fit, with the wall in
  * `err`; -EINVAL where options contradict this machine. */
 static int decide(const struct lab_options *options, struct supervisor *s, struct err *err)
 {
 	struct wall_report report;
-	int failed;
+	int failed = set_options(options, s, s->experiment, err);
 
-	set_options(options, s, s->experiment);
-	failed = supervisor_choose_engine(s, options->engine, err);
+	if (failed == 0)
+		failed = supervisor_choose_engine(s, options->engine, err);
 	if (failed == 0)
 		failed = choose_clients(options, s, err);
 	if (failed != 0)
@@ -343,9 +352,11 @@ static int decide(const struct lab_options *options, struct supervisor *s, struc
 		failed = plan_most(options, s, &report, err);
 	else if (!report.fits)
 		failed = walls_refuse(&report, err);
-	if (failed == 0)
-		choose_workers(options, s);
-	return failed;
+	if (failed != 0)
+		return failed;
+	choose_workers(options, s);
+	say_unproved(s);
+	return 0;
 }
 
 /* --- the run -------------------------------------------------------------------------------- */
@@ -379,15 +390,32 @@ static void set_kernel(const struct experiment *x)
 	(void)sysctl_set("net.ipv4.ip_local_port_range", range);
 	/* Connections of a lab are never continued, so there is nothing to remember. */
 	(void)sysctl_set("net.ipv4.tcp_no_metrics_save", "1");
+	/* Both ends are ours: a tuple may leave TIME_WAIT early. */
+	(void)sysctl_set("net.ipv4.tcp_tw_reuse", "1");
+}
+
+/* The plan has gone by what the kernel was to be set to. */
+static void learn_rest(struct experiment *x, struct shm *shm)
+{
+	char line[160];
+
+	x->rest_ns = spare_rest_ns(x);
+	if (x->spares == 0 || x->rest_ns < SPARE_REST_NS)
+		return;
+	snprintf(line, sizeof(line),
+	         "net.ipv4.tcp_tw_reuse cannot be set here: churn by FIN is at most %llu/s; "
+	         "--churn-by rst has no bound",
+	         (unsigned long long)spare_rate(x->spares, x->rest_ns));
+	shm_notice(shm, line);
 }
 
 /* Inside the namespaces: kernel settings and addresses for the run. */
 static int prepare_network(struct experiment *x, struct shm *shm, struct err *err)
 {
-	(void)shm;
 	if (!x->has_netns)
 		return listen_check(x, err);
 	set_kernel(x);
+	learn_rest(x, shm);
 	return add_addresses(x, err);
 }
 

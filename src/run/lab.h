@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/result.h"
 #include "plan/tuple.h"
+#include "run/living.h"
 #include "run/supervisor.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct lab_options {
 	bool no_netns;
 	uint64_t rate_per_s; /* 0: as fast as it goes */
 	uint64_t hold_ns;
+	struct living_options living;
 	uint64_t timeout_ns;
 	uint64_t retries;
 	uint64_t reserve_bytes;       /* 0: the default */

@@ -9,11 +9,18 @@
 /* Stage i begins: shm->result.stages[i] is started. */
 void stages_begin(const struct experiment *x, struct shm *shm, uint32_t i, uint64_t start_ns);
 
-/* Looks at it once a second: how many are open, how many sockets are in TIME_WAIT. Does nothing
- * between stages. */
+/* Looks at it some ten times a second: how many are open, how many wait in listen queues, how far
+ * a storm and the rounds of a push are. Does nothing between stages. */
+void stages_look(const struct experiment *x, struct shm *shm);
+
+/* The same once a second: how many sockets are in TIME_WAIT. */
 void stages_sample(const struct experiment *x, struct shm *shm, const struct sample *sample);
 
-/* It has ended, and clients are at rest: its result is filled. */
+/* Its time is over, and clients begin to drain: what CPUs did until now is the stage's. */
+void stages_over(const struct shm *shm);
+
+/* It has ended, and clients are at rest: its result is filled. duration_ns: until it was over, not
+ * what draining took. */
 void stages_end(const struct experiment *x, struct shm *shm, uint32_t i, uint64_t duration_ns);
 
 /* The hold of a run that has no scenario: one stage. */

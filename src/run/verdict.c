@@ -42,6 +42,15 @@ static uint64_t failed_of(const struct shm_worker *w)
 	return sum;
 }
 
+/* What a client that died had still to open in the ramp. */
+static uint64_t died_untried(const struct experiment *x, const struct shm_worker *w)
+{
+	uint64_t done = w->opened + failed_of(w) + w->not_tried;
+	uint64_t share = x->n > 0 ? w->count * experiment_ramped(x) / x->n : 0;
+
+	return share > done ? share - done : 0;
+}
+
 /* A server's losses are its peers' resets; a run with clients counts theirs. */
 static void fill_causes(struct result *r, const struct experiment *x, const struct shm *shm)
 {
@@ -70,7 +79,7 @@ static void fill_causes(struct result *r, const struct experiment *x, const stru
 		if (w->died && w->role == role) {
 			r->lost_by_cause[CAUSE_WORKER_DIED] += w->open;
 			if (role == ROLE_CLIENT)
-				r->not_tried += w->count - w->opened - failed_of(w) - w->not_tried;
+				r->not_tried += died_untried(x, w);
 		}
 	}
 	for (int i = 0; i < CAUSE_COUNT; i++) {
@@ -248,13 +257,17 @@ static uint64_t missing(const struct result *r, const struct experiment *x)
 {
 	if (!x->reconnect)
 		return r->lost;
-	return r->open_at_end < x->n ? x->n - r->open_at_end : 0;
+	uint64_t wanted = experiment_ramped(x) + r->staged - r->unstaged;
+
+	return r->open_at_end < wanted ? wanted - r->open_at_end : 0;
 }
 
 static bool do_counts_agree(const struct result *r, const struct experiment *x)
 {
-	return r->established.client == x->n && r->established.kernel == x->n &&
-	       (x->kind != RUN_LAB || r->established.server == x->n);
+	uint64_t wanted = experiment_ramped(x);
+
+	return r->established.client == wanted && r->established.kernel == wanted &&
+	       (x->kind != RUN_LAB || r->established.server == wanted);
 }
 
 static const char *disagreement(const struct result *r)
@@ -382,6 +395,8 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_served(r, shm);
 	fill_packets(r, x, shm);
 	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));
+	r->staged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(staged));
+	r->unstaged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(unstaged));
 	r->received_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes));
 	if (x->kind == RUN_SERVE)
 		judge_server(r, x, shm);
