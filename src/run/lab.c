@@ -390,8 +390,9 @@ static void set_kernel(const struct experiment *x)
 	(void)sysctl_set("net.ipv4.ip_local_port_range", range);
 	/* Connections of a lab are never continued, so there is nothing to remember. */
 	(void)sysctl_set("net.ipv4.tcp_no_metrics_save", "1");
-	/* Both ends are ours: a tuple may leave TIME_WAIT early. */
+	/* Both ends are ours: a tuple may leave TIME_WAIT early, but not before its time. */
 	(void)sysctl_set("net.ipv4.tcp_tw_reuse", "1");
+	(void)sysctl_raise_u64("net.ipv4.tcp_max_tw_buckets", x->spares);
 }
 
 /* The plan has gone by what the kernel was to be set to. */

@@ -15,13 +15,18 @@ static bool is_by_fin(const struct stage *stage)
 	return stage->churn_per_s > 0 && !stage->churn_by_reset;
 }
 
-bool spare_is_needed(const struct experiment *x)
+bool spare_churns_by_fin(const struct experiment *x)
 {
-	for (uint32_t i = 0; i < x->stage_count && !engine_is_utcp(x->clients); i++) {
+	for (uint32_t i = 0; i < x->stage_count; i++) {
 		if (is_by_fin(&x->stages[i]))
 			return true;
 	}
 	return false;
+}
+
+bool spare_is_needed(const struct experiment *x)
+{
+	return spare_churns_by_fin(x) && !engine_is_utcp(x->clients);
 }
 
 static bool is_loopback(const struct ip *ip)

@@ -18,7 +18,8 @@
 /* What a socket in TIME_WAIT takes of the kernel, with its bind buckets. */
 #define SPARE_BYTES 512
 
-/* Whether a stage closes kernel sockets by FIN. */
+/* Whether a stage closes by FIN; and kernel sockets. */
+bool spare_churns_by_fin(const struct experiment *x);
 bool spare_is_needed(const struct experiment *x);
 
 /* How long a tuple rests, by the settings of this network namespace. */
