@@ -37,7 +37,7 @@ static void drain(struct client *c)
 	}
 	bool is_stopped = shm_get(c->shm->stop) != STOP_NONE;
 	bool is_idle = client_traffic_is_idle(c) && client_push_is_idle(c) &&
-	               client_open_is_whole(c);
+	               client_open_is_whole(c) && client_share_is_done(c);
 
 	if (!is_idle && !is_stopped && c->now_ns < c->drain_end_ns)
 		return;
@@ -63,10 +63,9 @@ void client_stage_due(struct client *c)
 {
 	if (!c->stage)
 		return;
-	if (!c->is_draining) {
-		client_share_due(c);
+	client_share_due(c);
+	if (!c->is_draining)
 		client_storm_due(c);
-	}
 	client_churn_due(c);
 	client_traffic_say_due(c);
 	client_push_due(c);
@@ -84,9 +83,8 @@ uint64_t client_stage_next_ns(const struct client *c)
 	uint64_t next_ns = earlier(client_traffic_next_ns(c), client_push_next_ns(c));
 
 	next_ns = earlier(next_ns, client_churn_next_ns(c));
-
+	next_ns = earlier(next_ns, client_share_next_ns(c));
 	if (c->is_draining)
 		return earlier(next_ns, c->drain_end_ns);
-	next_ns = earlier(next_ns, client_share_next_ns(c));
 	return earlier(next_ns, client_storm_next_ns(c));
 }

@@ -18,6 +18,14 @@ static int refuse(const struct living_stage *stage, struct err *err, const char 
 	return err_set(err, -EINVAL, "[stage %s]: %s", stage->name, why);
 }
 
+bool living_is_still(const struct living_stage *stage)
+{
+	return stage->traffic == TRAFFIC_HOLD && stage->message_rate_per_s == 0 &&
+	       stage->every_ns == 0 && stage->in_flight == 0 && stage->size.high == 0 &&
+	       stage->churn_per_s == 0 && stage->churn_by == 0 && !stage->storm.is_given &&
+	       stage->storm_at_ns == 0;
+}
+
 static bool is_open_loop(const struct living_stage *stage)
 {
 	return stage->message_rate_per_s > 0 || stage->every_ns > 0;
