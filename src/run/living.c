@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/living_words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -182,9 +183,6 @@ static int check_whole(const struct living_options *options, const struct experi
 {
 	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
 		return err_set(err, -EINVAL, "--path is of --traffic http");
-	if (options->path && options->path[0] != '/')
-		return err_set(err, -EINVAL, "--path %s: begins with / (try /index.html)",
-		               text_quote(options->path, strlen(options->path)).text);
 	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--script is of --traffic script");
 	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
@@ -290,18 +288,20 @@ static int check_counts(const struct living_options *options, struct experiment 
 	return 0;
 }
 
-int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
+int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err)
 {
 	int failed = set_stages(options, hold_ns, x, err);
 
-	(void)host;
 	if (failed == 0)
 		failed = check_whole(options, x, err);
 	if (failed == 0)
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
+	if (failed != 0)
+		return failed;
+	failed = living_words(options, target, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);
@@ -316,5 +316,5 @@ int living_check(const struct living_options *options, enum run_kind kind, uint6
 {
 	struct experiment x = {.kind = kind, .asked = n, .n = n};
 
-	return living_set(options, hold_ns, "localhost", &x, err);
+	return living_set(options, hold_ns, "localhost:80", &x, err);
 }
