@@ -2,10 +2,8 @@
 #include "run/living.h"
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/text.h"
-#include "behave/script_parse.h"
-#include "plan/endpoint.h"
+#include "run/living_words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -213,8 +211,6 @@ static int choose_mode(struct experiment *x, struct err *err)
 		if (x->stages[i].traffic == TRAFFIC_PUSH)
 			x->push = x->stages[i];
 	}
-	if (x->kind == RUN_LAB)
-		x->echo = !http;
 	if (http)
 		x->proof = false;
 	return 0;
@@ -293,27 +289,6 @@ static int check_counts(const struct living_options *options, struct experiment 
 	return 0;
 }
 
-static int set_request(const struct living_options *options, const char *target,
-                       struct experiment *x, struct err *err)
-{
-	struct endpoint at;
-	int failed = endpoint_parse(target, NULL, &at, err);
-
-	return failed == 0 ? request_make(&x->request, at.host, at.port_low,
-	                                  options->path ? options->path : "/", err)
-	                   : failed;
-}
-
-static int set_script(const struct living_options *options, struct experiment *x, struct err *err)
-{
-	static char text[CONF_BYTES_MOST + 1];
-	ssize_t len = conf_load(options->script, text, err);
-
-	if (len < 0)
-		return -EINVAL; /* whyever: it is the option that is wrong */
-	return script_parse(text, (size_t)len, options->script, &x->script, err);
-}
-
 int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err)
 {
@@ -325,10 +300,8 @@ int living_set(const struct living_options *options, uint64_t hold_ns, const cha
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
-	if (failed == 0 && has_traffic(x, TRAFFIC_HTTP))
-		failed = set_request(options, target, x, err);
-	if (failed == 0 && has_traffic(x, TRAFFIC_SCRIPT))
-		failed = set_script(options, x, err);
+	if (failed == 0)
+		failed = living_words(options, target, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);

@@ -43,9 +43,9 @@ struct living_options {
 bool living_is_still(const struct living_stage *stage);
 
 /* Sets stages, mode, push, request, script, message_bytes and thresholds of x, whose kind, n and
- * proof are set. Without an echo to be had, x->proof is taken away. `target` is what a server is
- * called in requests: HOST:PORT. -EINVAL, with one line in `err`, where options contradict each
- * other, and what reading the script says. */
+ * proof are set. Without an echo to be had, x->proof is taken away. `target` is HOST:PORT[-PORT],
+ * as requests call a server. -EINVAL, with one line in `err`, where options contradict each other,
+ * and what reading the script says. */
 int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err);
 
