@@ -151,11 +151,12 @@ struct result {
 	uint64_t retried, retried_by_cause[CAUSE_COUNT];
 	uint64_t lost, lost_by_cause[CAUSE_COUNT];
 	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
-	uint64_t not_tried;   /* the ramp ended before their turn, or they did not fit */
-	uint64_t reconnected; /* opened again after they were lost                     */
-	uint64_t open_at_end; /* before the run closed what was left                   */
-	bool has_proof;       /* connections were proved by echo                       */
-	struct {              /* of servers: */
+	uint64_t not_tried;        /* the ramp ended before their turn, or they did not fit */
+	uint64_t reconnected;      /* opened again after they were lost                     */
+	uint64_t staged, unstaged; /* opened and closed since stages wanted more, or fewer */
+	uint64_t open_at_end;      /* before the run closed what was left                   */
+	bool has_proof;            /* connections were proved by echo                       */
+	struct {                   /* of servers: */
 		uint64_t accepted, peak_open, closed, received_bytes, tokens;
 	} served;
 	uint64_t received_bytes; /* clients: what no proof had asked for */

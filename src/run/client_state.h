@@ -29,8 +29,8 @@ enum again {
 };
 
 struct traffic;
+struct client_push;
 struct churn;
-struct storm;
 
 struct client {
 	const struct experiment *x;
@@ -38,8 +38,9 @@ struct client {
 	struct shm_worker *me;
 	struct engine *engine;
 	uint8_t *states;
-	uint8_t *asked; /* a bit each: a receive is asked for */
-	uint32_t next;  /* the connection to start with next in this phase */
+	uint8_t *asked;  /* a bit each: a receive is asked for */
+	uint32_t next;   /* the connection to start with next in this phase */
+	uint32_t wanted; /* so many of them are to be open, the first (client_share) */
 	unsigned int round;
 	uint32_t again_count, again_next; /* to be opened again; where to look for the next */
 	bool has_due;                     /* a flight may be due */
@@ -56,9 +57,14 @@ struct client {
 	uint64_t stage_ns;         /* when it began, by the director              */
 	bool is_draining;          /* it is over, and what is under way comes to its end */
 	uint64_t drain_end_ns;     /* or until then                                      */
-	struct traffic *traffic;   /* NULL where no stage has any, and so on */
+	uint32_t share_low,
+		share_high; /* client_share: the next to open, above the next to close */
+	struct pace share_pace;
+	struct traffic *traffic; /* NULL where no stage has any, and so on */
+	struct client_push *push;
 	struct churn *churn;
-	struct storm *storm;
+	bool is_cut;     /* this stage's storm has been */
+	bool is_cutting; /* it is closing them now: what was said is cut (ANSWER_CUT) */
 
 	struct engine_event events[CLIENT_EVENTS];
 };
