@@ -142,6 +142,7 @@ int track_add(struct track *track, const struct sample *sample)
 		.unix_ns = sample->unix_ns,
 		.phase = sample->has_run ? (uint32_t)sample->run.phase : TRACK_NO_PHASE,
 		.connects = sample->connect.count,
+		.latency = sample->latency,
 	};
 	for (int i = 0; i < TRACK_QUANTILES; i++)
 		point->connect_ns[i] = hist_quantile(&sample->connect, track_quantiles[i]);
