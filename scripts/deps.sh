@@ -123,7 +123,17 @@ check_servers()
 	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
 	have redis-server || need redis-server "a server to test connect against"
 	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against"
+	have mosquitto || [ -x /usr/sbin/mosquitto ] || need mosquitto "a server to test scripts against"
 	have tshark || need tshark "looks through packets of our own TCP for errors"
+}
+
+# What living connections are measured beside.
+check_bench()
+{
+	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "answers requests while it is measured"
+	have wrk || need wrk "the peer of connect --traffic http"
+	have h2load || need nghttp2-client "another one (h2load)"
+	have sockperf || need sockperf "the peer of connect --traffic echo"
 }
 
 # Other people's programs that look at what megaconn draws.
@@ -218,7 +228,7 @@ for group in "$@"; do
 	lint) check_lint ;;
 	fuzz) check_fuzz ;;
 	full) check_full ;;
-	bench) ;; # what build needs is enough
+	bench) check_bench ;;
 	*)
 		echo "deps: no such group: $group (build, test, servers, lint, fuzz, full, bench)" >&2
 		exit 2

@@ -31,26 +31,58 @@ bool token_parse(const uint8_t in[TOKEN_BYTES], uint32_t *index, unsigned int *r
 	return true;
 }
 
+/* Whether a token's byte `at` may be this one: all are known but index and nonce. */
+static bool fits(uint8_t at, uint8_t byte)
+{
+	if (at < sizeof(magic))
+		return byte == magic[at];
+	return at > sizeof(magic) || (byte >= '1' && byte <= '1' + TOKEN_HELLO);
+}
+
+/* To where a token may begin; to the end where there is no such place. */
+static void skip_others(const uint8_t **data, size_t *len)
+{
+	const uint8_t *found = memchr(*data, magic[0], *len);
+	size_t skipped = found ? (size_t)(found - *data) : *len;
+
+	*data += skipped;
+	*len -= skipped;
+}
+
+/* The usual case leaves the stream's memory untouched. */
+static bool take_whole(const uint8_t **data, size_t *len, uint8_t token[TOKEN_BYTES])
+{
+	uint32_t index;
+	unsigned int round;
+
+	if (*len < TOKEN_BYTES || !token_parse(*data, &index, &round))
+		return false;
+	memcpy(token, *data, TOKEN_BYTES);
+	*data += TOKEN_BYTES;
+	*len -= TOKEN_BYTES;
+	return true;
+}
+
+/* The letters of the magic differ: where a head goes wrong, only that byte may begin another. */
 bool token_gather(uint8_t *have, uint8_t part[TOKEN_BYTES], const uint8_t **data, size_t *len,
                   uint8_t token[TOKEN_BYTES])
 {
-	size_t missing = (size_t)(TOKEN_BYTES - *have);
-	size_t taken = *len < missing ? *len : missing;
-
-	if (taken == TOKEN_BYTES) { /* the usual case leaves the stream's memory untouched */
-		memcpy(token, *data, TOKEN_BYTES);
-	} else {
-		memcpy(part + *have, *data, taken);
-		if (taken < missing) {
-			*have = (uint8_t)(*have + taken);
-			*data += taken;
-			*len -= taken;
-			return false;
+	while (*len > 0) {
+		if (*have == 0)
+			skip_others(data, len);
+		if (*have == 0 && take_whole(data, len, token))
+			return true;
+		if (*len > 0 && !fits(*have, **data)) {
+			*have = 0;
+			continue;
 		}
+		for (; *len > 0 && *have < TOKEN_BYTES && fits(*have, **data); (*len)--)
+			part[(*have)++] = *(*data)++;
+		if (*have < TOKEN_BYTES)
+			continue;
 		memcpy(token, part, TOKEN_BYTES);
+		*have = 0;
+		return true;
 	}
-	*have = 0;
-	*data += taken;
-	*len -= taken;
-	return true;
+	return false;
 }

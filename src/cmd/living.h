@@ -81,8 +81,15 @@ extern const char *const living_churn_by[];
 			"no more than that part of what is tried fails, else exit code 3" \
 	}
 
+#define LIVING_ROW_FIND_MAX(field)                                                     \
+	{                                                                              \
+		"find-max", 0, OPT_FLAG, AT(field.find_max), 0, 0, NULL, NULL,         \
+			"search the highest rate (of messages, of churn) or the most " \
+			"connections that pass"                                        \
+	}
+
 #define LIVING_STAGE_COUNT 8 /* rows of LIVING_ROWS_STAGE */
-#define LIVING_RUN_COUNT   4 /* and of LIVING_ROWS_RUN */
+#define LIVING_RUN_COUNT   5 /* and of LIVING_ROWS_RUN */
 
 /* Of one stage, a struct living_stage at `field`: of the hold, or of a scenario (cmd/run). */
 #define LIVING_ROWS_STAGE(field)                                                            \
@@ -93,4 +100,4 @@ extern const char *const living_churn_by[];
 /* Of the whole run, a struct living_options at `field`. */
 #define LIVING_ROWS_RUN(field)                                                   \
 	LIVING_ROW_PATH(field), LIVING_ROW_SCRIPT(field), LIVING_ROW_P99(field), \
-		LIVING_ROW_FAIL(field)
+		LIVING_ROW_FAIL(field), LIVING_ROW_FIND_MAX(field)

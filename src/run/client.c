@@ -73,8 +73,7 @@ void client_close(struct client *c, uint32_t conn, enum engine_close how, enum a
 	shm_set(c->me->open, c->me->open - 1);
 	if (flights_of(&c->flights, conn))
 		flights_land(&c->flights, flights_of(&c->flights, conn));
-	if (c->stage)
-		client_traffic_closed(c, conn);
+	client_traffic_closed(c, conn);
 	client_push_closed(c, conn);
 }
 

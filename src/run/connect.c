@@ -113,7 +113,7 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 	if (failed != 0)
 		return failed;
 	supervisor_tell_walls(s, &report);
-	if (report.largest == 0)
+	if (report.largest == 0 || (options->all_or_none && !report.fits))
 		return walls_refuse(&report, err);
 	x->n = report.fits ? x->n : report.largest;
 	if (engine_is_utcp(x->clients))

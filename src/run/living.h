@@ -46,6 +46,9 @@ struct living_options {
 int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
                struct experiment *x, struct err *err);
 
+/* The same errors of one stage alone. */
+int living_check_stage(const struct living_stage *stage, uint64_t for_ns, struct err *err);
+
 /* Only looks: the same errors, for a command to give before anything else is done. `n` is how many
  * connections are asked for (UINT64_MAX: as many as fit). */
 int living_check(const struct living_options *options, enum run_kind kind, uint64_t n,

@@ -47,7 +47,7 @@ struct server *server_make(const struct experiment *x, struct shm *shm, struct s
 	s->me = me;
 	s->engine = engine;
 	s->capacity = engine->index_end;
-	s->most = ENGINE_SEND_MAX;
+	s->most = engine->send_most;
 	return make_tables(s) && (!s->mode->make || s->mode->make(s)) ? s : NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/threshold.h"
 
 #include <string.h>
 
@@ -306,6 +307,26 @@ static void judge_lost(struct result *r, const struct experiment *x, struct text
 	fail(r, r->has_proof ? EXIT_UNPROVED : EXIT_FAILED, t);
 }
 
+/* What was said in all stages: "; 1,512,034 messages answered, 12 of them late". */
+static void add_messages(struct text *t, const struct result *r)
+{
+	static struct result_sum sum;
+
+	result_sum(r, &sum);
+	const struct result_traffic *traffic = &sum.all.traffic;
+
+	if (!sum.all.has_traffic)
+		return;
+	text_add(t, "; ");
+	text_count(t, result_answered(traffic));
+	text_add(t, " message%s answered", result_answered(traffic) == 1 ? "" : "s");
+	if (traffic->answers[ANSWER_LATE] > 0) {
+		text_add(t, ", ");
+		text_count(t, traffic->answers[ANSWER_LATE]);
+		text_add(t, " of them late");
+	}
+}
+
 /* All that fit are there; where that is less than was asked for, the wall is the reason. */
 static void judge_whole(struct result *r, const struct experiment *x, struct text *t)
 {
@@ -319,6 +340,7 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 		text_add(t, " time%s one was opened again after it was lost",
 		         r->reconnected == 1 ? "" : "s");
 	}
+	add_messages(t, r);
 	if (x->n < x->asked) {
 		text_add(t, "; no more fit: %s", x->wall);
 		verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t->at);
@@ -343,6 +365,8 @@ static void judge_clients(struct result *r, const struct experiment *x, const st
 	else if (r->has_proof && !are_both_proved(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
 		            "server and client do not agree on which connections were proved");
+	else if (!threshold_is_met(x, r, missing(r, x), &t))
+		fail(r, EXIT_UNPROVED, &t);
 	else
 		judge_whole(r, x, &t);
 }
