@@ -16,7 +16,8 @@
 #define KEY         UINT64_C(0x0123456789abcdef)
 
 static struct script script;
-static const struct behaviour behaviour = {.script = &script, .key = KEY};
+static const struct stage stage = {.traffic = TRAFFIC_SCRIPT};
+static const struct behaviour behaviour = {.stage = &stage, .script = &script, .key = KEY};
 
 static int parse(const char *text, struct err *err)
 {
@@ -24,7 +25,8 @@ static int parse(const char *text, struct err *err)
 	char *copy = malloc(len > 0 ? len : 1);
 
 	assert_non_null(copy);
-	memcpy(copy, text, len);
+	for (size_t i = 0; i < len; i++)
+		copy[i] = text[i];
 	err->text[0] = '\0';
 	memset(&script, 0xee, sizeof(script));
 	int failed = script_parse(copy, len, "a.script", &script, err);
@@ -47,7 +49,7 @@ static struct turn turn_of(uint32_t index, uint32_t number)
 {
 	struct turn turn;
 
-	script_turn(&behaviour, index, number, &turn);
+	behaviour_turn(&behaviour, index, number, &turn);
 	return turn;
 }
 
@@ -62,7 +64,7 @@ static void assert_said(uint32_t index, uint32_t number, const char *bytes, size
 	for (uint32_t from = 0; from < len; from++) {
 		for (uint32_t to = from + 1; to <= len; to++) {
 			memset(said, 0xee, sizeof(said));
-			script_write(&behaviour, index, number, from, said, to - from);
+			behaviour_write(&behaviour, index, number, from, said, to - from);
 			assert_memory_equal(said, bytes + from, to - from);
 			assert_int_equal(to - from < sizeof(said) ? said[to - from] : 0xee, 0xee);
 		}
@@ -93,22 +95,35 @@ static void texts_expand(void **state)
 
 static void nonce_is_of_run_connection_and_message(void **state)
 {
-	struct behaviour other = {.script = &script, .key = KEY + 1};
+	struct behaviour other = {.stage = &stage, .script = &script, .key = KEY + 1};
 	uint8_t seen[4][16];
 
 	(void)state;
 	read_script("loop\nsend \"{nonce}\"\n");
 	assert_int_equal(turn_of(1, 0).say_bytes, 16);
-	script_write(&behaviour, 1, 0, 0, seen[0], 16);
-	script_write(&behaviour, 2, 0, 0, seen[1], 16);
-	script_write(&behaviour, 1, 1, 0, seen[2], 16);
-	script_write(&other, 1, 0, 0, seen[3], 16);
+	behaviour_write(&behaviour, 1, 0, 0, seen[0], 16);
+	behaviour_write(&behaviour, 2, 0, 0, seen[1], 16);
+	behaviour_write(&behaviour, 1, 1, 0, seen[2], 16);
+	behaviour_write(&other, 1, 0, 0, seen[3], 16);
 	for (int a = 0; a < 4; a++) {
 		for (int i = 0; i < 16; i++)
 			assert_non_null(memchr("0123456789abcdef", seen[a][i], 16));
 		for (int b = 0; b < a; b++)
 			assert_memory_not_equal(seen[a], seen[b], 16);
 	}
+}
+
+static void pauses_are_known(void **state)
+{
+	(void)state;
+	read_script("send \"a\"\nwait 0\nsend \"b\"\n");
+	assert_false(script_waits(&script));
+	read_script("send \"a\"\nwait 1ns\nsend \"b\"\n");
+	assert_true(script_waits(&script));
+	read_script("wait 1ns\nloop\nsend \"a\"\n");
+	assert_true(script_waits(&script));
+	read_script("loop\nsend \"a\"\nwait 1ns\n");
+	assert_true(script_waits(&script));
 }
 
 static void longest_message(void **state)
@@ -188,8 +203,8 @@ static enum answer hear(uint32_t number, struct hearing *hearing, const char *da
 
 	assert_non_null(piece);
 	memcpy(piece, data, len);
-	enum answer answer = script_hear(&behaviour, 42, number, hearing, piece, (uint32_t)len,
-	                                 used);
+	enum answer answer = behaviour_hear(&behaviour, 42, number, hearing, piece, (uint32_t)len,
+	                                    used);
 
 	free(piece);
 	return answer;
@@ -267,7 +282,7 @@ static void nonce_is_heard_as_said(void **state)
 	for (uint32_t number = 0; number < 9; number += 3) {
 		char text[64];
 
-		script_write(&behaviour, 42, number, 0, nonce, 16);
+		behaviour_write(&behaviour, 42, number, 0, nonce, 16);
 		snprintf(text, sizeof(text), "got %s", (char *)nonce);
 		assert_heard(number, text, ANSWER_GOOD, 20);
 		assert_heard(number + 3, text, ANSWER_MISMATCHED, 0);
@@ -363,14 +378,13 @@ static void mistakes_are_named(void **state)
 	}
 }
 
-/* "send "aaa...", of so many bytes. */
-static void write_long(char *text, size_t bytes)
+/* send "aaa...", of so many bytes. */
+static void write_long(char *text, size_t size, int bytes)
 {
-	size_t begin = strlen("send \"");
+	static char all[SCRIPT_BYTES_MOST + 2];
 
-	memcpy(text, "send \"", begin);
-	memset(text + begin, 'a', bytes);
-	memcpy(text + begin + bytes, "\"\n", 3);
+	memset(all, 'a', sizeof(all) - 1);
+	snprintf(text, size, "send \"%.*s\"\n", bytes, all);
 }
 
 static void limits_are_named(void **state)
@@ -387,10 +401,10 @@ static void limits_are_named(void **state)
 	assert_true(parse(text, &err) < 0);
 	assert_string_equal(err.text, "a.script:66: too many turns (at most 64: a send and its "
 	                              "expect are one)");
-	write_long(text, SCRIPT_BYTES_MOST);
+	write_long(text, sizeof(text), SCRIPT_BYTES_MOST);
 	assert_int_equal(parse(text, &err), 0);
 	assert_int_equal(turn_of(0, 0).say_bytes, SCRIPT_BYTES_MOST);
-	write_long(text, SCRIPT_BYTES_MOST + 1);
+	write_long(text, sizeof(text), SCRIPT_BYTES_MOST + 1);
 	assert_true(parse(text, &err) < 0);
 	assert_string_equal(err.text,
 	                    "a.script:1: too much text: all of it has at most 8192 bytes");
@@ -401,6 +415,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_expand),
 		cmocka_unit_test(nonce_is_of_run_connection_and_message),
+		cmocka_unit_test(pauses_are_known),
 		cmocka_unit_test(longest_message),
 		cmocka_unit_test(lines_fold_into_turns),
 		cmocka_unit_test(loops_repeat),

@@ -192,6 +192,15 @@ void script_write(const struct behaviour *b, uint32_t index, uint32_t number, ui
 		write_text(read_said(&place, at), offset, out, len);
 }
 
+bool script_waits(const struct script *script)
+{
+	uint64_t sum_ns = script->enter_ns + script->again_ns;
+
+	for (uint32_t at = 0; at < script->count; at++)
+		sum_ns += script->turns[at].wait_ns;
+	return sum_ns > 0;
+}
+
 uint32_t script_longest(const struct script *script)
 {
 	const struct place place = {.script = script, .index = UINT32_MAX};

@@ -46,5 +46,8 @@ void script_write(const struct behaviour *b, uint32_t index, uint32_t number, ui
 enum answer script_hear(const struct behaviour *b, uint32_t index, uint32_t number,
                         struct hearing *hearing, const uint8_t *data, uint32_t len, uint32_t *used);
 
+/* Whether there is a pause in it. */
+bool script_waits(const struct script *script);
+
 /* Bytes of the longest message that it says. */
 uint32_t script_longest(const struct script *script);

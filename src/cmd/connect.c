@@ -28,7 +28,9 @@ static const char *const engines[] = {"auto", "uring", "epoll", "tun", "packet",
 static const char *const proofs[] = {"auto", "echo", "none", NULL};
 static const char *const closes[] = {"rst", "fin", NULL};
 
-#define AT(field) offsetof(struct command, field)
+#define AT(field)       offsetof(struct command, field)
+#define AT_STAGE(field) offsetof(struct command, connect.living.hold.field)
+#define AT_RUN(field)   offsetof(struct command, connect.living.field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(connect.n), 1, 0, NULL, "N",
          "how many connections (default 1M)"},
@@ -65,8 +67,8 @@ static const struct opt options[] = {
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 	/* what they do: a part of its own in --help */
-	LIVING_ROWS_STAGE(connect.living.hold),
-	LIVING_ROWS_RUN(connect.living),
+	LIVING_ROWS_STAGE,
+	LIVING_ROWS_RUN,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 #define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - LIVING_RUN_COUNT)
@@ -105,9 +107,7 @@ static int take_operands(int argc, char **argv, int operands, struct command *c,
 /* A scenario's hold is its stages. */
 static int take_scenario(const struct scenario *scenario, struct command *c, struct err *err)
 {
-	static const struct living_stage none;
-
-	if (memcmp(&c->connect.living.hold, &none, sizeof(none)) != 0 || c->connect.hold_ns > 0)
+	if (!living_is_still(&c->connect.living.hold) || c->connect.hold_ns > 0)
 		return err_set(err, -EINVAL,
 		               "what connections do, and how long, stands in the scenario's "
 		               "stages: not as an option beside it");

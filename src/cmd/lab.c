@@ -30,7 +30,9 @@ static const char *const clients[] = {
 	[LAB_CLIENTS_COUNT] = NULL,
 };
 
-#define AT(field) offsetof(struct command, field)
+#define AT(field)       offsetof(struct command, field)
+#define AT_STAGE(field) offsetof(struct command, lab.living.hold.field)
+#define AT_RUN(field)   offsetof(struct command, lab.living.field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT_MAX, AT(lab.n), 1, 0, NULL, "N",
          "how many connections (default 1M), or max: as many as fit"},
@@ -58,9 +60,9 @@ static const struct opt options[] = {
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 	/* what they do: a part of its own in --help */
-	LIVING_ROWS_STAGE(lab.living.hold),
-	LIVING_ROW_IN_FLIGHT(lab.living.hold.in_flight),
-	LIVING_ROWS_RUN(lab.living),
+	LIVING_ROWS_STAGE,
+	LIVING_ROW_IN_FLIGHT,
+	LIVING_ROWS_RUN,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 #define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - 1 - LIVING_RUN_COUNT)
@@ -80,9 +82,7 @@ static void print_help(void)
 /* A scenario's hold is its stages. */
 static int take_scenario(const struct scenario *scenario, struct command *c, struct err *err)
 {
-	static const struct living_stage none;
-
-	if (memcmp(&c->lab.living.hold, &none, sizeof(none)) != 0 || c->lab.hold_ns > 0)
+	if (!living_is_still(&c->lab.living.hold) || c->lab.hold_ns > 0)
 		return err_set(err, -EINVAL,
 		               "what connections do, and how long, stands in the scenario's "
 		               "stages: not as an option beside it");

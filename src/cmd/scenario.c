@@ -17,29 +17,23 @@ struct ramp_keys {
 	uint64_t connections, rate_per_s;
 };
 
-struct stage_keys {
-	struct living_stage stage;
-};
-
 #define AT(field) offsetof(struct ramp_keys, field)
 static const struct opt ramp_rows[] = {
 	{"connections", 0, OPT_COUNT, AT(connections), 1, 0, NULL, "N", "open after the ramp"},
 	{"rate", 0, OPT_RATE, AT(rate_per_s), 1, 0, NULL, "R", "at which they are opened"},
 };
-#undef AT
 #define RAMP_ROWS (sizeof(ramp_rows) / sizeof(ramp_rows[0]))
 
-#define AT(field) offsetof(struct stage_keys, field)
+#define AT_STAGE(field) offsetof(struct living_stage, field)
 static const struct opt stage_rows[] = {
-	{"for", 0, OPT_DURATION, AT(stage.for_ns), 1, LIVING_MOST_NS, NULL, "T", "how long"},
-	{"connections", 0, OPT_COUNT, AT(stage.connections), 1, 0, NULL, "N",
+	{"for", 0, OPT_DURATION, AT_STAGE(for_ns), 1, LIVING_MOST_NS, NULL, "T", "how long"},
+	{"connections", 0, OPT_COUNT, AT_STAGE(connections), 1, 0, NULL, "N",
          "how many are to be open"},
-	{"rate", 0, OPT_RATE, AT(stage.rate_per_s), 1, 0, NULL, "R",
+	{"rate", 0, OPT_RATE, AT_STAGE(rate_per_s), 1, 0, NULL, "R",
          "at which they are opened, or closed"},
-	LIVING_ROWS_STAGE(stage),
-	LIVING_ROW_IN_FLIGHT(stage.in_flight),
+	LIVING_ROWS_STAGE,
+	LIVING_ROW_IN_FLIGHT,
 };
-#undef AT
 #define STAGE_ROWS (sizeof(stage_rows) / sizeof(stage_rows[0]))
 
 struct walk {

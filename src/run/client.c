@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "behave/token.h"
+#include "run/client_churn.h"
 #include "run/client_open.h"
 #include "run/client_proof.h"
 #include "run/client_push.h"
@@ -73,6 +74,8 @@ void client_close(struct client *c, uint32_t conn, enum engine_close how, enum a
 	shm_set(c->me->open, c->me->open - 1);
 	if (flights_of(&c->flights, conn))
 		flights_land(&c->flights, flights_of(&c->flights, conn));
+	if (again != AGAIN_CHURNED)
+		client_churn_gone(c, conn);
 	client_traffic_closed(c, conn);
 	client_push_closed(c, conn);
 }
@@ -189,7 +192,7 @@ static uint64_t next_deadline(const struct client *c, enum phase phase)
 	if (c->has_due)
 		return c->now_ns + NS_PER_MS;
 	if (client_has_to_open(c, phase)) {
-		uint64_t due_ns = pace_next_ns(&c->pace, c->now_ns);
+		uint64_t due_ns = client_open_next_ns(c);
 
 		return due_ns < timer_ns ? due_ns : timer_ns;
 	}

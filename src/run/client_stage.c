@@ -2,6 +2,7 @@
 #include "run/client_stage.h"
 
 #include "run/client_churn.h"
+#include "run/client_open.h"
 #include "run/client_push.h"
 #include "run/client_share.h"
 #include "run/client_state.h"
@@ -34,9 +35,14 @@ static void drain(struct client *c)
 		c->is_draining = true;
 		c->drain_end_ns = c->now_ns + c->x->timeout_ns;
 	}
-	if (!(client_traffic_is_idle(c) && client_push_is_idle(c)) && c->now_ns < c->drain_end_ns &&
-	    shm_get(c->shm->stop) == STOP_NONE)
+	bool is_stopped = shm_get(c->shm->stop) != STOP_NONE;
+	bool is_idle = client_traffic_is_idle(c) && client_push_is_idle(c) &&
+	               client_open_is_whole(c) && client_share_is_done(c);
+
+	if (!is_idle && !is_stopped && c->now_ns < c->drain_end_ns)
 		return;
+	if (!is_stopped)
+		client_open_give_up(c);
 	client_traffic_end(c);
 	client_push_end(c);
 	c->stage = NULL;
@@ -57,11 +63,10 @@ void client_stage_due(struct client *c)
 {
 	if (!c->stage)
 		return;
-	if (!c->is_draining) {
-		client_share_due(c);
+	client_share_due(c);
+	if (!c->is_draining)
 		client_storm_due(c);
-		client_churn_due(c);
-	}
+	client_churn_due(c);
 	client_traffic_say_due(c);
 	client_push_due(c);
 }
@@ -77,9 +82,9 @@ uint64_t client_stage_next_ns(const struct client *c)
 		return UINT64_MAX;
 	uint64_t next_ns = earlier(client_traffic_next_ns(c), client_push_next_ns(c));
 
+	next_ns = earlier(next_ns, client_churn_next_ns(c));
+	next_ns = earlier(next_ns, client_share_next_ns(c));
 	if (c->is_draining)
 		return earlier(next_ns, c->drain_end_ns);
-	next_ns = earlier(next_ns, client_share_next_ns(c));
-	next_ns = earlier(next_ns, client_churn_next_ns(c));
 	return earlier(next_ns, client_storm_next_ns(c));
 }

@@ -232,15 +232,11 @@ static void try(struct search *s, uint64_t value)
 	s->wall = UINT64_MAX;
 	memset(&s->trial, 0, sizeof(s->trial));
 	s->find->run(s->find->context, value, &quiet, &s->trial);
-	if (s->trial.exit_code == EXIT_INTERRUPTED)
-		s->is_over = true;
-	else if (s->trial.exit_code == EXIT_USAGE)
-		s->is_over = true;
-	else if (meet_wall(s, value))
+	if (meet_wall(s, value))
 		return;
-	else if (s->trial.verdict == VERDICT_REFUSED)
-		s->is_over = true;
-	else
+	s->is_over = s->trial.exit_code == EXIT_INTERRUPTED || s->trial.exit_code == EXIT_USAGE ||
+	             s->trial.verdict == VERDICT_REFUSED;
+	if (!s->is_over)
 		take_trial(s, value);
 }
 

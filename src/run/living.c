@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/living_words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,14 @@ static int refuse(const struct living_stage *stage, struct err *err, const char 
 	if (stage->name[0] == '\0')
 		return err_set(err, -EINVAL, "--%s", why);
 	return err_set(err, -EINVAL, "[stage %s]: %s", stage->name, why);
+}
+
+bool living_is_still(const struct living_stage *stage)
+{
+	return stage->traffic == TRAFFIC_HOLD && stage->message_rate_per_s == 0 &&
+	       stage->every_ns == 0 && stage->in_flight == 0 && stage->size.high == 0 &&
+	       stage->churn_per_s == 0 && stage->churn_by == 0 && !stage->storm.is_given &&
+	       stage->storm_at_ns == 0;
 }
 
 static bool is_open_loop(const struct living_stage *stage)
@@ -174,9 +183,6 @@ static int check_whole(const struct living_options *options, const struct experi
 {
 	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
 		return err_set(err, -EINVAL, "--path is of --traffic http");
-	if (options->path && options->path[0] != '/')
-		return err_set(err, -EINVAL, "--path %s: begins with / (try /index.html)",
-		               text_quote(options->path, strlen(options->path)).text);
 	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--script is of --traffic script");
 	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
@@ -283,18 +289,20 @@ static int check_counts(const struct living_options *options, struct experiment 
 	return 0;
 }
 
-int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
+int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err)
 {
 	int failed = set_stages(options, hold_ns, x, err);
 
-	(void)host;
 	if (failed == 0)
 		failed = check_whole(options, x, err);
 	if (failed == 0)
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
+	if (failed != 0)
+		return failed;
+	failed = living_words(options, target, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);
@@ -309,5 +317,5 @@ int living_check(const struct living_options *options, enum run_kind kind, uint6
 {
 	struct experiment x = {.kind = kind, .asked = n, .n = n};
 
-	return living_set(options, hold_ns, "localhost", &x, err);
+	return living_set(options, hold_ns, "localhost:80", &x, err);
 }

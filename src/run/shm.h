@@ -63,7 +63,7 @@ struct shm_push {
 
 struct shm_churn {
 	uint64_t closed, opened;
-	uint64_t rested; /* put off: all tuples to spare were in TIME_WAIT */
+	uint64_t rested; /* left out: all tuples to spare were in TIME_WAIT, or all flights taken */
 	uint64_t failed[CAUSE_COUNT];
 };
 
