@@ -140,11 +140,6 @@ static void unmark(struct churn *churn, uint32_t conn)
 	churn->marked--;
 }
 
-bool client_churn_circulates(const struct client *c, uint32_t conn)
-{
-	return c->churn && c->churn->slots > 0 && is_marked(c->churn, conn);
-}
-
 void client_churn_gone(struct client *c, uint32_t conn)
 {
 	if (!c->churn || !is_marked(c->churn, conn))
