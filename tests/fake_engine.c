@@ -309,7 +309,7 @@ struct fake *fake_make(const struct fake_faults *faults, uint32_t connections, i
 	f->waiting_end = &f->waiting;
 	for (int i = 0; i < FAKE_ROLES; i++) {
 		f->sides[i] = (struct side){
-			.base = {.ops = &fake_ops, .index_end = connections},
+			.base = {.ops = &fake_ops, .index_end = connections, .send_most = ENGINE_SEND_MAX},
 			.fake = f,
 			.role = (enum fake_role)i,
 			.ends = calloc(connections, sizeof(struct end)),

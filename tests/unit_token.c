@@ -143,6 +143,7 @@ static void test_nonces(void **state)
 struct stream {
 	uint8_t have, part[TOKEN_BYTES];
 	const uint8_t *sent; /* what went in, from its start */
+	size_t other;        /* bytes before the first token */
 	size_t fed, tokens;
 };
 
@@ -158,18 +159,21 @@ static void feed(struct stream *s, size_t len)
 	memcpy(piece, s->sent + s->fed, len);
 	memset(token, 0xee, sizeof(token));
 	while (token_gather(&s->have, s->part, &data, &left, token)) {
-		assert_memory_equal(token, s->sent + s->tokens * TOKEN_BYTES, TOKEN_BYTES);
+		assert_memory_equal(token, s->sent + s->other + s->tokens * TOKEN_BYTES,
+		                    TOKEN_BYTES);
 		memset(token, 0xee, sizeof(token));
 		s->tokens++;
-		assert_int_equal(data - piece, (long)(s->tokens * TOKEN_BYTES - s->fed));
+		assert_int_equal(data - piece, (long)(s->other + s->tokens * TOKEN_BYTES - s->fed));
 		assert_int_equal((size_t)(data - piece) + left, len);
 	}
 	s->fed += len;
 	assert_int_equal(left, 0);
 	assert_ptr_equal(data, piece + len);
-	assert_int_equal(s->tokens, s->fed / TOKEN_BYTES);
-	assert_int_equal(s->have, s->fed % TOKEN_BYTES);
-	assert_memory_equal(s->part, s->sent + s->tokens * TOKEN_BYTES, s->have);
+	size_t of_tokens = s->fed > s->other ? s->fed - s->other : 0;
+
+	assert_int_equal(s->tokens, of_tokens / TOKEN_BYTES);
+	assert_int_equal(s->have, of_tokens % TOKEN_BYTES);
+	assert_memory_equal(s->part, s->sent + s->other + s->tokens * TOKEN_BYTES, s->have);
 	free(piece);
 }
 
@@ -229,7 +233,8 @@ static void test_random_pieces(void **state)
 
 	(void)state;
 	for (int tries = 0; tries < 200; tries++) {
-		struct stream s[2] = {{.sent = bytes}, {.sent = bytes + 7}};
+		struct stream s[2] = {{.sent = bytes},
+		                      {.sent = bytes + 7, .other = TOKEN_BYTES - 7}};
 		size_t most = 1 + draw(tries % 2 ? 20 : 400);
 
 		while (s[0].fed < len) {
@@ -272,6 +277,49 @@ static void test_partial(void **state)
 	}
 }
 
+/* Between tokens stand other bytes, also such as look like the beginning of one. */
+static void test_others(void **state)
+{
+	static const char *const others[] = {"",
+	                                     "M",
+	                                     "MC",
+	                                     "MCN",
+	                                     "MMCN",
+	                                     "MCMCN",
+	                                     "MCN0",
+	                                     "MCN4",
+	                                     "\xff\x80\xcd\xc3\xce",
+	                                     "MCMCMCNMCNM",
+	                                     "hello"};
+	uint8_t bytes[COUNT_OF(others) * (TOKEN_BYTES + 12)], token[TOKEN_BYTES], part[TOKEN_BYTES];
+	size_t len = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT_OF(others); i++) {
+		memcpy(bytes + len, others[i], strlen(others[i]));
+		len += strlen(others[i]);
+		token_make(bytes + len, KEY, i, 1);
+		len += TOKEN_BYTES;
+	}
+	for (size_t size = 1; size <= len; size++) {
+		uint32_t found = 0, index;
+		unsigned int round;
+		uint8_t have = 0;
+
+		for (size_t at = 0; at < len; at += size) {
+			const uint8_t *data = bytes + at;
+			size_t left = size < len - at ? size : len - at;
+
+			while (token_gather(&have, part, &data, &left, token)) {
+				assert_true(token_parse(token, &index, &round));
+				assert_int_equal(index, found++);
+			}
+			assert_int_equal(left, 0);
+		}
+		assert_int_equal(found, COUNT_OF(others));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_parse),         cmocka_unit_test(test_nonces),
 		cmocka_unit_test(test_every_cut),     cmocka_unit_test(test_even_pieces),
 		cmocka_unit_test(test_random_pieces), cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_others),
 	};
 
 	return cmocka_run_group_tests_name("unit_token", tests, NULL, NULL);

@@ -19,6 +19,15 @@ const char *engine_kind_name(enum engine_kind kind)
 	return names[kind];
 }
 
+uint32_t engine_send_most(uint32_t message_bytes)
+{
+	uint32_t most = ENGINE_SEND_MAX;
+
+	while (most < message_bytes && most < ENGINE_SEND_MOST)
+		most *= 2;
+	return most;
+}
+
 int engine_choose(enum engine_kind wanted, enum engine_kind *out, struct err *why)
 {
 	int failed = 0;

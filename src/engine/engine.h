@@ -50,7 +50,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define ENGINE_SEND_MAX 128 /* bytes of one send; engines copy them */
+#define ENGINE_SEND_MAX  128   /* bytes of one send; engines copy them                  */
+#define ENGINE_SEND_MOST 16384 /* where engines of kernel sockets are asked for as much */
 
 enum engine_op {
 	ENGINE_ACCEPTED =
@@ -142,6 +143,7 @@ struct engine_config {
 	                * IPv6, which is bound with IPV6_FREEBIND) */
 	int backlog;   /* what the listening sockets were given                       */
 	int wake_fd;   /* an eventfd: a write to it ends a sleeping poll              */
+	uint32_t message_bytes; /* of kernel sockets: what a send should carry (engine_send_most) */
 
 	/* For engines with a TCP of their own, which keep neither tuples nor what they send. */
 	const struct tuple_plan *tuples; /* by_source; index 0 is number `first` of it          */
@@ -171,6 +173,7 @@ struct engine_ops {
 struct engine {
 	const struct engine_ops *ops;
 	uint32_t index_end; /* every index is below it (a server chooses them with gaps) */
+	uint32_t send_most; /* bytes of one send, and of one RECEIVED, at most */
 };
 
 /* Starts to accept on a listening socket, which the engine owns from now on. 0, or a negative errno
@@ -196,7 +199,7 @@ static inline void engine_connect(struct engine *e, uint32_t index, const struct
 	e->ops->connect(e, index, source, target, len);
 }
 
-/* Sends 1 .. ENGINE_SEND_MAX bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
+/* Sends 1 .. e->send_most bytes, copied. 0 with a SENT event to follow, or -EAGAIN: too many
  * sends are under way, try again after the next poll. */
 static inline int engine_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 {
@@ -240,6 +243,10 @@ static inline void engine_shut(struct engine *e)
 
 /* "auto", "uring", "epoll", "tun", "packet". */
 const char *engine_kind_name(enum engine_kind kind);
+
+/* The send_most of engines of kernel sockets: the power of two from ENGINE_SEND_MAX to
+ * ENGINE_SEND_MOST that holds `message_bytes`, or the last. */
+uint32_t engine_send_most(uint32_t message_bytes);
 
 /* Which engine of kernel sockets a run takes: the wanted one, or for AUTO the best that works here.
  * 0 with it in *out, and in `why` a line where AUTO had to take another than io_uring (""

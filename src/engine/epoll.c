@@ -130,9 +130,10 @@ static void epoll_shut(struct engine *e)
 	map_drop(p->conns, n * sizeof(*p->conns));
 	map_drop(p->blocked, n * sizeof(*p->blocked));
 	map_drop(p->ready, p->ready_size * sizeof(*p->ready));
-	map_drop(p->sends, EPOLL_SEND_SLOTS * sizeof(*p->sends));
+	map_drop(p->send_len, EPOLL_SEND_SLOTS * sizeof(*p->send_len));
+	map_drop(p->send_data, (size_t)EPOLL_SEND_SLOTS * p->base.send_most);
 	drop_pool(&p->send_pool, EPOLL_SEND_SLOTS);
-	map_drop(p->received, EPOLL_BUFFERS * sizeof(*p->received));
+	map_drop(p->received, EPOLL_BUFFERS * p->base.send_most);
 	drop_pool(&p->received_pool, EPOLL_BUFFERS);
 	map_drop(p->listeners, p->config.listeners * sizeof(*p->listeners));
 	map_drop(p, sizeof(*p));
@@ -171,10 +172,12 @@ static bool map_tables(struct epoll *p)
 	p->conns = map_private(n * sizeof(*p->conns));
 	p->blocked = map_private(n * sizeof(*p->blocked));
 	p->ready = map_private(p->ready_size * sizeof(*p->ready));
-	p->sends = map_private(EPOLL_SEND_SLOTS * sizeof(*p->sends));
-	p->received = map_private(EPOLL_BUFFERS * sizeof(*p->received));
+	p->send_len = map_private(EPOLL_SEND_SLOTS * sizeof(*p->send_len));
+	p->send_data = map_private((size_t)EPOLL_SEND_SLOTS * p->base.send_most);
+	p->received = map_private(EPOLL_BUFFERS * p->base.send_most);
 	p->listeners = map_private(p->config.listeners * sizeof(*p->listeners));
-	if (!p->conns || !p->blocked || !p->ready || !p->sends || !p->received || !p->listeners)
+	if (!p->conns || !p->blocked || !p->ready || !p->send_len || !p->send_data ||
+	    !p->received || !p->listeners)
 		return false;
 	p->first_free = EPOLL_NO_INDEX;
 	p->base.index_end = p->config.connections;
@@ -208,6 +211,7 @@ int epoll_open(const struct engine_config *config, struct engine **out, struct e
 	if (!p)
 		return err_set(err, -ENOMEM, "no memory for an engine");
 	p->base.ops = &epoll_ops;
+	p->base.send_most = engine_send_most(config->message_bytes);
 	p->config = *config;
 	p->fd = -1;
 	int failed = open_parts(p, err);

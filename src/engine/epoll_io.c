@@ -10,20 +10,18 @@
 
 static void report_sent(struct epoll *p, uint32_t index, uint16_t number, ssize_t result)
 {
-	struct epoll_slot *slot = &p->sends[number];
-
 	p->conns[index].word &= ~(uint32_t)CONN_BLOCKED;
 	epoll_push(p, (struct engine_event){.tag = tag_of(p, ENGINE_SENT, index),
 	                                    .result = (int32_t)result,
-	                                    .len = slot->len,
-	                                    .data = slot->data});
+	                                    .len = p->send_len[number],
+	                                    .data = send_slot(p, number)});
 }
 
 /* Gives a slot to the kernel, or leaves it to wait for room. */
 static void try_send(struct epoll *p, uint32_t index, uint16_t number)
 {
-	const struct epoll_slot *slot = &p->sends[number];
-	ssize_t sent = send(p->conns[index].fd, slot->data, slot->len, MSG_NOSIGNAL);
+	ssize_t sent = send(p->conns[index].fd, send_slot(p, number), p->send_len[number],
+	                    MSG_NOSIGNAL);
 	int code = sent < 0 ? -errno : 0;
 
 	if (code == -EAGAIN) {
@@ -43,8 +41,8 @@ int epoll_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 
 	if (!epoll_pool_take(&p->send_pool, &number))
 		return -EAGAIN;
-	p->sends[number].len = len;
-	memcpy(p->sends[number].data, data, len);
+	p->send_len[number] = len;
+	memcpy(send_slot(p, number), data, len);
 	try_send(p, index, number);
 	return 0;
 }
@@ -88,8 +86,8 @@ void epoll_on_readable(struct epoll *p, uint32_t index)
 	}
 	if (!epoll_pool_take(&p->received_pool, &number))
 		return;
-	char *at = p->received[number];
-	ssize_t count = recv(c->fd, at, ENGINE_SEND_MAX, 0);
+	char *at = p->received + (size_t)number * p->base.send_most;
+	ssize_t count = recv(c->fd, at, p->base.send_most, 0);
 	int code = count < 0 ? -errno : 0;
 
 	if (count <= 0)

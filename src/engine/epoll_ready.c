@@ -29,10 +29,10 @@ static struct epoll_pool *pool_of(struct epoll *p, const struct engine_event *ev
 	if (!data)
 		return NULL;
 	if (engine_tag_op(event->tag) == ENGINE_RECEIVED) {
-		*number = (uint16_t)((size_t)(data - p->received[0]) / sizeof(p->received[0]));
+		*number = (uint16_t)((size_t)(data - p->received) / p->base.send_most);
 		return &p->received_pool;
 	}
-	*number = (uint16_t)((size_t)(data - p->sends[0].data) / sizeof(p->sends[0]));
+	*number = (uint16_t)((size_t)(data - p->send_data) / p->base.send_most);
 	return &p->send_pool;
 }
 

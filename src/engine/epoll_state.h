@@ -35,11 +35,6 @@ struct epoll_conn {
 	uint32_t word;
 };
 
-struct epoll_slot {
-	uint32_t len;
-	char data[ENGINE_SEND_MAX];
-};
-
 /* Numbers of pieces of memory: those to be had, and those that the caller has until the next poll.
  * (The others are under way, or wait in `ready`.) */
 struct epoll_pool {
@@ -63,9 +58,11 @@ struct epoll {
 	struct engine_event *ready; /* waiting for the next poll */
 	uint32_t ready_from, ready_end, ready_size;
 
-	struct epoll_slot *sends;
+	/* Slots and buffers are of base.send_most bytes. */
+	uint32_t *send_len;
+	char *send_data;
 	struct epoll_pool send_pool;
-	char (*received)[ENGINE_SEND_MAX];
+	char *received;
 	struct epoll_pool received_pool;
 
 	struct epoll_listener *listeners;
@@ -77,6 +74,11 @@ struct epoll {
 static inline struct epoll *epoll_of(struct engine *e)
 {
 	return (struct epoll *)(void *)e;
+}
+
+static inline char *send_slot(const struct epoll *p, uint16_t number)
+{
+	return p->send_data + (size_t)number * p->base.send_most;
 }
 
 static inline uint32_t generation_of(const struct epoll *p, uint32_t index)

@@ -30,7 +30,7 @@
  * shared memory and enters the kernel only where there is something to do; before it sleeps it
  * switches the rings' eventfds on, looks once more, and waits in epoll for any of them.
  *
- * Limits: one thread; sends of at most ENGINE_SEND_MAX bytes, SEND_SLOTS of them under way. */
+ * Limits: one thread; sends of at most ENGINE_SEND_MOST bytes, SEND_SLOTS of them under way. */
 #include "engine/uring.h"
 
 #include "base/clock.h"
@@ -148,7 +148,7 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < u->layout.rings; i++) {
 			if (pass == 0)
-				uring_ring_take_back(&u->rings[i], u->layout.sq_entries);
+				uring_ring_take_back(&u->rings[i]);
 			if (made < max)
 				made += turn(u, i, events + made, max - made);
 			uring_keep_accepting(u); /* before another ring's turn brings in more */
@@ -198,7 +198,7 @@ static void uring_shut(struct engine *e)
 	struct uring *u = uring_of(e);
 
 	for (uint32_t i = 0; i < u->layout.rings; i++)
-		uring_ring_shut(&u->rings[i], &u->layout);
+		uring_ring_shut(&u->rings[i]);
 	for (uint32_t i = 0; i < u->listener_count; i++)
 		close(u->listeners[i].fd);
 	if (u->epoll_fd >= 0)
@@ -206,7 +206,8 @@ static void uring_shut(struct engine *e)
 	map_drop(u->rings, u->layout.rings * sizeof(*u->rings));
 	map_drop(u->conns, u->conn_count * sizeof(*u->conns));
 	map_drop(u->staged, URING_STAGED_MAX * sizeof(*u->staged));
-	map_drop(u->sends, URING_SEND_SLOTS * sizeof(*u->sends));
+	map_drop(u->send_len, URING_SEND_SLOTS * sizeof(*u->send_len));
+	map_drop(u->send_data, (size_t)URING_SEND_SLOTS * u->base.send_most);
 	map_drop(u->send_free, URING_SEND_SLOTS * sizeof(*u->send_free));
 	map_drop(u->send_lent, URING_SEND_SLOTS * sizeof(*u->send_lent));
 	map_drop(u->listeners, u->config.listeners * sizeof(*u->listeners));
@@ -249,12 +250,13 @@ static int map_tables(struct uring *u)
 	u->rings = map_private(u->layout.rings * sizeof(*u->rings));
 	u->conns = map_private(u->conn_count * sizeof(*u->conns));
 	u->staged = map_private(URING_STAGED_MAX * sizeof(*u->staged));
-	u->sends = map_private(URING_SEND_SLOTS * sizeof(*u->sends));
+	u->send_len = map_private(URING_SEND_SLOTS * sizeof(*u->send_len));
+	u->send_data = map_private((size_t)URING_SEND_SLOTS * u->base.send_most);
 	u->send_free = map_private(URING_SEND_SLOTS * sizeof(*u->send_free));
 	u->send_lent = map_private(URING_SEND_SLOTS * sizeof(*u->send_lent));
 	u->listeners = map_private(u->config.listeners * sizeof(*u->listeners));
-	if (!u->rings || !u->conns || !u->staged || !u->sends || !u->send_free || !u->send_lent ||
-	    !u->listeners)
+	if (!u->rings || !u->conns || !u->staged || !u->send_len || !u->send_data ||
+	    !u->send_free || !u->send_lent || !u->listeners)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < URING_SEND_SLOTS; i++)
 		u->send_free[i] = (uint16_t)i;
@@ -267,7 +269,8 @@ static int open_rings(struct uring *u, struct err *err)
 	int failed = 0;
 
 	for (uint32_t i = 0; i < u->layout.rings && failed == 0; i++) {
-		failed = uring_ring_open(&u->rings[i], &u->layout, u->config.without, err);
+		failed = uring_ring_open(&u->rings[i], &u->layout, u->base.send_most,
+		                         u->config.without, err);
 		if (failed == 0)
 			failed = watch(u, u->rings[i].event_fd, i);
 	}
@@ -307,6 +310,7 @@ int uring_open(const struct engine_config *config, struct engine **out, struct e
 	if (!u)
 		return err_set(err, -ENOMEM, "no memory for an engine");
 	u->base.ops = &uring_ops;
+	u->base.send_most = engine_send_most(config->message_bytes);
 	u->config = *config;
 	int failed = open_parts(u, err);
 
@@ -323,9 +327,9 @@ int uring_probe(struct err *err)
 	const struct layout smallest = {
 		.rings = 1, .slots = 4, .usable = 4, .sq_entries = 4, .cq_entries = 16};
 	struct uring_ring ring;
-	int failed = uring_ring_open(&ring, &smallest, 0, err);
+	int failed = uring_ring_open(&ring, &smallest, ENGINE_SEND_MAX, 0, err);
 
 	if (failed == 0)
-		uring_ring_shut(&ring, &smallest);
+		uring_ring_shut(&ring);
 	return failed;
 }

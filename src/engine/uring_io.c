@@ -13,14 +13,14 @@ int uring_send(struct engine *e, uint32_t index, const void *data, uint32_t len)
 	if (u->send_free_count == 0)
 		return -EAGAIN;
 	uint16_t number = u->send_free[--u->send_free_count];
-	struct send_slot *slot = &u->sends[number];
 	uint32_t generation = (uint32_t)number << 12 | (generation_of(u, index) & 0xfff);
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
 	u->conns[index] |= CONN_SENDING;
-	slot->len = len;
-	memcpy(slot->data, data, len);
-	io_uring_prep_send(sqe, slot_of(u, index), slot->data, len, MSG_NOSIGNAL | MSG_WAITALL);
+	u->send_len[number] = len;
+	memcpy(send_slot(u, number), data, len);
+	io_uring_prep_send(sqe, slot_of(u, index), send_slot(u, number), len,
+	                   MSG_NOSIGNAL | MSG_WAITALL);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	sqe->user_data = engine_tag(OP_SEND, generation, index);
 	return 0;
@@ -45,8 +45,8 @@ int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine
 	*event = (struct engine_event){
 		.tag = tag_of(u, ENGINE_SENT, index),
 		.result = cqe->res,
-		.len = u->sends[number].len,
-		.data = u->sends[number].data,
+		.len = u->send_len[number],
+		.data = send_slot(u, number),
 	};
 	return 1;
 }
@@ -112,7 +112,7 @@ int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *
 	*event = (struct engine_event){
 		.tag = tag_of(u, ENGINE_RECEIVED, index),
 		.result = cqe->res,
-		.data = has_buffer ? u->rings[ring].buffers + (size_t)buffer * ENGINE_SEND_MAX
+		.data = has_buffer ? u->rings[ring].buffers + (size_t)buffer * u->base.send_most
 	                           : NULL,
 	};
 	return 1;

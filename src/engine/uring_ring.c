@@ -18,6 +18,8 @@
 
 #define MEMLOCK_WAIT_TRIES 40
 #define MEMLOCK_WAIT_NS    50000000L
+#define BUFFERS_BYTES_MOST (1U << 20) /* of one ring; they are taken in turn, and so all of them \
+	                               */
 
 int uring_ring_explain(int code, struct err *err)
 {
@@ -79,10 +81,20 @@ static int setup_patiently(struct io_uring *io, const struct layout *layout, uin
 	return failed;
 }
 
-static int add_buffers(struct uring_ring *ring, uint32_t count)
+/* One for each entry of the queue, but large ones are fewer: who finds none asks again. */
+static uint32_t count_buffers(const struct layout *layout, uint32_t bytes)
 {
+	uint32_t most = BUFFERS_BYTES_MOST / bytes;
+
+	return layout->sq_entries < most ? layout->sq_entries : most;
+}
+
+static int add_buffers(struct uring_ring *ring, uint32_t count, uint32_t bytes)
+{
+	ring->buffer_count = count;
+	ring->buffer_bytes = bytes;
 	ring->buffer_ring = map_private(count * sizeof(struct io_uring_buf));
-	ring->buffers = map_private((size_t)count * ENGINE_SEND_MAX);
+	ring->buffers = map_private((size_t)count * bytes);
 	ring->lent = map_private(count * sizeof(*ring->lent));
 	if (!ring->buffer_ring || !ring->buffers || !ring->lent)
 		return -ENOMEM;
@@ -99,7 +111,7 @@ static int add_buffers(struct uring_ring *ring, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		ring->lent[i] = (uint16_t)i;
 	ring->lent_count = count;
-	uring_ring_take_back(ring, count);
+	uring_ring_take_back(ring);
 	return 0;
 }
 
@@ -115,8 +127,8 @@ static int add_event_fd(struct uring_ring *ring)
 	return failed;
 }
 
-int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t without,
-                    struct err *err)
+int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t buffer_bytes,
+                    uint32_t without, struct err *err)
 {
 	int failed;
 
@@ -128,25 +140,25 @@ int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32
 	ring->open = true;
 	failed = io_uring_register_files_sparse(&ring->io, layout->slots);
 	if (failed == 0)
-		failed = add_buffers(ring, layout->sq_entries);
+		failed = add_buffers(ring, count_buffers(layout, buffer_bytes), buffer_bytes);
 	if (failed == 0)
 		failed = add_event_fd(ring);
 	if (failed == 0)
 		return 0;
-	uring_ring_shut(ring, layout);
+	uring_ring_shut(ring);
 	return uring_ring_explain(failed, err);
 }
 
-void uring_ring_shut(struct uring_ring *ring, const struct layout *layout)
+void uring_ring_shut(struct uring_ring *ring)
 {
 	if (!ring->open)
 		return;
 	io_uring_queue_exit(&ring->io);
 	if (ring->event_fd >= 0)
 		close(ring->event_fd);
-	map_drop(ring->buffer_ring, layout->sq_entries * sizeof(struct io_uring_buf));
-	map_drop(ring->buffers, (size_t)layout->sq_entries * ENGINE_SEND_MAX);
-	map_drop(ring->lent, layout->sq_entries * sizeof(*ring->lent));
+	map_drop(ring->buffer_ring, ring->buffer_count * sizeof(struct io_uring_buf));
+	map_drop(ring->buffers, (size_t)ring->buffer_count * ring->buffer_bytes);
+	map_drop(ring->lent, ring->buffer_count * sizeof(*ring->lent));
 	ring->open = false;
 }
 
@@ -183,16 +195,16 @@ void uring_ring_lend(struct uring_ring *ring, uint32_t number)
 	ring->lent[ring->lent_count++] = (uint16_t)number;
 }
 
-void uring_ring_take_back(struct uring_ring *ring, uint32_t buffer_count)
+void uring_ring_take_back(struct uring_ring *ring)
 {
-	int mask = io_uring_buf_ring_mask(buffer_count);
+	int mask = io_uring_buf_ring_mask(ring->buffer_count);
 
 	for (uint32_t i = 0; i < ring->lent_count; i++) {
 		uint16_t number = ring->lent[i];
 
 		io_uring_buf_ring_add(ring->buffer_ring,
-		                      ring->buffers + (size_t)number * ENGINE_SEND_MAX,
-		                      ENGINE_SEND_MAX, number, mask, (int)i);
+		                      ring->buffers + (size_t)number * ring->buffer_bytes,
+		                      ring->buffer_bytes, number, mask, (int)i);
 	}
 	if (ring->lent_count > 0)
 		io_uring_buf_ring_advance(ring->buffer_ring, (int)ring->lent_count);

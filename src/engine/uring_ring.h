@@ -15,19 +15,21 @@
 struct uring_ring {
 	struct io_uring io;
 	struct io_uring_buf_ring *buffer_ring;
-	char *buffers;  /* sq_entries of ENGINE_SEND_MAX bytes: where received data lies      */
+	char *buffers;  /* where received data lies: buffer_count of buffer_bytes             */
 	uint16_t *lent; /* numbers of the buffers that the caller has until the next poll     */
 	uint32_t lent_count;
+	uint32_t buffer_count, buffer_bytes;
 	uint32_t used; /* connections in its table                                           */
 	int event_fd;  /* told of completions, but only while we sleep                       */
 	bool open;
 };
 
-/* Opens a ring with an empty table of layout->slots. `without` as in engine_config. Returns 0 or a
- * negative errno with one line in `err`. */
-int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t without,
-                    struct err *err);
-void uring_ring_shut(struct uring_ring *ring, const struct layout *layout);
+/* Opens a ring with an empty table of layout->slots, whose receives take `buffer_bytes` (a power of
+ * two) at most. `without` as in engine_config. Returns 0 or a negative errno with one line in
+ * `err`. */
+int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32_t buffer_bytes,
+                    uint32_t without, struct err *err);
+void uring_ring_shut(struct uring_ring *ring);
 
 /* The next free submission entry; submits what is queued where the queue is full. */
 struct io_uring_sqe *uring_ring_sqe(struct uring_ring *ring);
@@ -40,7 +42,7 @@ bool uring_ring_is_ready(struct uring_ring *ring);
 
 /* Notes that buffer `number` was shown to the caller; gives all noted ones back. */
 void uring_ring_lend(struct uring_ring *ring, uint32_t number);
-void uring_ring_take_back(struct uring_ring *ring, uint32_t buffer_count);
+void uring_ring_take_back(struct uring_ring *ring);
 
 /* One line of what an errno of io_uring_setup means to a user. Returns code. */
 int uring_ring_explain(int code, struct err *err);

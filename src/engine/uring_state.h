@@ -42,11 +42,6 @@ struct staged {
 	struct sockaddr_storage source, target;
 };
 
-struct send_slot {
-	uint32_t len;
-	char data[ENGINE_SEND_MAX];
-};
-
 struct listener {
 	int fd;
 	bool armed;
@@ -66,7 +61,8 @@ struct uring {
 	struct staged *staged; /* addresses must stay until they are submitted */
 	uint32_t staged_count;
 
-	struct send_slot *sends;
+	uint32_t *send_len;
+	char *send_data; /* base.send_most bytes a slot */
 	uint16_t *send_free,
 		*send_lent; /* numbers of slots; lent to the caller until the next poll */
 	uint32_t send_free_count, send_lent_count;
@@ -103,6 +99,11 @@ static inline uint32_t generation_of(const struct uring *u, uint32_t index)
 static inline uint64_t tag_of(const struct uring *u, uint8_t op, uint32_t index)
 {
 	return engine_tag(op, generation_of(u, index), index);
+}
+
+static inline char *send_slot(const struct uring *u, uint16_t number)
+{
+	return u->send_data + (size_t)number * u->base.send_most;
 }
 
 static inline struct io_uring_sqe *sqe_on_slot(struct uring *u, uint32_t index)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "plan/tuple.h"
 #include "run/client_churn.h"
+#include "run/client_push.h"
 #include "run/client_state.h"
 #include "run/client_storm.h"
 #include "run/client_traffic.h"
@@ -126,6 +127,7 @@ void client_on_connected(struct client *c, uint32_t conn, int code)
 	flights_land(&c->flights, f);
 	if (c->stage)
 		client_traffic_opened(c, conn);
+	client_push_opened(c, conn);
 	if (is_churned)
 		client_churn_opened(c, conn);
 	if (c->x->watch && client_is_open(c, conn))

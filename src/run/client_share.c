@@ -99,6 +99,13 @@ static bool may_open(const struct client *c)
 	return c->share_low < c->wanted && !client_is_stopped(c);
 }
 
+bool client_share_is_done(struct client *c)
+{
+	if (c->stage->connections == 0)
+		return true;
+	return !may_close(c) && !may_open(c) && c->again_count == 0 && !flights_any(&c->flights);
+}
+
 void client_share_due(struct client *c)
 {
 	if (!may_close(c) && !may_open(c))

@@ -29,6 +29,7 @@ enum again {
 };
 
 struct traffic;
+struct client_push;
 struct churn;
 
 struct client {
@@ -60,6 +61,7 @@ struct client {
 		share_high; /* client_share: the next to open, above the next to close */
 	struct pace share_pace;
 	struct traffic *traffic; /* NULL where no stage has any, and so on */
+	struct client_push *push;
 	struct churn *churn;
 	bool is_cut; /* this stage's storm has been */
 

@@ -28,9 +28,12 @@ void client_traffic_closed(struct client *c, uint32_t conn);
 /* Whether an exchange is under way on it. A churn closes it when it is not. */
 bool client_traffic_is_busy(const struct client *c, uint32_t conn);
 
+/* An exchange has ended on it: the next is said, where one is to be. */
+void client_traffic_go_on(struct client *c, uint32_t conn);
+
 /* Events of an open connection that is not being proved. RECEIVED with data only. */
 void client_traffic_on_sent(struct client *c, uint32_t conn, const struct engine_event *event);
 void client_traffic_on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len);
 
-/* What is being sent on it, again (engine_message): ENGINE_SEND_MAX bytes at most. */
+/* What is being sent on it, again (engine_message): a piece, engine->send_most bytes at most. */
 void client_traffic_message(const struct client *c, uint32_t conn, uint8_t *out);

@@ -150,7 +150,7 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 	if (failed != 0)
 		return failed;
 	supervisor_tell_walls(s, &report);
-	if (report.largest == 0)
+	if (report.largest == 0 || (options->all_or_none && !report.fits))
 		return walls_refuse(&report, err);
 	x->n = report.fits ? x->n : report.largest;
 	if (engine_is_utcp(x->clients))
@@ -213,6 +213,7 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 		failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
+	x->has_same_clock = failed == 0 && topology.is_own_target;
 	return failed == 0 ? fit(options, s, &topology, err) : failed;
 }
 

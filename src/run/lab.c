@@ -155,7 +155,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
-	x->knows_tokens = x->proof = true;
+	x->knows_tokens = x->has_same_clock = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
 	x->timeout_ns = options->timeout_ns;
@@ -164,7 +164,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
-	return living_set(&options->living, options->hold_ns, "megaconn.lab", x, err);
+	return living_set(&options->living, options->hold_ns, "megaconn.lab:80", x, err);
 }
 
 /* Plans n connections with the clients that were chosen, and judges them. */

@@ -76,6 +76,7 @@ static int open_engine(const struct experiment *x, struct shm_worker *me, struct
 		.freebind = x->freebind,
 		.backlog = x->backlog,
 		.wake_fd = bell,
+		.message_bytes = x->message_bytes,
 		.tuples = &x->tuples,
 		.first = me->first,
 		.message = client_message,

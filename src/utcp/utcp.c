@@ -281,7 +281,8 @@ static struct utcp *make(const struct engine_config *config)
 		map_drop(conns, config->connections * sizeof(*conns));
 		return NULL;
 	}
-	u->engine = (struct engine){.ops = &ops, .index_end = config->connections};
+	u->engine = (struct engine){
+		.ops = &ops, .index_end = config->connections, .send_most = ENGINE_SEND_MAX};
 	u->tuples = config->tuples;
 	u->first = config->first;
 	u->count = config->connections;
