@@ -9,7 +9,8 @@
  *
  * At a rate: what is due follows the ideal line from the beginning of the stage (base/pace), so
  * that nothing drifts. What cannot be done within a second of when it was due, since all flights
- * are taken or all tuples rest, is left out, and counted as rested.
+ * are taken or all tuples rest, is left out, and counted as rested; so is what is due and not done
+ * at the end of the stage.
  *
  * As fast as it goes: `slots` connections circulate (marked): connect, one exchange where the stage
  * has traffic, close, connect. One that fails for good, or finds no tuple, leaves its place to
@@ -36,7 +37,7 @@
 
 #include <string.h>
 
-#define CHURN_BATCH     32
+#define CHURN_BATCH     256
 #define CHURN_LOOK      4096             /* connections looked at in a turn for one to close */
 #define CHURN_AGAIN_NS  NS_PER_MS        /* none was found: looked again then                */
 #define CHURN_ANSWER_NS (10 * NS_PER_MS) /* in which a server answers a FIN                  */
@@ -56,6 +57,7 @@ struct churn {
 	uint32_t slots;     /* as fast as it goes: so many circulate; 0: a rate   */
 	uint32_t marked;    /* and so many do now                                 */
 	bool is_starved;    /* none was found in the last turn                    */
+	bool is_settled;    /* the stage has ended, and what was left is counted  */
 	uint64_t turn;      /* number of this turn                                */
 	bool is_due_over;   /* this turn's closes are on their way: poll is next  */
 	struct rest rest;   /* where a stage closes kernel sockets by FIN         */
@@ -313,6 +315,8 @@ void client_churn_begin(struct client *c)
 	churn->marked = 0;
 	churn->owed = 0;
 	churn->slots = 0;
+	churn->is_settled = false;
+	churn->pace = (struct pace){.rate_per_s = 0};
 	if (rate != STAGE_AS_FAST) {
 		rate = own_part(c, rate);
 		churn->burst = rate > CHURN_BATCH ? rate : CHURN_BATCH;
@@ -322,6 +326,20 @@ void client_churn_begin(struct client *c)
 	slots = c->stage->in_flight == 0 ? FLIGHTS_USUAL : slots > 0 ? slots : 1;
 	slots = slots < c->flights.count ? slots : c->flights.count;
 	churn->slots = (uint32_t)(slots < c->me->count ? slots : c->me->count);
+}
+
+/* The stage has ended: what is late by more than a hundredth of a second will not be done. */
+static void settle(struct client *c)
+{
+	struct churn *churn = c->churn;
+	uint64_t due;
+
+	churn->is_settled = true;
+	if (churn->pace.rate_per_s == 0 || churn->slots > 0 || client_is_stopped(c))
+		return;
+	due = pace_due(&churn->pace, c->now_ns) + churn->owed + churn->marked;
+	if (due > churn->pace.rate_per_s / 100)
+		shm_set(c->me->churn.rested, c->me->churn.rested + due);
 }
 
 void client_churn_due(struct client *c)
@@ -336,6 +354,8 @@ void client_churn_due(struct client *c)
 		fill_slots(c);
 	else if (is_on(c))
 		close_at_rate(c);
+	else if (c->is_draining && !c->churn->is_settled)
+		settle(c);
 	c->churn->is_due_over = true;
 }
 
