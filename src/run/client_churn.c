@@ -3,7 +3,10 @@
  * Theory of operation
  *
  * A cursor goes round the worker's connections. One that is open and has no exchange under way is
- * closed and takes off at once; one that has is marked, and closed when its exchange has ended. So
+ * closed and takes off at once; one that has is marked, and closed when its exchange has ended.
+ * (Where more are waited for than are due in a quarter of a second, whichever has just been
+ * answered stands in for one of them: a server that is overrun may leave some unanswered for
+ * long.) So
  * none is closed for which no flight is free, and the gap between a close and the open is never
  * more than what may be under way (x->in_flight of each worker).
  *
@@ -39,6 +42,7 @@
 
 #define CHURN_BATCH     256
 #define CHURN_LOOK      4096             /* connections looked at in a turn for one to close */
+#define CHURN_PATIENCE  4                /* parts of a second: see above */
 #define CHURN_AGAIN_NS  NS_PER_MS        /* none was found: looked again then                */
 #define CHURN_ANSWER_NS (10 * NS_PER_MS) /* in which a server answers a FIN                  */
 
@@ -56,6 +60,7 @@ struct churn {
 	uint8_t *marks;     /* a bit each: see above                              */
 	uint32_t slots;     /* as fast as it goes: so many circulate; 0: a rate   */
 	uint32_t marked;    /* and so many do now                                 */
+	uint32_t stood_in;  /* for so many of the marked another one was closed   */
 	bool is_starved;    /* none was found in the last turn                    */
 	bool is_settled;    /* the stage has ended, and what was left is counted  */
 	uint64_t turn;      /* number of this turn                                */
@@ -147,7 +152,12 @@ void client_churn_gone(struct client *c, uint32_t conn)
 	if (!c->churn || !is_marked(c->churn, conn))
 		return;
 	unmark(c->churn, conn);
-	c->churn->owed += c->churn->slots == 0;
+	if (c->churn->slots > 0)
+		return;
+	if (c->churn->stood_in > 0)
+		c->churn->stood_in--;
+	else
+		c->churn->owed++;
 }
 
 /* --- tuples --------------------------------------------------------------------------------- */
@@ -312,7 +322,7 @@ void client_churn_begin(struct client *c)
 	if (!churn)
 		return;
 	memset(churn->marks, 0, c->me->count / 8 + 1);
-	churn->marked = 0;
+	churn->marked = churn->stood_in = 0;
 	churn->owed = 0;
 	churn->slots = 0;
 	churn->is_settled = false;
@@ -337,7 +347,7 @@ static void settle(struct client *c)
 	churn->is_settled = true;
 	if (churn->pace.rate_per_s == 0 || churn->slots > 0 || client_is_stopped(c))
 		return;
-	due = pace_due(&churn->pace, c->now_ns) + churn->owed + churn->marked;
+	due = pace_due(&churn->pace, c->now_ns) + churn->owed + churn->marked - churn->stood_in;
 	if (due > churn->pace.rate_per_s / 100)
 		shm_set(c->me->churn.rested, c->me->churn.rested + due);
 }
@@ -381,22 +391,41 @@ uint64_t client_churn_next_ns(const struct client *c)
 /* It stays open where it cannot be replaced now. */
 static void put_off(struct client *c, uint32_t conn)
 {
-	unmark(c->churn, conn);
+	if (is_marked(c->churn, conn))
+		unmark(c->churn, conn);
 	if (!has_tuple(c))
 		shm_count(c->me->churn.rested);
 	else
 		c->churn->owed += c->churn->slots == 0;
 }
 
+/* Whether this end of an exchange is one that the churn waits for. */
+static bool is_turn_of(struct churn *churn, uint32_t conn)
+{
+	if (churn->slots > 0)
+		return is_marked(churn, conn);
+	if (!is_marked(churn, conn)) {
+		if (churn->marked - churn->stood_in <= churn->burst / CHURN_PATIENCE)
+			return false;
+		churn->stood_in++;
+		return true;
+	}
+	if (churn->stood_in == 0)
+		return true;
+	churn->stood_in--;
+	unmark(churn, conn);
+	return false;
+}
+
 void client_churn_answered(struct client *c, uint32_t conn)
 {
-	if (!is_on(c) || !is_marked(c->churn, conn) || !client_is_open(c, conn))
+	if (!is_on(c) || !client_is_open(c, conn) || !is_turn_of(c->churn, conn))
 		return;
 	if (c->flights.free_count == 0 || !has_tuple(c)) {
 		put_off(c, conn);
 		return;
 	}
-	if (c->churn->slots == 0)
+	if (c->churn->slots == 0 && is_marked(c->churn, conn))
 		unmark(c->churn, conn);
 	replace(c, conn);
 }
