@@ -3,12 +3,12 @@
  * Theory of operation
  *
  * A cursor goes round the worker's connections. One that is open and has no exchange under way is
- * closed and takes off at once; one that has is marked, and closed when its exchange has ended.
- * (Where more are waited for than are due in a quarter of a second, whichever has just been
- * answered stands in for one of them: a server that is overrun may leave some unanswered for
- * long.) So
- * none is closed for which no flight is free, and the gap between a close and the open is never
- * more than what may be under way (x->in_flight of each worker).
+ * closed and takes off at once; one that has is marked, and closed when its exchange has ended. A
+ * server that is overrun may leave some unanswered for long: where more are waited for than are due
+ * in 50 ms, whichever was answered last stands in for one of them.
+ *
+ * None is closed for which no flight is free. So the gap between a close and the open is never more
+ * than what may be under way (x->in_flight of each worker).
  *
  * At a rate: what is due follows the ideal line from the beginning of the stage (base/pace), so
  * that nothing drifts. What cannot be done within a second of when it was due, since all flights
@@ -42,7 +42,7 @@
 
 #define CHURN_BATCH     256
 #define CHURN_LOOK      4096             /* connections looked at in a turn for one to close */
-#define CHURN_PATIENCE  4                /* parts of a second: see above */
+#define CHURN_PATIENCE  20               /* parts of a second: see above */
 #define CHURN_AGAIN_NS  NS_PER_MS        /* none was found: looked again then                */
 #define CHURN_ANSWER_NS (10 * NS_PER_MS) /* in which a server answers a FIN                  */
 
