@@ -26,7 +26,7 @@ pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
 LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
 LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd ncursesw,-luring \
-	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo)
+	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo) -lhttp_parser
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 

@@ -67,12 +67,13 @@ check_build()
 		need zlib1g-dev "the checksum of journals"
 		need libncurses-dev "the screen of megaconn watch"
 		need libmicrohttpd-dev "metrics and the live page"
+		need libhttp-parser-dev "hearing HTTP responses"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd &&
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h http_parser.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd -lhttp_parser &&
 		return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
@@ -88,6 +89,8 @@ check_build()
 		need libncurses-dev "the screen of megaconn watch"
 	{ headers microhttpd.h && links "$cc" -lmicrohttpd; } ||
 		need libmicrohttpd-dev "metrics and the live page"
+	{ headers http_parser.h && links "$cc" -lhttp_parser; } ||
+		need libhttp-parser-dev "hearing HTTP responses"
 }
 
 check_test()
@@ -120,7 +123,17 @@ check_servers()
 	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
 	have redis-server || need redis-server "a server to test connect against"
 	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against"
+	have mosquitto || [ -x /usr/sbin/mosquitto ] || need mosquitto "a server to test scripts against"
 	have tshark || need tshark "looks through packets of our own TCP for errors"
+}
+
+# What living connections are measured beside.
+check_bench()
+{
+	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "answers requests while it is measured"
+	have wrk || need wrk "the peer of connect --traffic http"
+	have h2load || need nghttp2-client "another one (h2load)"
+	have sockperf || need sockperf "the peer of connect --traffic echo"
 }
 
 # Other people's programs that look at what megaconn draws.
@@ -215,7 +228,7 @@ for group in "$@"; do
 	lint) check_lint ;;
 	fuzz) check_fuzz ;;
 	full) check_full ;;
-	bench) ;; # what build needs is enough
+	bench) check_bench ;;
 	*)
 		echo "deps: no such group: $group (build, test, servers, lint, fuzz, full, bench)" >&2
 		exit 2

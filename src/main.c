@@ -11,6 +11,7 @@
 #include "cmd/lab.h"
 #include "cmd/plan.h"
 #include "cmd/report.h"
+#include "cmd/run.h"
 #include "cmd/serve.h"
 #include "cmd/tune.h"
 #include "cmd/watch.h"
@@ -26,6 +27,7 @@ static const struct {
 	{"lab", cmd_lab, "the whole experiment on this machine, in private namespaces"},
 	{"serve", cmd_serve, "a server: takes connections, holds them, echoes"},
 	{"connect", cmd_connect, "clients: N connections to any server, proved where it echoes"},
+	{"run", cmd_run, "a scenario from a file: stages of traffic, churn, storms, more or fewer"},
 	{"doctor", cmd_doctor, "which limit of this machine stops connections, and at how many"},
 	{"plan", cmd_plan,
          "what N connections need, how many a memory holds, and the commands for it"},

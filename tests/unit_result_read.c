@@ -4,6 +4,7 @@
 #include "out/result_read.h"
 
 #include "filled.h"
+#include "stages_filled.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -120,6 +121,57 @@ static void test_unknown_stays_unknown(void **state)
 	assert_int_equal(back->memory.bill.connections, 0);
 }
 
+/* Every field of stages and search. */
+static void test_stages_come_back(void **state)
+{
+	struct result *r = filled(VERDICT_PASS);
+
+	(void)state;
+	fill_living(r);
+	struct result *back = read_back(r);
+
+	assert_int_equal(back->stage_count, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct result_stage *a = &r->stages[i], *b = &back->stages[i];
+
+		assert_string_equal(b->name, a->name);
+		assert_int_equal(b->start_ns, a->start_ns);
+		assert_int_equal(b->duration_ns, a->duration_ns);
+		assert_int_equal(b->open_before, a->open_before);
+		assert_int_equal(b->open_after, a->open_after);
+		assert_int_equal(b->has_traffic, a->has_traffic);
+		assert_int_equal(b->has_churn, a->has_churn);
+		assert_int_equal(b->has_storm, a->has_storm);
+		assert_memory_equal(&b->traffic, &a->traffic, sizeof(a->traffic));
+		assert_memory_equal(&b->churn, &a->churn, sizeof(a->churn));
+		assert_memory_equal(&b->storm, &a->storm, sizeof(a->storm));
+	}
+	assert_true(back->has_search);
+	assert_memory_equal(&back->search, &r->search, sizeof(r->search));
+}
+
+/* Of several stages with traffic, counts are sums and quantiles nobody's. */
+static void test_sum(void **state)
+{
+	struct result *r = filled(VERDICT_PASS);
+	struct result_sum sum;
+
+	(void)state;
+	fill_living(r);
+	result_sum(r, &sum);
+	assert_int_equal(sum.traffics, 1);
+	assert_memory_equal(&sum.all.traffic, &r->stages[0].traffic, sizeof(sum.all.traffic));
+	fill_traffic(&r->stages[1]);
+	result_sum(r, &sum);
+	assert_int_equal(sum.traffics, 2);
+	assert_int_equal(sum.all.traffic.said, 2400000);
+	assert_int_equal(sum.all.traffic.answers[ANSWER_MISSING], 14);
+	assert_int_equal(sum.all.traffic.corrected.count, 0);
+	assert_int_equal(sum.all.traffic.limited, LIMITED_COUNT);
+	assert_int_equal(result_bad(&sum.all.traffic, false), 14);
+	assert_int_equal(result_bad(&sum.all.traffic, true), 20);
+}
+
 static const struct {
 	const char *json;
 	int code;
@@ -145,6 +197,14 @@ static const struct {
          "r: 'timing.ramp_s' is not in an object"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"timing\": {\"ramp_s\": -1}}",
          -EINVAL, "r: 'timing.ramp_s' is not a number of seconds"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": 1}", -EINVAL,
+         "r: 'stages' of 'stages' is not as it should be"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": [{\"traffic\": {\"said\": "
+         "-1}}]}",
+         -EINVAL, "r: 'said' of 'traffic' is not as it should be"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": [{\"traffic\": {\"limited\": "
+         "\"x\"}}]}",
+         -EINVAL, "r: 'limited' of 'traffic' is not as it should be"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"slabs\": 1}}",
          -EINVAL, "r: 'memory.slabs' is not a list"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"bill\": "
@@ -197,6 +257,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_comes_back),
 		cmocka_unit_test(test_unknown_stays_unknown),
+		cmocka_unit_test(test_stages_come_back),
+		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_truncated_anywhere),
 	};

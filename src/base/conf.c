@@ -34,6 +34,9 @@ struct reading {
 	unsigned int line;    /* of what was handed out last; from 1 */
 	unsigned char *out;
 	struct conf_lines *lines;
+	const struct conf_visitor *visitor; /* in place of keys, out and lines */
+	void *context;
+	bool has_section;
 	struct err *err;
 	int failed;
 };
@@ -145,12 +148,31 @@ static bool is_known_section(const struct reading *r, struct piece name)
 	return false;
 }
 
+/* Hands a section to the visitor. */
+static bool is_welcome(struct reading *r, struct piece line)
+{
+	char title[256];
+	struct piece name = {.at = line.at + 1, .len = line.len - 2};
+
+	if (line.len < 3 || line.at[line.len - 1] != ']' || name.len >= sizeof(title)) {
+		err_set(r->err, 0, "%s: not of the form [section]",
+		        text_quote(line.at, line.len).text);
+		return false;
+	}
+	memcpy(title, name.at, name.len);
+	title[name.len] = '\0';
+	r->has_section = true;
+	return r->visitor->section(r->context, title, r->line, r->err) == 0;
+}
+
 static bool is_section_line(struct reading *r, struct piece line)
 {
 	struct piece name = {.at = line.at + 1, .len = line.len - 2};
 	char known[256];
 	struct text text;
 
+	if (r->visitor)
+		return is_welcome(r, line);
 	if (line.len >= 2 && line.at[line.len - 1] == ']' && is_known_section(r, name))
 		return true;
 	text_init(&text, known, sizeof(known));
@@ -277,9 +299,23 @@ static int set_value(const struct reading *r, const struct conf_key *key, const 
 	return opt_set(&opt, key->name, value, r->out, r->err);
 }
 
+static int hand_value(struct reading *r, const char *name, const char *value)
+{
+	if (!r->has_section)
+		return err_set(r->err, -EINVAL, "%s stands before the first section",
+		               text_quote(name, strlen(name)).text);
+	if (value[0] == '\0')
+		return err_set(r->err, -EINVAL, "%s: needs a value (or take the line out)",
+		               text_quote(name, strlen(name)).text);
+	return r->visitor->value(r->context, name, value, r->line, r->err);
+}
+
 static int take_value(struct reading *r, const char *section, const char *name, const char *value)
 {
 	const struct conf_key *elsewhere;
+
+	if (r->visitor)
+		return hand_value(r, name, value);
 	const struct conf_key *key = find_key(r, section, name, &elsewhere);
 
 	if (!key)
@@ -315,6 +351,33 @@ static void skip_mark(struct reading *r)
 		r->at += sizeof(mark);
 }
 
+static int read_all(struct reading *r)
+{
+	skip_mark(r);
+	int refused = ini_parse_stream(next_line, r, on_value, r);
+
+	if (r->failed != 0 || refused == 0)
+		return r->failed;
+	/* Not reached with the builds we know: the lines were looked at. */
+	err_set(r->err, 0, "not understood by libinih (%d)", refused);
+	return conf_blame(r->path, refused > 0 ? (unsigned int)refused : 0, -EINVAL, r->err);
+}
+
+int conf_walk(const struct conf_visitor *visitor, void *context, const char *path, const char *text,
+              size_t len, struct err *err)
+{
+	struct reading r = {
+		.path = path,
+		.at = text,
+		.end = text + len,
+		.visitor = visitor,
+		.context = context,
+		.err = err,
+	};
+
+	return read_all(&r);
+}
+
 int conf_parse(const struct conf_key *keys, size_t count, const char *path, const char *text,
                size_t len, void *out, struct conf_lines *lines, struct err *err)
 {
@@ -333,14 +396,7 @@ int conf_parse(const struct conf_key *keys, size_t count, const char *path, cons
 	*r.lines = (struct conf_lines){{0}};
 	if (count > CONF_KEYS_MOST)
 		return err_set(err, -EINVAL, "more than %d keys declared, a bug", CONF_KEYS_MOST);
-	skip_mark(&r);
-	int refused = ini_parse_stream(next_line, &r, on_value, &r);
-
-	if (r.failed != 0 || refused == 0)
-		return r.failed;
-	/* Not reached with the builds we know: the lines were looked at. */
-	err_set(err, 0, "not understood by libinih (%d)", refused);
-	return conf_blame(path, refused > 0 ? (unsigned int)refused : 0, -EINVAL, err);
+	return read_all(&r);
 }
 
 /* Reads up to `size` bytes; returns how many, or a negative errno. */
@@ -366,11 +422,9 @@ static ssize_t read_file(const char *path, char *buffer, size_t size)
 	return failed < 0 ? failed : (ssize_t)len;
 }
 
-int conf_read(const struct conf_key *keys, size_t count, const char *path, void *out,
-              struct conf_lines *lines, struct err *err)
+ssize_t conf_load(const char *path, char *text, struct err *err)
 {
-	char text[CONF_BYTES_MOST + 1];
-	ssize_t len = read_file(path, text, sizeof(text));
+	ssize_t len = read_file(path, text, CONF_BYTES_MOST + 1);
 
 	if (len < 0) {
 		err_set(err, 0, "cannot be read: %s", strerror((int)-len));
@@ -380,5 +434,16 @@ int conf_read(const struct conf_key *keys, size_t count, const char *path, void 
 		err_set(err, 0, "larger than %d bytes: this is no configuration", CONF_BYTES_MOST);
 		return conf_blame(path, 0, -EFBIG, err);
 	}
+	return len;
+}
+
+int conf_read(const struct conf_key *keys, size_t count, const char *path, void *out,
+              struct conf_lines *lines, struct err *err)
+{
+	char text[CONF_BYTES_MOST + 1];
+	ssize_t len = conf_load(path, text, err);
+
+	if (len < 0)
+		return (int)len;
 	return conf_parse(keys, count, path, text, (size_t)len, out, lines, err);
 }

@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CONF_KEYS_MOST  64
 #define CONF_BYTES_MOST 65536 /* of a file */
@@ -46,6 +47,24 @@ int conf_parse(const struct conf_key *keys, size_t count, const char *path, cons
  * beyond CONF_BYTES_MOST. */
 int conf_read(const struct conf_key *keys, size_t count, const char *path, void *out,
               struct conf_lines *lines, struct err *err);
+
+/* A file whose sections are not a table: they may repeat, and their order means something. Each
+ * line that holds something is handed to one of these, in order; an error they return, with its
+ * sentence in `err`, ends the reading, and gets its place put before it. */
+struct conf_visitor {
+	/* "[title]", without the brackets and not empty; and the line it stands in. */
+	int (*section)(void *context, const char *title, unsigned int line, struct err *err);
+	/* "name = value" below it; before the first section there is none. */
+	int (*value)(void *context, const char *name, const char *value, unsigned int line,
+	             struct err *err);
+};
+
+int conf_walk(const struct conf_visitor *visitor, void *context, const char *path, const char *text,
+              size_t len, struct err *err);
+
+/* Reads a file into `text` (CONF_BYTES_MOST + 1 bytes). Its length, or a negative errno as of
+ * conf_read. */
+ssize_t conf_load(const char *path, char *text, struct err *err);
 
 /* Puts "path:line: " ("path: " where line is 0) before the sentence in `err`, for what only the
  * caller can find wrong; returns `code`. */

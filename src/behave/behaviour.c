@@ -2,6 +2,7 @@
 #include "behave/behaviour.h"
 
 #include "behave/echo.h"
+#include "behave/http.h"
 
 static void hold_turn(const struct behaviour *b, uint32_t index, uint32_t number, struct turn *out)
 {
@@ -48,8 +49,8 @@ static const struct speech speeches[TRAFFIC_KIND_COUNT] = {
 	[TRAFFIC_HOLD] = {hold_turn, say_nothing, hear_nothing},
 	[TRAFFIC_ECHO] = {echo_turn, echo_write, echo_hear},
 	[TRAFFIC_PUSH] = {hold_turn, say_nothing, hear_nothing},
-	[TRAFFIC_HTTP] = {hold_turn, say_nothing, hear_nothing},
-	[TRAFFIC_SCRIPT] = {hold_turn, say_nothing, hear_nothing},
+	[TRAFFIC_HTTP] = {http_turn, http_write, http_hear},
+	[TRAFFIC_SCRIPT] = {script_turn, script_write, script_hear},
 };
 
 static const struct speech *speech_of(const struct behaviour *b)

@@ -34,8 +34,8 @@ struct turn {
 /* What has come of an answer so far. Zeroed where nothing has. Worth keeping only while it is a
  * part of one. */
 struct hearing {
-	uint32_t heard; /* bytes */
-	uint32_t reserved;
+	uint32_t heard;    /* bytes */
+	bool is_last;      /* set with a whole answer: it says that the server closes after it */
 	uint64_t state[6]; /* the behaviour's own */
 };
 

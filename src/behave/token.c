@@ -2,17 +2,11 @@
  * indexes of a run never have the same one. */
 #include "behave/token.h"
 
+#include "base/mix.h"
+
 #include <string.h>
 
 static const uint8_t magic[3] = {'M', 'C', 'N'};
-
-static uint64_t mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return x ^ (x >> 31);
-}
 
 static void put_be(uint8_t *at, uint64_t value, int bytes)
 {
@@ -25,7 +19,7 @@ void token_make(uint8_t out[TOKEN_BYTES], uint64_t key, uint32_t index, unsigned
 	memcpy(out, magic, sizeof(magic));
 	out[3] = (uint8_t)('1' + round);
 	put_be(out + 4, index, 4);
-	put_be(out + 8, mix(key ^ ((uint64_t)round << 32 | index)), 8);
+	put_be(out + 8, mix64(key ^ ((uint64_t)round << 32 | index)), 8);
 }
 
 bool token_parse(const uint8_t in[TOKEN_BYTES], uint32_t *index, unsigned int *round)

@@ -9,6 +9,7 @@
 #include "cmd/tell.h"
 #include "out/whole_file.h"
 #include "run/connect.h"
+#include "run/find.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +28,9 @@ static const char *const engines[] = {"auto", "uring", "epoll", "tun", "packet",
 static const char *const proofs[] = {"auto", "echo", "none", NULL};
 static const char *const closes[] = {"rst", "fin", NULL};
 
-#define AT(field) offsetof(struct command, field)
+#define AT(field)       offsetof(struct command, field)
+#define AT_STAGE(field) offsetof(struct command, connect.living.hold.field)
+#define AT_RUN(field)   offsetof(struct command, connect.living.field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(connect.n), 1, 0, NULL, "N",
          "how many connections (default 1M)"},
@@ -64,8 +67,8 @@ static const struct opt options[] = {
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 	/* what they do: a part of its own in --help */
-	LIVING_ROWS_STAGE(connect.living.hold),
-	LIVING_ROWS_RUN(connect.living),
+	LIVING_ROWS_STAGE,
+	LIVING_ROWS_RUN,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 #define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - LIVING_RUN_COUNT)
@@ -101,18 +104,32 @@ static int take_operands(int argc, char **argv, int operands, struct command *c,
 	return 0;
 }
 
+/* A scenario's hold is its stages. */
+static int take_scenario(const struct scenario *scenario, struct command *c, struct err *err)
+{
+	if (!living_is_still(&c->connect.living.hold) || c->connect.hold_ns > 0)
+		return err_set(err, -EINVAL,
+		               "what connections do, and how long, stands in the scenario's "
+		               "stages: not as an option beside it");
+	c->connect.living.stages = scenario->stages;
+	c->connect.living.stage_count = scenario->stage_count;
+	c->connect.living.ramp_to = scenario->ramp_to;
+	return 0;
+}
+
 /* --in-flight bounds messages as well as connects. */
-static int check_living(struct command *c, struct err *err)
+static int check_living(const struct scenario *scenario, struct command *c, struct err *err)
 {
 	struct living_stage *hold = &c->connect.living.hold;
 
-	if (hold->traffic != TRAFFIC_HOLD && hold->traffic != TRAFFIC_PUSH &&
+	if (!scenario && hold->traffic != TRAFFIC_HOLD && hold->traffic != TRAFFIC_PUSH &&
 	    hold->message_rate_per_s == 0 && hold->every_ns == 0)
 		hold->in_flight = c->connect.in_flight;
 	return living_check(&c->connect.living, RUN_CONNECT, c->connect.n, c->connect.hold_ns, err);
 }
 
-static int parse(int argc, char **argv, struct command *c, struct err *err)
+static int parse(const struct scenario *scenario, int argc, char **argv, struct command *c,
+                 struct err *err)
 {
 	int operands;
 	int failed = opt_parse(options, OPTION_COUNT, "connect", argc, argv, c, &operands, err);
@@ -130,8 +147,10 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	    c->connect.living.hold.traffic == TRAFFIC_HTTP)
 		failed = err_set(err, -EINVAL,
 		                 "--proof echo: a server of HTTP does not echo (--proof none)");
+	if (failed == 0 && scenario)
+		failed = take_scenario(scenario, c, err);
 	if (failed == 0)
-		failed = check_living(c, err);
+		failed = check_living(scenario, c, err);
 	if (failed != 0)
 		return failed;
 	c->connect.family = c->ipv4 ? AF_INET : c->ipv6 ? AF_INET6 : AF_UNSPEC;
@@ -144,24 +163,49 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 
-int cmd_connect(int argc, char **argv)
+/* `scenario`: NULL where there is none. */
+static int run(const struct scenario *scenario, int argc, char **argv)
 {
 	static struct result result;
 	struct command c = {
 		.connect = {.n = 1000000,
-	                    .hold_ns = 10 * NS_PER_S,
+	                    .hold_ns = scenario ? 0 : 10 * NS_PER_S,
 	                    .timeout_ns = 5 * NS_PER_S,
 	                    .retries = 3},
 	};
 	struct err err = {""};
-	int failed = parse(argc, argv, &c, &err);
+	int failed = parse(scenario, argc, argv, &c, &err);
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
+	if (scenario) { /* the record has the words that were typed */
+		argc = scenario->argc;
+		argv = scenario->argv;
+	}
 	int refused = tell_init(&c.tell, argc, argv);
 
 	if (refused != EXIT_PASS)
 		return refused;
-	connect_run(&c.connect, &c.tell.view, &result);
+	if (c.connect.living.find_max)
+		find_connect(&c.connect, &c.tell.view, &result);
+	else
+		connect_run(&c.connect, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
+}
+
+int cmd_connect(int argc, char **argv)
+{
+	return run(NULL, argc, argv);
+}
+
+struct scenario_command connect_scenario_command(void)
+{
+	return (struct scenario_command){
+		.name = "connect",
+		.options = options,
+		.count = OPTION_COUNT,
+		.bytes = sizeof(struct command),
+		.has_target = true,
+		.run = run,
+	};
 }

@@ -8,6 +8,7 @@
 #include "cmd/living.h"
 #include "cmd/tell.h"
 #include "out/whole_file.h"
+#include "run/find.h"
 #include "run/lab.h"
 
 #include <errno.h>
@@ -29,7 +30,9 @@ static const char *const clients[] = {
 	[LAB_CLIENTS_COUNT] = NULL,
 };
 
-#define AT(field) offsetof(struct command, field)
+#define AT(field)       offsetof(struct command, field)
+#define AT_STAGE(field) offsetof(struct command, lab.living.hold.field)
+#define AT_RUN(field)   offsetof(struct command, lab.living.field)
 static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT_MAX, AT(lab.n), 1, 0, NULL, "N",
          "how many connections (default 1M), or max: as many as fit"},
@@ -57,9 +60,9 @@ static const struct opt options[] = {
 	CHOICES_ROW_QUIET,
 	CHOICES_ROW_HELP,
 	/* what they do: a part of its own in --help */
-	LIVING_ROWS_STAGE(lab.living.hold),
-	LIVING_ROW_IN_FLIGHT(lab.living.hold.in_flight),
-	LIVING_ROWS_RUN(lab.living),
+	LIVING_ROWS_STAGE,
+	LIVING_ROW_IN_FLIGHT,
+	LIVING_ROWS_RUN,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 #define LIVING_FIRST (OPTION_COUNT - LIVING_STAGE_COUNT - 1 - LIVING_RUN_COUNT)
@@ -76,7 +79,21 @@ static void print_help(void)
 	       "130 interrupted\n");
 }
 
-static int parse(int argc, char **argv, struct command *c, struct err *err)
+/* A scenario's hold is its stages. */
+static int take_scenario(const struct scenario *scenario, struct command *c, struct err *err)
+{
+	if (!living_is_still(&c->lab.living.hold) || c->lab.hold_ns > 0)
+		return err_set(err, -EINVAL,
+		               "what connections do, and how long, stands in the scenario's "
+		               "stages: not as an option beside it");
+	c->lab.living.stages = scenario->stages;
+	c->lab.living.stage_count = scenario->stage_count;
+	c->lab.living.ramp_to = scenario->ramp_to;
+	return 0;
+}
+
+static int parse(const struct scenario *scenario, int argc, char **argv, struct command *c,
+                 struct err *err)
 {
 	int operands;
 	int failed = opt_parse(options, OPTION_COUNT, "lab", argc, argv, c, &operands, err);
@@ -92,30 +109,58 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->lab.port_low = c->ports.low;
 	c->lab.port_high = c->ports.high;
 	c->lab.without = choices_without_mask(c->without);
+	failed = scenario ? take_scenario(scenario, c, err) : 0;
+	if (failed != 0 || c->help)
+		return failed;
 	failed = living_check(&c->lab.living, RUN_LAB, c->lab.n, c->lab.hold_ns, err);
 	if (failed != 0)
 		return failed;
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }
 
-int cmd_lab(int argc, char **argv)
+/* `scenario`: NULL where there is none. */
+static int run(const struct scenario *scenario, int argc, char **argv)
 {
 	static struct result result;
 	struct command c = {
 		.lab = {.n = 1000000,
-	                .hold_ns = 10 * NS_PER_S,
+	                .hold_ns = scenario ? 0 : 10 * NS_PER_S,
 	                .timeout_ns = 5 * NS_PER_S,
 	                .retries = 3},
 	};
 	struct err err = {""};
-	int failed = parse(argc, argv, &c, &err);
+	int failed = parse(scenario, argc, argv, &c, &err);
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
+	if (scenario) { /* the record has the words that were typed */
+		argc = scenario->argc;
+		argv = scenario->argv;
+	}
 	int refused = tell_init(&c.tell, argc, argv);
 
 	if (refused != EXIT_PASS)
 		return refused;
-	lab_run(&c.lab, &c.tell.view, &result);
+	if (c.lab.living.find_max)
+		find_lab(&c.lab, &c.tell.view, &result);
+	else
+		lab_run(&c.lab, &c.tell.view, &result);
 	return tell_result(&c.tell, &result, argc, argv);
+}
+
+int cmd_lab(int argc, char **argv)
+{
+	return run(NULL, argc, argv);
+}
+
+struct scenario_command lab_scenario_command(void)
+{
+	return (struct scenario_command){
+		.name = "lab",
+		.options = options,
+		.count = OPTION_COUNT,
+		.bytes = sizeof(struct command),
+		.has_target = false,
+		.run = run,
+	};
 }

@@ -2,7 +2,9 @@
 #include "cmd/serve.h"
 
 #include "base/opt.h"
+#include "behave/responder.h"
 #include "cmd/choices.h"
+#include "cmd/living.h"
 #include "cmd/tell.h"
 #include "out/whole_file.h"
 #include "plan/endpoint.h"
@@ -14,16 +16,20 @@
 
 #define DEFAULT_HOST   "127.0.0.1"
 #define DEFAULT_LISTEN DEFAULT_HOST ":8090"
+#define DEFAULT_BODY   128
+#define BODY_NONE      UINT64_MAX /* nobody said; 0 is a size, too */
 
 struct command {
 	struct serve_options serve;
 	int engine, mode, close, without;
+	uint64_t body;
 	struct opt_texts listen;
 	struct tell tell;
 	bool help;
 };
 
-static const char *const modes[] = {"echo", "hold", NULL};
+/* enum serve_mode */
+static const char *const modes[] = {"echo", "hold", "http", "push", "discard", "chargen", NULL};
 static const char *const closes[] = {"fin", "rst", NULL};
 
 #define AT(field) offsetof(struct command, field)
@@ -33,7 +39,13 @@ static const struct opt options[] = {
 	{"connections", 'n', OPT_COUNT, AT(serve.n), 1, 0, NULL, "N",
          "most connections at once (default 1M, or as many as fit)"},
 	{"mode", 'm', OPT_CHOICE, AT(mode), 0, 0, modes, "M",
-         "echo: send back what comes; hold: only be there"},
+         "echo (default), hold, http, push, discard or chargen: see below"},
+	{"body", 0, OPT_SIZE, AT(body), 0, RESPONDER_BODY_MOST, NULL, "SIZE",
+         "of each response of mode http (default 128)"},
+	{"every", 0, OPT_DURATION, AT(serve.every_ns), NS_PER_MS, LIVING_MOST_NS, NULL, "T",
+         "from one round of mode push to the next (default 1s)"},
+	{"message-size", 0, OPT_SIZES, AT(serve.size), 1, STAGE_MESSAGE_MOST, NULL, "S[-S]",
+         "of a push (default 64), or evenly between two; echo: what is read at once"},
 	CHOICES_ROW_ENGINE,
 	CHOICES_ROW_WORKERS(serve.workers, 1024, "processes"),
 	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
@@ -52,9 +64,16 @@ static const struct opt options[] = {
 static void print_help(void)
 {
 	printf("usage: megaconn serve [--listen ADDR:PORT[-PORT]] [options]\n\n"
-	       "Takes TCP connections, holds them, and sends back what they send, until it is\n"
-	       "interrupted. Where descriptors or memory end it stops accepting, and says so.\n\n");
+	       "Takes TCP connections, holds them, and sends back what they send, or does what\n"
+	       "--mode says, until it is interrupted. Where descriptors or memory end it stops\n"
+	       "accepting, and says so.\n\n");
 	opt_print_help(options, OPTION_COUNT);
+	printf("\nmodes: echo     sends back what comes\n"
+	       "       hold     takes it, and says nothing\n"
+	       "       http     answers each HTTP/1.1 request with 200 and a body of --body\n"
+	       "       push     echoes, and sends a message to all every --every\n"
+	       "       discard  takes as much as comes (RFC 863)\n"
+	       "       chargen  sends without end (RFC 864)\n");
 	printf("\nexit codes: 0 ended when told to, 1 it had to stop accepting, or a worker died,\n"
 	       "2 usage, 4 refused\n");
 }
@@ -90,6 +109,20 @@ static int parse_listens(struct command *c, struct err *err)
 	return failed;
 }
 
+/* Options that are of one mode. */
+static int check_mode(const struct command *c, struct err *err)
+{
+	enum serve_mode mode = (enum serve_mode)c->mode;
+
+	if (c->body != BODY_NONE && mode != SERVE_HTTP)
+		return err_set(err, -EINVAL, "--body is of --mode http");
+	if (c->serve.every_ns > 0 && mode != SERVE_PUSH)
+		return err_set(err, -EINVAL, "--every is of --mode push");
+	if (c->serve.size.high > 0 && mode != SERVE_PUSH && mode != SERVE_ECHO)
+		return err_set(err, -EINVAL, "--message-size is of --mode push, or echo");
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct command *c, struct err *err)
 {
 	int operands;
@@ -102,10 +135,13 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		                 text_quote(argv[operands], strlen(argv[operands])).text);
 	if (failed == 0)
 		failed = parse_listens(c, err);
+	if (failed == 0)
+		failed = check_mode(c, err);
 	if (failed != 0)
 		return failed;
 	c->serve.engine = (enum engine_kind)c->engine;
-	c->serve.hold = c->mode == 1;
+	c->serve.mode = (enum serve_mode)c->mode;
+	c->serve.body_bytes = c->body == BODY_NONE ? DEFAULT_BODY : (uint32_t)c->body;
 	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
 	c->serve.without = choices_without_mask(c->without);
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
@@ -114,7 +150,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 int cmd_serve(int argc, char **argv)
 {
 	static struct result result;
-	struct command c = {.serve = {.n = 1000000}};
+	struct command c = {.serve = {.n = 1000000}, .body = BODY_NONE};
 	struct err err = {""};
 	int failed = parse(argc, argv, &c, &err);
 

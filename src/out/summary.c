@@ -4,6 +4,7 @@
 #include "base/cause.h"
 #include "base/text.h"
 #include "out/bill.h"
+#include "out/stage_lines.h"
 
 #include <string.h>
 
@@ -334,6 +335,24 @@ static void put_traffic(FILE *to, struct text *t, const struct result *r)
 	put(to, "traffic", t);
 }
 
+static void put_lines(FILE *to, struct stage_line *lines, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct text t = {.at = lines[i].text};
+
+		put(to, lines[i].name, &t);
+	}
+}
+
+static void put_stages(FILE *to, const struct result *r)
+{
+	static struct stage_line lines[STAGE_LINES_MOST];
+
+	for (uint32_t i = 0; i < r->stage_count; i++)
+		put_lines(to, lines, stage_lines(r, i, lines));
+	put_lines(to, lines, stage_lines_search(r, lines));
+}
+
 #define FRESH (text_init(&t, line, sizeof(line)), &t)
 
 static void put_server(FILE *to, const struct result *r)
@@ -357,6 +376,7 @@ static void put_clients(FILE *to, const struct result *r)
 	put_established(to, FRESH, r);
 	put_proof(to, FRESH, "proved", r, &r->proved_ramp);
 	put_hold(to, FRESH, r);
+	put_stages(to, r);
 	put_proof(to, FRESH, "proved again", r, &r->proved);
 	put_causes(to, "failed", r->failed, r->failed_by_cause);
 	put_causes(to, "retried", r->retried, r->retried_by_cause);

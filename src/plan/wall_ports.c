@@ -38,11 +38,13 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 	const struct tuple_plan *plan = c->tuples;
 	uint64_t sources = plan->source_count, targets = plan->target_port_count;
 	uint64_t by_source = targets * plan->port_count, by_target = sources * plan->port_count;
-	uint64_t targets_needed = by_target > 0 ? saturate_parts(c->n, by_target) : UINT64_MAX;
+	uint64_t n = saturate_plus(c->n, c->spares);
+	uint64_t targets_needed = by_target > 0 ? saturate_parts(n, by_target) : UINT64_MAX;
 	struct text t = wall_fix(row);
 
 	if (c->is_lab) {
-		text_add(&t, "--solution mixed, or widen --ports");
+		text_add(&t, "--solution mixed, or widen --ports%s",
+		         c->spares > 0 ? ", or --churn-by rst" : "");
 		return;
 	}
 	if (by_source == 0) {
@@ -50,7 +52,7 @@ static void advise(const struct walls_case *c, struct wall_row *row)
 		return;
 	}
 	text_add(&t, "add ");
-	put_number(&t, saturate_parts(c->n, by_source) - sources, "source IP", "source IPs");
+	put_number(&t, saturate_parts(n, by_source) - sources, "source IP", "source IPs");
 	text_add(&t, " (--source%s)", c->is_loopback || c->is_utcp ? "" : ", megaconn addr up");
 	if (targets_needed > PORTS_MOST)
 		return;
@@ -98,7 +100,12 @@ static void judge_source_ports(const struct walls_case *c, struct wall_row *row,
 		text_count(&t, plan->port_count);
 		text_add(&t, " of it free");
 	}
-	wall_bounds(row, row->value, c->n);
+	if (c->spares > 0) {
+		text_add(&t, ", less ");
+		text_count(&t, c->spares);
+		text_add(&t, " that rest in TIME_WAIT (churn by FIN)");
+	}
+	wall_bounds(row, row->value > c->spares ? row->value - c->spares : 0, c->n);
 	if (row->allows < c->n)
 		advise(c, row);
 	widen(c, row, out);

@@ -45,6 +45,7 @@ struct walls_case {
 	const struct tuple_plan *tuples;
 	struct walls_ports ports;
 	uint32_t sources_missing; /* source IPs that this host has not (yet)             */
+	uint64_t spares;          /* tuples beyond n that a churn by FIN takes           */
 	uint32_t neighbours;      /* source IPs on this host's links, each an entry there */
 
 	/* Memory. */

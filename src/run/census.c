@@ -61,7 +61,7 @@ static bool is_planned(const struct diag_socket *socket, const void *context)
 	};
 	int64_t index = tuple_index(&x->tuples, &tuple);
 
-	return index >= 0 && (uint64_t)index < x->n;
+	return index >= 0 && (uint64_t)index < x->n + x->spares;
 }
 
 static uint64_t count_clients(const struct experiment *x, enum census what)

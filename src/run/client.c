@@ -22,8 +22,10 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "behave/token.h"
+#include "run/client_churn.h"
 #include "run/client_open.h"
 #include "run/client_proof.h"
+#include "run/client_push.h"
 #include "run/client_stage.h"
 #include "run/client_state.h"
 #include "run/client_traffic.h"
@@ -72,7 +74,10 @@ void client_close(struct client *c, uint32_t conn, enum engine_close how, enum a
 	shm_set(c->me->open, c->me->open - 1);
 	if (flights_of(&c->flights, conn))
 		flights_land(&c->flights, flights_of(&c->flights, conn));
+	if (again != AGAIN_CHURNED)
+		client_churn_gone(c, conn);
 	client_traffic_closed(c, conn);
+	client_push_closed(c, conn);
 }
 
 void client_lose(struct client *c, uint32_t conn, enum cause cause)
@@ -97,8 +102,12 @@ static void on_sent(struct client *c, uint32_t conn, const struct engine_event *
 
 static void on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
 {
-	if (c->states[conn] == CONN_PROVING)
+	if (c->states[conn] == CONN_PROVING && c->push)
+		client_push_on_proof_data(c, conn, data, len);
+	else if (c->states[conn] == CONN_PROVING)
 		client_proof_on_data(c, flights_of(&c->flights, conn), data, len);
+	else if (client_push_hears(c))
+		client_push_on_data(c, conn, data, len);
 	else if (c->stage)
 		client_traffic_on_data(c, conn, data, len);
 	else /* a greeting, or the rest of a proof that was given up */
@@ -183,7 +192,7 @@ static uint64_t next_deadline(const struct client *c, enum phase phase)
 	if (c->has_due)
 		return c->now_ns + NS_PER_MS;
 	if (client_has_to_open(c, phase)) {
-		uint64_t due_ns = pace_next_ns(&c->pace, c->now_ns);
+		uint64_t due_ns = client_open_next_ns(c);
 
 		return due_ns < timer_ns ? due_ns : timer_ns;
 	}

@@ -127,7 +127,7 @@ bool client_exchange_begin_waited(struct client *c, uint32_t conn, uint64_t now_
 static void rest(struct client *c, struct exchange *e)
 {
 	const uint16_t gone = EXCHANGE_BUSY | EXCHANGE_SENDING | EXCHANGE_SAID | EXCHANGE_MUTE |
-	                      EXCHANGE_ANSWERED | EXCHANGE_PART | EXCHANGE_OVERDUE;
+	                      EXCHANGE_ANSWERED | EXCHANGE_PART | EXCHANGE_OVERDUE | EXCHANGE_LAST;
 
 	set_flag(e, gone, false);
 	e->number++;
@@ -144,8 +144,14 @@ static void end_where_whole(struct client *c, uint32_t conn)
 
 	if ((e->flags & whole) != whole)
 		return;
+	bool server_closes = e->flags & EXCHANGE_LAST;
+
 	turn_of(c, conn, &turn);
 	rest(c, e);
+	if (server_closes) { /* what would be said now would be lost (RFC 9112 section 9.6) */
+		client_lose(c, conn, CAUSE_CLOSED);
+		return;
+	}
 	if (turn.is_last)
 		set_flag(e, EXCHANGE_RESTS, true);
 	client_churn_answered(c, conn);
@@ -231,6 +237,7 @@ static enum answer judge(struct client *c, uint32_t conn, const uint8_t *data, u
 	enum answer answer = behaviour_hear(&t->behaviour, index_of(c, conn), e->number, hearing,
 	                                    data, len, used);
 
+	set_flag(e, EXCHANGE_LAST, hearing->is_last);
 	if (answer == BEHAVIOUR_MORE && hearing == &fresh) {
 		t->hearings[conn] = fresh;
 		set_flag(e, EXCHANGE_PART, true);

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "plan/tuple.h"
 #include "run/client_churn.h"
+#include "run/client_push.h"
 #include "run/client_state.h"
+#include "run/client_storm.h"
 #include "run/client_traffic.h"
 
 #define BACKOFF_NS   (100 * NS_PER_MS)
@@ -13,14 +15,7 @@
 void client_connect(struct client *c, struct flight *f)
 {
 	struct sockaddr_storage source, target;
-	uint64_t number;
-
-	if (!client_churn_tuple(c, f->conn, &number)) {
-		f->kind = FLIGHT_BACKOFF;
-		client_set_timer(c, f, BACKOFF_NS);
-		return;
-	}
-	struct tuple t = tuple_at(&c->x->tuples, number);
+	struct tuple t = tuple_at(&c->x->tuples, client_churn_tuple(c, f->conn));
 	socklen_t len = ip_sockaddr(&t.source, t.source_port, &source);
 
 	ip_sockaddr(&t.target, t.target_port, &target);
@@ -52,8 +47,10 @@ static void count_failure(struct client *c, const struct flight *f, enum cause c
 		c->states[f->conn] = f->again == AGAIN_LOST ? CONN_LOST : CONN_FAILED;
 	else
 		c->states[f->conn] = CONN_LOST;
-	if (f->again == AGAIN_CHURNED)
+	if (f->again == AGAIN_CHURNED) {
 		shm_count(c->me->churn.failed[cause]);
+		client_churn_gone(c, f->conn);
+	}
 	if (f->again == AGAIN_CUT)
 		shm_count(c->me->storm.failed[cause]);
 	if (f->again != AGAIN_NOT && f->again != AGAIN_LOST)
@@ -70,6 +67,8 @@ void client_connect_failed(struct client *c, struct flight *f, enum cause cause)
 {
 	if (is_tried_again(c, f)) {
 		shm_count(c->me->retried[cause]);
+		if (cause == CAUSE_NO_PORT)
+			client_churn_replace_tuple(c, f->conn);
 		f->kind = FLIGHT_BACKOFF;
 		client_set_timer(c, f, backoff_ns(c, f));
 		if (f->tries < UINT8_MAX)
@@ -119,6 +118,8 @@ void client_on_connected(struct client *c, uint32_t conn, int code)
 		client_connect_failed(c, f, cause_of_errno(code));
 		return;
 	}
+	bool is_churned = f->again == AGAIN_CHURNED;
+
 	hist_record(&c->me->connect, c->now_ns - f->started_ns);
 	c->states[conn] = CONN_OPEN;
 	c->unconnected = 0;
@@ -126,24 +127,32 @@ void client_on_connected(struct client *c, uint32_t conn, int code)
 	flights_land(&c->flights, f);
 	if (c->stage)
 		client_traffic_opened(c, conn);
-	if (c->x->watch)
+	client_push_opened(c, conn);
+	if (is_churned)
+		client_churn_opened(c, conn);
+	if (c->x->watch && client_is_open(c, conn))
 		client_ask(c, conn, ENGINE_WAIT_IDLE);
+}
+
+struct flight *client_take_off_again(struct client *c, uint32_t conn)
+{
+	struct flight *f = flights_take_off(&c->flights, conn, FLIGHT_BACKOFF);
+
+	f->again = (uint8_t)(c->states[conn] - CONN_AGAIN);
+	c->states[conn] = CONN_CONNECTING;
+	c->again_count--;
+	return f;
 }
 
 /* The next connection to open: in the ramp in their order, in the hold what was closed or lost.
  */
 static struct flight *next_to_open(struct client *c, enum phase phase)
 {
-	struct flight *f;
-
 	if (phase == PHASE_RAMP)
 		return flights_take_off(&c->flights, c->next++, FLIGHT_CONNECT);
 	while (c->states[c->again_next] < CONN_AGAIN)
 		c->again_next = (c->again_next + 1) % c->me->count;
-	c->again_count--;
-	f = flights_take_off(&c->flights, c->again_next, FLIGHT_CONNECT);
-	f->again = (uint8_t)(c->states[c->again_next] - CONN_AGAIN);
-	return f;
+	return client_take_off_again(c, c->again_next);
 }
 
 bool client_has_to_open(const struct client *c, enum phase phase)
@@ -154,15 +163,22 @@ bool client_has_to_open(const struct client *c, enum phase phase)
 	                           : phase == PHASE_HOLD && c->again_count > 0;
 }
 
+uint64_t client_open_next_ns(const struct client *c)
+{
+	return client_storm_has_cut(c) ? c->now_ns : pace_next_ns(&c->pace, c->now_ns);
+}
+
 void client_open_due(struct client *c, enum phase phase)
 {
-	uint64_t due = pace_due(&c->pace, c->now_ns);
+	bool is_paced = !client_storm_has_cut(c);
+	uint64_t due = is_paced ? pace_due(&c->pace, c->now_ns) : UINT64_MAX;
 	uint32_t started = 0;
 
 	for (; started < due && started < CLIENT_CONNECT_BATCH && client_has_to_open(c, phase);
 	     started++)
 		client_connect(c, next_to_open(c, phase));
-	pace_take(&c->pace, started);
+	if (is_paced)
+		pace_take(&c->pace, started);
 }
 
 /* When connecting ends early, pauses between tries are not waited for. */
@@ -185,4 +201,51 @@ bool client_ramp_is_over(struct client *c)
 	if (client_is_stopped(c))
 		client_give_up_backoffs(c);
 	return !flights_any(&c->flights) && (client_is_stopped(c) || c->next == c->wanted);
+}
+
+/* Closed by a churn or a storm. */
+static bool is_by_stage(uint8_t again)
+{
+	return again == AGAIN_CHURNED || again == AGAIN_CUT;
+}
+
+bool client_open_is_whole(struct client *c)
+{
+	if (c->again_count > 0)
+		return false;
+	for (uint32_t i = 0; i < c->flights.count && flights_any(&c->flights); i++) {
+		const struct flight *f = flights_at(&c->flights, i);
+
+		if (f && is_by_stage(f->again))
+			return false;
+	}
+	return true;
+}
+
+/* Those that wait for a flight. */
+static void give_up_waiting(struct client *c)
+{
+	for (uint32_t conn = 0; conn < c->me->count && c->again_count > 0; conn++) {
+		if (c->states[conn] != CONN_AGAIN + AGAIN_CUT)
+			continue;
+		const struct flight never = {.conn = conn, .again = AGAIN_CUT};
+
+		c->again_count--;
+		count_failure(c, &never, CAUSE_TIMEOUT);
+	}
+}
+
+void client_open_give_up(struct client *c)
+{
+	for (uint32_t i = 0; i < c->flights.count; i++) {
+		struct flight *f = flights_at(&c->flights, i);
+
+		if (!f || !is_by_stage(f->again))
+			continue;
+		if (f->kind == FLIGHT_CONNECT)
+			engine_close(c->engine, f->conn, ENGINE_CLOSE_FIN);
+		count_failure(c, f, CAUSE_TIMEOUT);
+		flights_land(&c->flights, f);
+	}
+	give_up_waiting(c);
 }

@@ -11,6 +11,12 @@ bool client_has_to_open(const struct client *c, enum phase phase);
 /* Begins those that are due, a batch at most. */
 void client_open_due(struct client *c, enum phase phase);
 
+/* When the next may be begun, as far as its pace goes. */
+uint64_t client_open_next_ns(const struct client *c);
+
+/* Takes off one that client_close has just closed to be opened again; client_connect follows. */
+struct flight *client_take_off_again(struct client *c, uint32_t conn);
+
 /* Connects the flight's connection. */
 void client_connect(struct client *c, struct flight *f);
 
@@ -24,3 +30,9 @@ void client_connect_failed(struct client *c, struct flight *f, enum cause cause)
 void client_give_up_backoffs(struct client *c);
 
 bool client_ramp_is_over(struct client *c);
+
+/* Whether all that a stage has closed itself (churn, storm) are open again, or have failed. */
+bool client_open_is_whole(struct client *c);
+
+/* The stage has ended: those that are not are lost. */
+void client_open_give_up(struct client *c);

@@ -14,6 +14,7 @@
  * answered yet is cut (ANSWER_CUT): in a closed loop there always is one. */
 #include "run/client_share.h"
 
+#include "run/client_churn.h"
 #include "run/client_state.h"
 
 #define MOVE_BATCH 64    /* a turn */
@@ -55,6 +56,7 @@ static void call_off(struct client *c, struct flight *f)
 	if (f->kind == FLIGHT_CONNECT)
 		engine_close(c->engine, f->conn, ENGINE_CLOSE_RESET);
 	c->states[f->conn] = CONN_IDLE;
+	client_churn_gone(c, f->conn);
 	flights_land(&c->flights, f);
 }
 
@@ -95,6 +97,13 @@ static bool may_close(const struct client *c)
 static bool may_open(const struct client *c)
 {
 	return c->share_low < c->wanted && !client_is_stopped(c);
+}
+
+bool client_share_is_done(struct client *c)
+{
+	if (c->stage->connections == 0)
+		return true;
+	return !may_close(c) && !may_open(c) && c->again_count == 0 && !flights_any(&c->flights);
 }
 
 void client_share_due(struct client *c)

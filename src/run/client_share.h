@@ -12,6 +12,9 @@ uint32_t client_share(const struct client *c, uint64_t connections);
 /* A stage begins that may want more or fewer. */
 void client_share_begin(struct client *c);
 
+/* Whether as many are open as the stage wants. */
+bool client_share_is_done(struct client *c);
+
 /* Opens and closes what is due; and until when poll may sleep for its sake. */
 void client_share_due(struct client *c);
 uint64_t client_share_next_ns(const struct client *c);

@@ -2,6 +2,8 @@
 #include "run/client_stage.h"
 
 #include "run/client_churn.h"
+#include "run/client_open.h"
+#include "run/client_push.h"
 #include "run/client_share.h"
 #include "run/client_state.h"
 #include "run/client_storm.h"
@@ -10,7 +12,7 @@
 bool client_stage_make(struct client *c)
 {
 	c->wanted = client_share(c, c->x->ramp_to);
-	return client_traffic_make(c) && client_churn_make(c);
+	return client_traffic_make(c) && client_push_make(c) && client_churn_make(c);
 }
 
 static void begin(struct client *c, uint32_t number)
@@ -21,6 +23,7 @@ static void begin(struct client *c, uint32_t number)
 	c->is_draining = false;
 	client_share_begin(c);
 	client_traffic_begin(c);
+	client_push_begin(c);
 	client_churn_begin(c);
 	client_storm_begin(c);
 }
@@ -32,10 +35,16 @@ static void drain(struct client *c)
 		c->is_draining = true;
 		c->drain_end_ns = c->now_ns + c->x->timeout_ns;
 	}
-	if (!client_traffic_is_idle(c) && c->now_ns < c->drain_end_ns &&
-	    shm_get(c->shm->stop) == STOP_NONE)
+	bool is_stopped = shm_get(c->shm->stop) != STOP_NONE;
+	bool is_idle = client_traffic_is_idle(c) && client_push_is_idle(c) &&
+	               client_open_is_whole(c) && client_share_is_done(c);
+
+	if (!is_idle && !is_stopped && c->now_ns < c->drain_end_ns)
 		return;
+	if (!is_stopped)
+		client_open_give_up(c);
 	client_traffic_end(c);
+	client_push_end(c);
 	c->stage = NULL;
 	__atomic_store_n(&c->me->stage_done, c->stage_number, __ATOMIC_RELEASE);
 }
@@ -54,12 +63,12 @@ void client_stage_due(struct client *c)
 {
 	if (!c->stage)
 		return;
-	if (!c->is_draining) {
-		client_share_due(c);
+	client_share_due(c);
+	if (!c->is_draining)
 		client_storm_due(c);
-		client_churn_due(c);
-	}
+	client_churn_due(c);
 	client_traffic_say_due(c);
+	client_push_due(c);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
@@ -71,11 +80,11 @@ uint64_t client_stage_next_ns(const struct client *c)
 {
 	if (!c->stage)
 		return UINT64_MAX;
-	uint64_t next_ns = client_traffic_next_ns(c);
+	uint64_t next_ns = earlier(client_traffic_next_ns(c), client_push_next_ns(c));
 
+	next_ns = earlier(next_ns, client_churn_next_ns(c));
+	next_ns = earlier(next_ns, client_share_next_ns(c));
 	if (c->is_draining)
 		return earlier(next_ns, c->drain_end_ns);
-	next_ns = earlier(next_ns, client_share_next_ns(c));
-	next_ns = earlier(next_ns, client_churn_next_ns(c));
 	return earlier(next_ns, client_storm_next_ns(c));
 }

@@ -29,8 +29,8 @@ enum again {
 };
 
 struct traffic;
+struct client_push;
 struct churn;
-struct storm;
 
 struct client {
 	const struct experiment *x;
@@ -61,8 +61,10 @@ struct client {
 		share_high; /* client_share: the next to open, above the next to close */
 	struct pace share_pace;
 	struct traffic *traffic; /* NULL where no stage has any, and so on */
+	struct client_push *push;
 	struct churn *churn;
-	struct storm *storm;
+	bool is_cut;     /* this stage's storm has been */
+	bool is_cutting; /* it is closing them now: what was said is cut (ANSWER_CUT) */
 
 	struct engine_event events[CLIENT_EVENTS];
 };

@@ -47,14 +47,6 @@ static bool has_traffic(const struct experiment *x)
 	return false;
 }
 
-static bool waits(const struct script *script)
-{
-	for (uint32_t i = 0; i < script->count; i++)
-		if (script->turns[i].wait_ns > 0)
-			return true;
-	return false;
-}
-
 bool client_traffic_make(struct client *c)
 {
 	const size_t n = c->me->count;
@@ -70,7 +62,7 @@ bool client_traffic_make(struct client *c)
 	t->queue = map_private(n * sizeof(*t->queue));
 	if (!t->all || !t->hearings || !t->queue)
 		return false;
-	if (!waits(&c->x->script))
+	if (!script_waits(&c->x->script))
 		return true;
 	t->waits = map_private(n * sizeof(*t->waits));
 	if (!t->waits)

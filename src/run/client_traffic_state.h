@@ -23,7 +23,8 @@ enum {
 	EXCHANGE_OVERDUE = 64,  /* counted as such                                      */
 	EXCHANGE_QUEUED = 128,  /* in the queue of those that want to go on             */
 	EXCHANGE_WAITING = 256, /* pauses before it says its message (scripts)          */
-	EXCHANGE_RESTS = 512    /* its conversation has ended                           */
+	EXCHANGE_RESTS = 512,   /* its conversation has ended                           */
+	EXCHANGE_LAST = 1024    /* its answer says that the server closes after it      */
 };
 
 /* A connection's. All zero: it rests, and its first message is the next. */

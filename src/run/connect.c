@@ -16,6 +16,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/hello.h"
+#include "run/spare.h"
 #include "run/topology.h"
 #include "run/verdict.h"
 #include "run/workers.h"
@@ -94,6 +95,42 @@ static uint64_t workers_wanted(const struct connect_options *options, const stru
 	return options->workers == 0 && few ? options->in_flight : options->workers;
 }
 
+/* "churn by FIN wants 1,240,000 4-tuples to spare, as each rests for 61 s
+ * (TIME_WAIT), and 64,512 are left: at most 1,057/s; add source IPs (--source), or
+ * --churn-by rst". */
+static void say_few_spares(struct supervisor *s, uint64_t wanted)
+{
+	const struct experiment *x = s->experiment;
+	char line[400];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "churn by FIN wants ");
+	text_count(&t, wanted);
+	text_add(&t, " 4-tuples to spare, as each rests for ");
+	text_duration(&t, x->rest_ns);
+	text_add(&t, " (TIME_WAIT), and ");
+	text_count(&t, x->spares);
+	text_add(&t, " are left: at most ");
+	text_count(&t, spare_rate(x->spares, x->rest_ns));
+	text_add(&t, "/s; more with source IPs (--source), or by --churn-by rst");
+	supervisor_say(s, line);
+}
+
+/* Tuples beyond those of the connections, as many as there are. */
+static void take_spares(struct supervisor *s)
+{
+	struct experiment *x = s->experiment;
+	uint64_t room = tuple_room(&x->tuples), left = room > x->n ? room - x->n : 0;
+	uint64_t wanted;
+
+	x->rest_ns = spare_rest_ns(x);
+	wanted = spare_wanted(x, x->rest_ns, s->limits.cpus);
+	x->spares = wanted < left ? wanted : left;
+	if (x->spares < wanted)
+		say_few_spares(s, wanted);
+}
+
 /* Cuts n to what fits, and says so. */
 static int fit(const struct connect_options *options, struct supervisor *s,
                const struct topology *topology, struct err *err)
@@ -113,13 +150,14 @@ static int fit(const struct connect_options *options, struct supervisor *s,
 	if (failed != 0)
 		return failed;
 	supervisor_tell_walls(s, &report);
-	if (report.largest == 0)
+	if (report.largest == 0 || (options->all_or_none && !report.fits))
 		return walls_refuse(&report, err);
 	x->n = report.fits ? x->n : report.largest;
 	if (engine_is_utcp(x->clients))
 		tuple_spread(&x->tuples, x->n);
 	(void)workers_choose(x, &s->limits, gauge.workers);
 	share_flights(options, x);
+	take_spares(s);
 	if (report.fits)
 		return 0;
 	walls_describe(&report, x->wall, sizeof(x->wall));
@@ -175,6 +213,7 @@ static int decide(const struct connect_options *options, struct supervisor *s, s
 		failed = choose_clients(options, s, err);
 	if (failed == 0)
 		failed = choose_tuples(options, x, &topology, err);
+	x->has_same_clock = failed == 0 && topology.is_own_target;
 	return failed == 0 ? fit(options, s, &topology, err) : failed;
 }
 

@@ -32,6 +32,7 @@ struct connect_options {
 	enum engine_close close;
 	bool watch; /* see losses in the hold at once also where the second proof would */
 	bool reconnect;
+	bool all_or_none; /* n that does not fit is refused, in place of going to the wall */
 	bool allow_public;
 	uint64_t reserve_bytes; /* 0: the default */
 	uint64_t workers;       /* 0: as many as it takes */

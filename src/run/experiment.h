@@ -35,11 +35,12 @@ struct experiment {
 	enum engine_kind clients; /* the same, or one with a TCP of its own */
 	enum solution solution;
 	struct tuple_plan tuples;                                 /* of clients */
+	uint64_t spares;  /* of its numbers, beyond the first n: for a churn by FIN */
+	uint64_t rest_ns; /* how long a tuple rests after that                      */
 	struct experiment_listen listens[EXPERIMENT_LISTENS_MAX]; /* of servers */
 	uint32_t listen_count;
 	uint32_t listeners;     /* ports of all of them                                         */
 	uint32_t listen_groups; /* sets of listening sockets; server i takes from set i % groups */
-	bool echo;              /* servers send back what they receive                          */
 	bool knows_tokens;      /* servers can tell a token of this run from others             */
 	uint32_t server_workers, client_workers;
 	uint32_t clients_at_once;    /* so many ramp and prove at a time; the others wait */
@@ -64,14 +65,15 @@ struct experiment {
 	uint32_t message_bytes; /* of one send or receive of an engine; 0: ENGINE_SEND_MAX */
 	uint64_t timeout_ns;    /* of a connect, and of an echo                            */
 	uint32_t retries;
+	uint32_t failed_most_parts; /* of a million messages and connections that fail */
+	bool has_failed_most;       /* there is such a bound */
 	bool proof;              /* clients prove each connection by an echo                      */
+	bool has_same_clock;     /* both ends are on this host: a server's times are ours         */
 	bool watch;              /* clients see at once when a connection ends, at 256 bytes each */
 	bool reconnect;          /* what is lost is opened again, and connecting never gives up   */
 	enum engine_close close; /* how it ends */
 	uint64_t p99_most_ns;    /* of the corrected latency of a stage's answers; 0: any */
-	bool has_failed_most;    /* --fail: */
-	uint32_t failed_most_parts; /* of a million messages and connections that fail */
-	uint64_t reserve_bytes;     /* of memory: below it the guard ends the ramp            */
+	uint64_t reserve_bytes;  /* of memory: below it the guard ends the ramp            */
 	bool has_netns;
 	bool is_measurement; /* clients close before servers, so that each end's cost is seen */
 };

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "plan/capacity.h"
+#include "run/spare.h"
 #include "run/workers.h"
 
 #include <errno.h>
@@ -99,6 +100,14 @@ static bool takes_descriptors(const struct experiment *x)
 	return (x->kind == RUN_CONNECT ? x->clients : x->engine) == ENGINE_EPOLL;
 }
 
+/* What rests in TIME_WAIT. */
+static void add_spares(const struct gauge *g, struct walls_case *c)
+{
+	c->spares = g->x->spares;
+	c->machine.fixed_bytes += c->spares * SPARE_BYTES;
+	c->cgroup.fixed_bytes += c->spares * SPARE_BYTES;
+}
+
 void gauge_judge(const struct gauge *g, struct wall_report *out)
 {
 	struct walls_case c = {
@@ -122,6 +131,7 @@ void gauge_judge(const struct gauge *g, struct wall_report *out)
 	ask_workers(g, &c);
 	scale_fixed(&c, &c.machine);
 	scale_fixed(&c, &c.cgroup);
+	add_spares(g, &c);
 	put_topology(g, &c);
 	walls_judge(&c, out);
 }

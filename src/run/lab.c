@@ -22,6 +22,7 @@
 #include "run/flights.h"
 #include "run/gauge.h"
 #include "run/listen.h"
+#include "run/spare.h"
 #include "run/verdict.h"
 #include "run/workers.h"
 
@@ -121,7 +122,9 @@ static int choose_tuples(const struct lab_options *options, const struct limits 
 	failed = choose_ports(options, x, err);
 	if (failed != 0)
 		return failed;
-	tuple_shape(&x->tuples, options->solution, x->n, sources_most,
+	x->rest_ns = x->has_netns ? SPARE_REUSE_NS : spare_rest_ns(x);
+	x->spares = spare_wanted(x, x->rest_ns, limits->cpus);
+	tuple_shape(&x->tuples, options->solution, x->n + x->spares, sources_most,
 	            target_ports_most(&x->tuples));
 	if (engine_is_utcp(x->clients))
 		allow_clients(options, limits, x, sources_most);
@@ -152,7 +155,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
-	x->knows_tokens = x->proof = true;
+	x->knows_tokens = x->has_same_clock = x->proof = true;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
 	x->timeout_ns = options->timeout_ns;
@@ -161,7 +164,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);
-	return living_set(&options->living, options->hold_ns, "megaconn.lab", x, err);
+	return living_set(&options->living, options->hold_ns, "megaconn.lab:80", x, err);
 }
 
 /* Plans n connections with the clients that were chosen, and judges them. */
@@ -387,15 +390,33 @@ static void set_kernel(const struct experiment *x)
 	(void)sysctl_set("net.ipv4.ip_local_port_range", range);
 	/* Connections of a lab are never continued, so there is nothing to remember. */
 	(void)sysctl_set("net.ipv4.tcp_no_metrics_save", "1");
+	/* Both ends are ours: a tuple may leave TIME_WAIT early, but not before its time. */
+	(void)sysctl_set("net.ipv4.tcp_tw_reuse", "1");
+	(void)sysctl_raise_u64("net.ipv4.tcp_max_tw_buckets", x->spares);
+}
+
+/* The plan has gone by what the kernel was to be set to. */
+static void learn_rest(struct experiment *x, struct shm *shm)
+{
+	char line[160];
+
+	x->rest_ns = spare_rest_ns(x);
+	if (x->spares == 0 || x->rest_ns < SPARE_REST_NS)
+		return;
+	snprintf(line, sizeof(line),
+	         "net.ipv4.tcp_tw_reuse cannot be set here: churn by FIN is at most %llu/s; "
+	         "--churn-by rst has no bound",
+	         (unsigned long long)spare_rate(x->spares, x->rest_ns));
+	shm_notice(shm, line);
 }
 
 /* Inside the namespaces: kernel settings and addresses for the run. */
 static int prepare_network(struct experiment *x, struct shm *shm, struct err *err)
 {
-	(void)shm;
 	if (!x->has_netns)
 		return listen_check(x, err);
 	set_kernel(x);
+	learn_rest(x, shm);
 	return add_addresses(x, err);
 }
 

@@ -2,6 +2,7 @@
 #include "run/listen.h"
 
 #include "engine/sock.h"
+#include "run/spare.h"
 
 #include <unistd.h>
 
@@ -13,8 +14,9 @@ static int open_port(const struct experiment *x, const struct experiment_listen 
 
 	how.address = (const struct sockaddr *)&address;
 	how.address_len = ip_sockaddr(&on->address, (uint16_t)port, &address);
-	/* On a private network both ends are ours and drop theirs without a word. */
-	how.reset_on_close = x->kind == RUN_LAB;
+	/* On a private network both ends are ours and drop theirs without a word; but a churn by
+	 * FIN is in order from both sides. */
+	how.reset_on_close = x->kind == RUN_LAB && !spare_churns_by_fin(x);
 	return sock_listen(&how, err);
 }
 

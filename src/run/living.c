@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/living_words.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,14 @@ static int refuse(const struct living_stage *stage, struct err *err, const char 
 	if (stage->name[0] == '\0')
 		return err_set(err, -EINVAL, "--%s", why);
 	return err_set(err, -EINVAL, "[stage %s]: %s", stage->name, why);
+}
+
+bool living_is_still(const struct living_stage *stage)
+{
+	return stage->traffic == TRAFFIC_HOLD && stage->message_rate_per_s == 0 &&
+	       stage->every_ns == 0 && stage->in_flight == 0 && stage->size.high == 0 &&
+	       stage->churn_per_s == 0 && stage->churn_by == 0 && !stage->storm.is_given &&
+	       stage->storm_at_ns == 0;
 }
 
 static bool is_open_loop(const struct living_stage *stage)
@@ -87,6 +96,13 @@ static const char *find_contradiction(const struct living_stage *stage, uint64_t
 	return why;
 }
 
+int living_check_stage(const struct living_stage *stage, uint64_t for_ns, struct err *err)
+{
+	const char *why = find_contradiction(stage, for_ns);
+
+	return why ? refuse(stage, err, why) : 0;
+}
+
 static void set_stage(const struct living_stage *from, uint64_t for_ns, struct stage *to)
 {
 	struct text t;
@@ -117,10 +133,10 @@ static void set_stage(const struct living_stage *from, uint64_t for_ns, struct s
 static int add_stage(const struct living_stage *from, uint64_t for_ns, struct experiment *x,
                      struct err *err)
 {
-	const char *why = find_contradiction(from, for_ns);
+	int failed = living_check_stage(from, for_ns, err);
 
-	if (why)
-		return refuse(from, err, why);
+	if (failed != 0)
+		return failed;
 	set_stage(from, for_ns, &x->stages[x->stage_count++]);
 	x->hold_ns = for_ns == UINT64_MAX ? UINT64_MAX : x->hold_ns + for_ns;
 	return 0;
@@ -167,13 +183,14 @@ static int check_whole(const struct living_options *options, const struct experi
 {
 	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
 		return err_set(err, -EINVAL, "--path is of --traffic http");
-	if (options->path && options->path[0] != '/')
-		return err_set(err, -EINVAL, "--path %s: begins with / (try /index.html)",
-		               text_quote(options->path, strlen(options->path)).text);
 	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--script is of --traffic script");
 	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
 		return err_set(err, -EINVAL, "--traffic script: which one? --script FILE");
+	if (options->find_max && options->stage_count > 0)
+		return err_set(err, -EINVAL, "--find-max is of one hold: not with a scenario");
+	if (options->find_max && options->hold.storm.is_given)
+		return err_set(err, -EINVAL, "--find-max: a storm has no rate: without --storm");
 	if (options->p99_most_ns > 0 && !says_anything(x))
 		return err_set(err, -EINVAL, "--p99 is of answers: with --traffic");
 	return 0;
@@ -194,8 +211,6 @@ static int choose_mode(struct experiment *x, struct err *err)
 		if (x->stages[i].traffic == TRAFFIC_PUSH)
 			x->push = x->stages[i];
 	}
-	if (x->kind == RUN_LAB)
-		x->echo = !http;
 	if (http)
 		x->proof = false;
 	return 0;
@@ -215,33 +230,78 @@ static void set_message_bytes(struct experiment *x)
 	x->message_bytes = most > ENGINE_SEND_MAX ? engine_send_most((uint32_t)most) : 0;
 }
 
-/* No stage has more than the plan; the ramp has no more, and no less than one. */
+static int refuse_count(const char *section, const char *name, uint64_t count, uint64_t n,
+                        struct err *err)
+{
+	char why[128];
+	struct text t;
+
+	text_init(&t, why, sizeof(why));
+	text_count(&t, count);
+	text_add(&t, " connections, and the run has ");
+	text_count(&t, n);
+	return err_set(err, -EINVAL, "[%s%s]: %s (connections in [scenario])", section, name, why);
+}
+
+/* A change that cannot be over in the time of its stage. */
+static int check_move(const struct stage *stage, uint64_t before, struct err *err)
+{
+	uint64_t after = stage->connections;
+	uint64_t change = after > before ? after - before : before - after;
+	char why[128];
+	struct text t;
+
+	if (stage->rate_per_s == 0 || (double)change / (double)stage->rate_per_s <=
+	                                      (double)stage->duration_ns / (double)NS_PER_S)
+		return 0;
+	text_init(&t, why, sizeof(why));
+	text_count(&t, change);
+	text_add(&t, after > before ? " more at " : " fewer at ");
+	text_count(&t, stage->rate_per_s);
+	text_add(&t, "/s take longer than ");
+	text_duration(&t, stage->duration_ns);
+	return err_set(err, -EINVAL, "[stage %s]: %s (for)", stage->name, why);
+}
+
+/* No stage has more than the plan, nor the ramp; and what changes has its time. */
 static int check_counts(const struct living_options *options, struct experiment *x, struct err *err)
 {
-	for (uint32_t i = 0; i < x->stage_count; i++) {
-		if (x->stages[i].connections > x->asked)
-			return err_set(err, -EINVAL,
-			               "[stage %s]: connections: more than those of the run",
-			               x->stages[i].name);
-	}
+	uint64_t before = options->ramp_to > 0 ? options->ramp_to : x->asked;
+	int failed = 0;
+
 	if (options->ramp_to > x->asked)
-		return err_set(err, -EINVAL, "the ramp: more connections than those of the run");
+		return refuse_count("ramp", "", options->ramp_to, x->asked, err);
+	for (uint32_t i = 0; i < x->stage_count && failed == 0; i++) {
+		const struct stage *stage = &x->stages[i];
+
+		if (stage->connections == 0)
+			continue;
+		if (stage->connections > x->asked)
+			return refuse_count("stage ", stage->name, stage->connections, x->asked,
+			                    err);
+		failed = check_move(stage, before, err);
+		before = stage->connections;
+	}
+	if (failed != 0)
+		return failed;
 	x->ramp_to = options->ramp_to == x->asked ? 0 : options->ramp_to;
 	return 0;
 }
 
-int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
+int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err)
 {
 	int failed = set_stages(options, hold_ns, x, err);
 
-	(void)host;
 	if (failed == 0)
 		failed = check_whole(options, x, err);
 	if (failed == 0)
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
+	if (failed != 0)
+		return failed;
+	failed = living_words(options, target, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);
@@ -256,5 +316,5 @@ int living_check(const struct living_options *options, enum run_kind kind, uint6
 {
 	struct experiment x = {.kind = kind, .asked = n, .n = n};
 
-	return living_set(options, hold_ns, "localhost", &x, err);
+	return living_set(options, hold_ns, "localhost:80", &x, err);
 }

@@ -39,12 +39,18 @@ struct living_options {
 	bool find_max;
 };
 
+/* Whether nothing of it is given: connections are only held. */
+bool living_is_still(const struct living_stage *stage);
+
 /* Sets stages, mode, push, request, script, message_bytes and thresholds of x, whose kind, n and
- * proof are set. Without an echo to be had, x->proof is taken away. `host` is what a server is
- * called in requests. -EINVAL, with one line in `err`, where options contradict each other, and
- * what reading the script says. */
-int living_set(const struct living_options *options, uint64_t hold_ns, const char *host,
+ * proof are set. Without an echo to be had, x->proof is taken away. `target` is HOST:PORT[-PORT],
+ * as requests call a server. -EINVAL, with one line in `err`, where options contradict each other,
+ * and what reading the script says. */
+int living_set(const struct living_options *options, uint64_t hold_ns, const char *target,
                struct experiment *x, struct err *err);
+
+/* The same errors of one stage alone. */
+int living_check_stage(const struct living_stage *stage, uint64_t for_ns, struct err *err);
 
 /* Only looks: the same errors, for a command to give before anything else is done. `n` is how many
  * connections are asked for (UINT64_MAX: as many as fit). */

@@ -7,15 +7,53 @@
 #include "plan/walls.h"
 #include "run/gauge.h"
 #include "run/listen.h"
+#include "run/living.h"
 #include "run/verdict.h"
 #include "run/workers.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define QUIET_NS     NS_PER_S
-#define BACKLOG_MOST 65535
-#define DESCRIPTORS  32 /* of a process, beside its listening sockets */
+#define QUIET_NS        NS_PER_S
+#define BACKLOG_MOST    65535
+#define MESSAGE_MOST    16384 /* of one send or read   */
+#define HTTP_HEAD_BYTES 384   /* room for the head of a response, and of a request */
+#define DESCRIPTORS     32    /* of a process, beside its listening sockets */
+
+/* How much is sent and read at a time: all of a message where that can be. */
+static uint32_t message_bytes(const struct serve_options *options)
+{
+	switch (options->mode) {
+	case SERVE_HTTP:
+		return HTTP_HEAD_BYTES +
+		       (options->body_bytes < MESSAGE_MOST ? options->body_bytes : MESSAGE_MOST);
+	case SERVE_DISCARD:
+	case SERVE_CHARGEN:
+		return MESSAGE_MOST;
+	case SERVE_ECHO:
+	case SERVE_PUSH:
+		return (uint32_t)options->size.high;
+	case SERVE_HOLD:
+	case SERVE_MODE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void set_mode(const struct serve_options *options, struct experiment *x)
+{
+	bool is_sized = options->size.high > 0;
+
+	x->mode = options->mode;
+	x->body_bytes = options->body_bytes;
+	x->message_bytes = message_bytes(options);
+	x->push = (struct stage){
+		.traffic = TRAFFIC_PUSH,
+		.every_ns = options->every_ns > 0 ? options->every_ns : LIVING_PUSH_NS,
+		.size_least_bytes = is_sized ? (uint32_t)options->size.low : LIVING_SIZE_USUAL,
+		.size_most_bytes = is_sized ? (uint32_t)options->size.high : LIVING_SIZE_USUAL,
+	};
+}
 
 static void set_options(const struct serve_options *options, const struct supervisor *s,
                         struct experiment *x)
@@ -25,7 +63,7 @@ static void set_options(const struct serve_options *options, const struct superv
 	x->nofile = gauge_nofile(&s->limits);
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
-	x->echo = !options->hold;
+	set_mode(options, x);
 	x->close = options->close;
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes

@@ -1,6 +1,7 @@
 /* serve: a server alone, for whoever comes. */
 #pragma once
 
+#include "base/opt.h"
 #include "base/result.h"
 #include "run/supervisor.h"
 
@@ -12,8 +13,11 @@ struct serve_options {
 	uint32_t listen_count;
 	uint64_t n; /* connections at once, at most; fewer where not so many fit */
 	enum engine_kind engine;
-	uint64_t workers;        /* 0: as many as it takes */
-	bool hold;               /* send nothing back */
+	uint64_t workers; /* 0: as many as it takes */
+	enum serve_mode mode;
+	uint32_t body_bytes;     /* of http: of each response */
+	uint64_t every_ns;       /* of push: between rounds; 0: the default */
+	struct opt_sizes size;   /* of push; of echo: what is read at once; 0: the default */
 	enum engine_close close; /* how what is open at the end is closed */
 	uint64_t reserve_bytes;  /* 0: the default */
 	uint64_t backlog;        /* 0: as large as the kernel lets it be */

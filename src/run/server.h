@@ -1,4 +1,5 @@
-/* server: a server worker: accepts, echoes, notes which indexes it has seen proved. */
+/* server: a server worker: accepts, does what its mode says, notes which indexes it has seen
+ * proved. */
 #pragma once
 
 #include "base/err.h"

@@ -63,7 +63,7 @@ struct shm_push {
 
 struct shm_churn {
 	uint64_t closed, opened;
-	uint64_t rested; /* put off: all tuples to spare were in TIME_WAIT */
+	uint64_t rested; /* left out: all tuples to spare were in TIME_WAIT, or all flights taken */
 	uint64_t failed[CAUSE_COUNT];
 };
 
@@ -95,9 +95,9 @@ struct shm_worker {
 	uint64_t reconnected;        /* clients: opened again after they were lost */
 	uint64_t staged;             /* clients: opened because a stage wanted more */
 	uint64_t unstaged;           /* clients: closed because a stage wanted fewer */
-	uint32_t stage_done;         /* clients: the last stage that they have ended */
-	uint64_t closed;             /* servers: by the peer, in order */
-	uint64_t received_bytes;     /* servers: all; clients: what no proof asked for */
+	uint32_t stage_done; /* the last stage that clients have ended, or servers have pushed in */
+	uint64_t closed;     /* servers: by the peer, in order, or as it asked for */
+	uint64_t received_bytes; /* servers: all; clients: what no proof asked for */
 	uint64_t failed[CAUSE_COUNT];
 	uint64_t retried[CAUSE_COUNT];
 	uint64_t lost[CAUSE_COUNT];
@@ -110,8 +110,13 @@ struct shm_worker {
 	struct err error;           /* why it could not start */
 	struct hist connect;        /* clients: time from connect to connected */
 	struct packets packets;     /* clients with a TCP of their own */
-	struct shm_traffic traffic; /* clients */
+	struct shm_traffic traffic; /* clients; servers: said_bytes, and said: pushes begun */
 	struct shm_push push[SHM_PUSHES];
+	uint32_t push_ready;    /* clients: the stage in which they listen to all connections */
+	uint64_t push_ready_ns; /* since then                                                 */
+	uint64_t push_heard;    /* clients: whole messages, in a stage or too late for it     */
+	uint64_t push_rounds;   /* servers: rounds begun                                      */
+	uint64_t push_skipped;  /* servers: not said, as the one before was still being sent  */
 	struct shm_churn churn;
 	struct shm_storm storm;
 };

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/threshold.h"
 
 #include <string.h>
 
@@ -107,8 +108,10 @@ static void fill_proof(struct result_proof *p, const struct experiment *x, const
 	p->differing = shm_proof_difference(shm, round);
 }
 
-static void fill_timing(struct result *r, const struct shm *shm)
+/* The ramp is over with the last that it opened; what servers take in the hold is no part of it. */
+static void fill_timing(struct result *r, const struct experiment *x, const struct shm *shm)
 {
+	enum role role = x->client_workers > 0 ? ROLE_CLIENT : ROLE_SERVER;
 	static struct hist all;
 	uint64_t last_ns = shm->ramp_start_ns;
 	uint64_t opened = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened));
@@ -117,7 +120,7 @@ static void fill_timing(struct result *r, const struct shm *shm)
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		const struct shm_worker *w = &shm->workers[i];
 
-		if (w->last_open_ns > last_ns)
+		if (w->role == role && w->last_open_ns > last_ns)
 			last_ns = w->last_open_ns;
 		hist_merge(&all, &w->connect);
 		cpu_ns += w->cpu_ns;
@@ -292,6 +295,33 @@ static bool are_both_proved(const struct result *r, const struct experiment *x)
 	return is_proved(x, &r->proved_ramp, first) && is_proved(x, &r->proved, r->open_at_end);
 }
 
+/* The first stage that had not as many open at its end as it wanted, where nothing else would make
+ * that so; NULL: there is none. */
+static const struct result_stage *find_short(const struct result *r, const struct experiment *x,
+                                             uint64_t *wanted)
+{
+	for (uint32_t i = 0; i < r->stage_count; i++) {
+		const struct stage *stage = &x->stages[i];
+
+		*wanted = stage->connections < x->n ? stage->connections : x->n;
+		if (stage->connections > 0 && stage->churn_per_s == 0 && stage->storm_parts == 0 &&
+		    r->stages[i].open_after != *wanted)
+			return &r->stages[i];
+	}
+	return NULL;
+}
+
+static void judge_short(struct result *r, const struct result_stage *stage, uint64_t wanted,
+                        struct text *t)
+{
+	text_add(t, "stage %s ended with ", stage->name);
+	text_count(t, stage->open_after);
+	text_add(t, " open, not ");
+	text_count(t, wanted);
+	text_add(t, ": it takes more time (for)");
+	fail(r, EXIT_FAILED, t);
+}
+
 static void judge_lost(struct result *r, const struct experiment *x, struct text *t)
 {
 	text_count(t, r->lost);
@@ -304,6 +334,26 @@ static void judge_lost(struct result *r, const struct experiment *x, struct text
 		text_add(t, " are not open again");
 	}
 	fail(r, r->has_proof ? EXIT_UNPROVED : EXIT_FAILED, t);
+}
+
+/* What was said in all stages: "; 1,512,034 messages answered, 12 of them late". */
+static void add_messages(struct text *t, const struct result *r)
+{
+	static struct result_sum sum;
+
+	result_sum(r, &sum);
+	const struct result_traffic *traffic = &sum.all.traffic;
+
+	if (!sum.all.has_traffic)
+		return;
+	text_add(t, "; ");
+	text_count(t, result_answered(traffic));
+	text_add(t, " message%s answered", result_answered(traffic) == 1 ? "" : "s");
+	if (traffic->answers[ANSWER_LATE] > 0) {
+		text_add(t, ", ");
+		text_count(t, traffic->answers[ANSWER_LATE]);
+		text_add(t, " of them late");
+	}
 }
 
 /* All that fit are there; where that is less than was asked for, the wall is the reason. */
@@ -319,6 +369,7 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 		text_add(t, " time%s one was opened again after it was lost",
 		         r->reconnected == 1 ? "" : "s");
 	}
+	add_messages(t, r);
 	if (x->n < x->asked) {
 		text_add(t, "; no more fit: %s", x->wall);
 		verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t->at);
@@ -330,6 +381,8 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 static void judge_clients(struct result *r, const struct experiment *x, const struct shm *shm)
 {
 	char reason[sizeof(r->reason)];
+	const struct result_stage *stage;
+	uint64_t wanted;
 	struct text t;
 
 	text_init(&t, reason, sizeof(reason));
@@ -338,11 +391,15 @@ static void judge_clients(struct result *r, const struct experiment *x, const st
 		judge_incomplete(r, x, shm, &t);
 	else if (missing(r, x) > 0)
 		judge_lost(r, x, &t);
+	else if (!x->reconnect && (stage = find_short(r, x, &wanted)))
+		judge_short(r, stage, wanted, &t);
 	else if (!x->reconnect && !do_counts_agree(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, disagreement(r));
 	else if (r->has_proof && !are_both_proved(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
 		            "server and client do not agree on which connections were proved");
+	else if (!threshold_is_met(x, r, missing(r, x), &t))
+		fail(r, EXIT_UNPROVED, &t);
 	else
 		judge_whole(r, x, &t);
 }
@@ -391,7 +448,7 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_causes(r, x, shm);
 	fill_proof(&r->proved_ramp, x, shm, 0);
 	fill_proof(&r->proved, x, shm, 1);
-	fill_timing(r, shm);
+	fill_timing(r, x, shm);
 	fill_served(r, shm);
 	fill_packets(r, x, shm);
 	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));

@@ -78,7 +78,6 @@ static void fill_experiment(struct world *w)
 		.n = WORLD_CONNECTIONS,
 		.listeners = 1,
 		.listen_groups = 1,
-		.echo = true,
 		.knows_tokens = true,
 		.server_workers = 1,
 		.client_workers = 1,

@@ -1,0 +1,64 @@
+/* server_token: see the header.
+ *
+ * Per connection it keeps how many bytes of an unfinished token it has, and room for them that is
+ * only touched when a token comes in pieces. A server that does not echo looks at the first bytes
+ * of a connection alone. */
+#include "run/server_token.h"
+
+#include "run/server_state.h"
+
+#include <string.h>
+
+/* In the place of how many bytes of a token are there: */
+#define HELLO   UINT8_MAX       /* it only asks if we echo         */
+#define NOTHING (UINT8_MAX - 1) /* it is not looked at any further */
+
+bool server_token_is_hello(const struct server *s, uint32_t index)
+{
+	return s->have[index] == HELLO;
+}
+
+/* A client that asks first whether we echo does it on a connection apart, which is none of those
+ * that count. */
+static void note_hello(struct server *s, uint32_t index)
+{
+	s->have[index] = HELLO;
+	shm_set(s->me->opened, s->me->opened - 1);
+	shm_set(s->me->open, s->me->open - 1);
+}
+
+static void note_proof(struct server *s, const uint8_t token[TOKEN_BYTES], uint32_t connection,
+                       unsigned int round)
+{
+	uint8_t expected[TOKEN_BYTES];
+
+	shm_count(s->me->proof[round].echoed);
+	if (!s->x->knows_tokens)
+		return;
+	token_make(expected, s->shm->key, connection, round);
+	if (memcmp(token, expected, TOKEN_BYTES) == 0) /* and not another run's */
+		shm_prove(s->shm, ROLE_SERVER, round, connection);
+}
+
+static void note_token(struct server *s, uint32_t index, const uint8_t token[TOKEN_BYTES])
+{
+	uint32_t connection;
+	unsigned int round;
+	bool is_token = token_parse(token, &connection, &round);
+
+	if (is_token && round == TOKEN_HELLO)
+		note_hello(s, index);
+	else if (!s->mode->echoes)
+		s->have[index] = NOTHING;
+	else if (is_token)
+		note_proof(s, token, connection, round);
+}
+
+void server_token_note(struct server *s, uint32_t index, const uint8_t *data, size_t len)
+{
+	uint8_t token[TOKEN_BYTES];
+
+	while (s->have[index] < NOTHING &&
+	       token_gather(&s->have[index], s->part[index], &data, &len, token))
+		note_token(s, index, token);
+}
