@@ -415,7 +415,7 @@ static void end_one(struct client *c, uint32_t conn)
 	if (e->behind > 0)
 		e->behind = 0;
 	client_exchange_give_up(c, conn, ANSWER_MISSING);
-	if (was_busy && shm_get(c->shm->stop) == STOP_NONE)
+	if (was_busy && shm_get(c->shm->stop) != STOP_INTERRUPTED)
 		client_lose(c, conn, CAUSE_TIMEOUT);
 }
 
