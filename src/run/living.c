@@ -211,6 +211,7 @@ static int choose_mode(struct experiment *x, struct err *err)
 		if (x->stages[i].traffic == TRAFFIC_PUSH)
 			x->push = x->stages[i];
 	}
+	x->body_bytes = SERVE_BODY_USUAL;
 	if (http)
 		x->proof = false;
 	return 0;
