@@ -384,7 +384,8 @@ static void stop_waiting(struct client *c, uint32_t conn)
 void client_traffic_closed(struct client *c, uint32_t conn)
 {
 	const uint8_t state = c->states[conn];
-	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED;
+	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED ||
+	             state == CONN_AGAIN + AGAIN_STAGED;
 
 	if (!c->traffic)
 		return;
