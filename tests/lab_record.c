@@ -77,8 +77,6 @@ static int remove_directory(void **state)
 	return 0;
 }
 
-static uint64_t answered; /* in all lines together */
-
 static void see(const char *line, size_t len)
 {
 	static struct sample sample;
@@ -106,7 +104,6 @@ static void see(const char *line, size_t len)
 		.kernel_each_bytes = sample.run.kernel_bytes_per_connection,
 		.user_bytes = sample.run.user_bytes,
 	};
-	answered += sample.latency.count;
 	assert_true(lines == 0 || one->at_ns > one[-1].at_ns);
 	lines++;
 }
@@ -119,7 +116,6 @@ static void read_series(void)
 
 	assert_non_null(file);
 	lines = 0;
-	answered = 0;
 	is_half = false;
 	while (fgets(line, sizeof(line), file)) {
 		assert_false(is_half);
@@ -549,39 +545,6 @@ static void disk_is_full(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* --- answers -------------------------------------------------------------------------------- */
-
-/* Log, series and result say the same of answers. */
-static void of_answers(void **state)
-{
-	const char *const args[] = {"-n",    apart_n_text(), "--traffic", "echo",  "--every",
-	                            "100ms", "--hold",       "1s",        "--out", dir,
-	                            NULL};
-	struct trial trial;
-	size_t others;
-
-	(void)state;
-	trial_run(&trial, NULL, args);
-	trial_assert_passed(&trial, apart_n());
-	uint64_t good = (uint64_t)trial_number(&trial, "traffic.answers.good") +
-	                (uint64_t)trial_number(&trial, "traffic.answers.late");
-
-	assert_true(good == (uint64_t)trial_number(&trial, "traffic.said") && good > 0);
-	assert_true(hlog_sum_tag(path_of("latency.hlog"), "uncorrected", counts, &others) > 0);
-	assert_true(total() == good && others > 0);
-	assert_true(log_quantile(0.5) ==
-	            (uint64_t)trial_number(&trial, "traffic.uncorrected_ns.p50"));
-	hlog_sum_tag(path_of("latency.hlog"), "corrected", counts, &others);
-	assert_true(total() == good);
-	assert_true(log_quantile(0.5) ==
-	            (uint64_t)trial_number(&trial, "traffic.corrected_ns.p50"));
-	assert_true(log_quantile(0.99) ==
-	            (uint64_t)trial_number(&trial, "traffic.corrected_ns.p99"));
-	read_series();
-	assert_true(answered == good);
-	trial_end(&trial);
-}
-
 /* --- the reader of others ------------------------------------------------------------------- */
 
 static void read_by_others(void **state)
@@ -619,12 +582,17 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(of_a_lab),       TEST(of_serve_and_connect),
-		TEST(of_answers),     TEST(supervisor_is_killed),
-		TEST(all_are_killed), TEST(interrupted_at_once),
-		TEST(there_is_one),   TEST(nowhere),
-		TEST(usage),          TEST(refused),
-		TEST(disk_is_full),   TEST(read_by_others),
+		TEST(of_a_lab),
+		TEST(of_serve_and_connect),
+		TEST(supervisor_is_killed),
+		TEST(all_are_killed),
+		TEST(interrupted_at_once),
+		TEST(there_is_one),
+		TEST(nowhere),
+		TEST(usage),
+		TEST(refused),
+		TEST(disk_is_full),
+		TEST(read_by_others),
 	};
 
 	return cmocka_run_group_tests_name("lab_record", tests, set_up, tear_down);
