@@ -245,6 +245,8 @@ static void test_stages(void **state)
 	assert_int_equal(row(compared(a, b), "latency p99")->mark, COMPARE_WORSE);
 	assert_int_equal(row(compared(a, b), "latency p50")->mark, COMPARE_SAME);
 	assert_int_equal(row(compared(a, b), "answers late or bad")->mark, COMPARE_WORSE);
+	drop(a);
+	drop(b);
 }
 
 static void test_single_numbers(void **state)
