@@ -140,7 +140,7 @@ static uint32_t hurt(struct side *s, struct end *end, struct block *b)
 {
 	struct fake *f = s->fake;
 	struct stream *to = &end->link->to[1 - s->role];
-	uint32_t len = b->len;
+	uint32_t len = (uint32_t)end->sent; /* no more than there is room for */
 
 	if (fake_chance(f, f->faults.mute))
 		to->is_muted = true;

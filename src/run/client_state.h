@@ -64,8 +64,7 @@ struct client {
 	struct traffic *traffic; /* NULL where no stage has any, and so on */
 	struct client_push *push;
 	struct churn *churn;
-	bool is_cut;     /* this stage's storm has been */
-	bool is_cutting; /* it is closing them now: what was said is cut (ANSWER_CUT) */
+	bool is_cut; /* this stage's storm has been */
 
 	struct engine_event events[CLIENT_EVENTS];
 };

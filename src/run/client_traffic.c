@@ -19,6 +19,9 @@
  * cursor only begins with each, a batch between two polls; or so many exchanges are under way at a
  * time, each on the next connection that is free.
  *
+ * With a churn as fast as it goes: one exchange when a connection has been opened, which the churn
+ * then closes; the others rest.
+ *
  * What the engine cannot take now goes into a queue, and the queue on at the next turn, as long as
  * the engine takes something.
  *
@@ -99,6 +102,12 @@ static uint32_t share_of(const struct client *c, uint64_t in_flight)
 	return (uint32_t)(in_flight * (first + c->me->count) / n - in_flight * first / n);
 }
 
+/* The churn bounds how many at a time. */
+static bool is_circulating(const struct client *c)
+{
+	return c->stage->churn_per_s == STAGE_AS_FAST;
+}
+
 void client_traffic_begin(struct client *c)
 {
 	struct traffic *t = c->traffic;
@@ -120,9 +129,9 @@ void client_traffic_begin(struct client *c)
 	t->is_open_loop = stage_is_open_loop(c->stage);
 	t->at = t->passed = 0;
 	t->round = 0;
-	t->is_all_begun = false;
+	t->is_all_begun = is_circulating(c);
 	t->sweep_ns = c->now_ns;
-	t->room = share_of(c, c->stage->in_flight);
+	t->room = is_circulating(c) ? UINT32_MAX : share_of(c, c->stage->in_flight);
 	if (t->is_open_loop)
 		plan_open_loop(c);
 }
@@ -160,7 +169,7 @@ void client_traffic_go_on(struct client *c, uint32_t conn)
 	struct traffic *t = c->traffic;
 
 	t->is_all_begun &= t->room == UINT32_MAX;
-	if (c->is_draining || !exchange_is_free(c, conn) ||
+	if (c->is_draining || !exchange_is_free(c, conn) || is_circulating(c) ||
 	    (!t->is_open_loop && t->room != UINT32_MAX))
 		return;
 	if (t->is_blocked || !say_next(c, conn))

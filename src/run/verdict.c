@@ -348,7 +348,8 @@ static void add_messages(struct text *t, const struct result *r)
 		return;
 	text_add(t, "; ");
 	text_count(t, result_answered(traffic));
-	text_add(t, " message%s answered", result_answered(traffic) == 1 ? "" : "s");
+	text_add(t, " message%s %s", result_answered(traffic) == 1 ? "" : "s",
+	         traffic->kind == TRAFFIC_PUSH ? "heard" : "answered");
 	if (traffic->answers[ANSWER_LATE] > 0) {
 		text_add(t, ", ");
 		text_count(t, traffic->answers[ANSWER_LATE]);
