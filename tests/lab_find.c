@@ -140,7 +140,7 @@ static void not_even_the_first(void **state)
 		TARGET,           "-n",        "100", "--hold",  "200ms", "--find-max", "--timeout",
 		"200ms",          "--retries", "0",   "--proof", "none",  "--traffic",  "echo",
 		"--message-rate", "1k/s",      NULL};
-	const struct host host = {.guests = 1000, .bytes = 50 * 64};
+	const struct host host = {.guests = 1000, .bytes = UINT64_C(50) * 64};
 	struct trial trial;
 
 	(void)state;
@@ -183,7 +183,7 @@ static void messages(void **state)
 		TARGET,           "-n",     "100",     "--hold", "1s",        "--find-max",
 		"--timeout",      "300ms",  "--proof", "none",   "--traffic", "echo",
 		"--message-rate", "1000/s", "--p99",   "200ms",  NULL};
-	const struct host host = {.guests = 1000, .bytes = 3500 * 64};
+	const struct host host = {.guests = 1000, .bytes = UINT64_C(3500) * 64};
 	struct trial trial;
 
 	(void)state;

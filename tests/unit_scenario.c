@@ -30,7 +30,8 @@ static int parse(const char *text)
 	int failed;
 
 	assert_non_null(exact);
-	memcpy(exact, text, len);
+	for (size_t i = 0; i < len; i++)
+		exact[i] = text[i];
 	err.text[0] = '\0';
 	failed = scenario_parse(commands, 2, "a.ini", exact, len, &scenario, &err);
 	free(exact);
