@@ -39,6 +39,7 @@
 #include "engine/uring_accept.h"
 #include "engine/uring_connect.h"
 #include "engine/uring_io.h"
+#include "engine/wait.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,8 +133,8 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 		deadline_ns = uring_accept_again_ns(u);
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
-	if (!any_ring_wants(u) &&
-	    epoll_wait(u->epoll_fd, woken, 16, clock_timeout_ms(deadline_ns)) < 0 && errno != EINTR)
+	if (!any_ring_wants(u) && wait_events(u->epoll_fd, woken, 16, deadline_ns) < 0 &&
+	    errno != EINTR)
 		failed = -errno;
 	toggle_eventfds(u, false);
 	return failed;
