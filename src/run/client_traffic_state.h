@@ -4,6 +4,7 @@
 
 #include "base/wheel.h"
 #include "behave/behaviour.h"
+#include "behave/http.h"
 #include "run/client_state.h"
 
 #include <assert.h>
@@ -41,6 +42,7 @@ static_assert(sizeof(struct exchange) == 32, "two to a cache line");
 
 struct traffic {
 	struct behaviour behaviour;
+	struct http_memory memory;
 	struct exchange *all;
 	struct hearing *hearings; /* touched only by those whose answer comes in parts */
 	bool is_on;               /* the stage has traffic */
