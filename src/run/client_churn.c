@@ -3,13 +3,17 @@
  * Theory of operation
  *
  * A cursor goes round the worker's connections. One that is open and has no exchange under way is
- * closed and takes off at once; one that has is marked, and closed when its exchange has ended. So
- * none is closed for which no flight is free, and the gap between a close and the open is never
- * more than what may be under way (x->in_flight of each worker).
+ * closed and takes off at once; one that has is marked, and closed when its exchange has ended. A
+ * server that is overrun may leave some unanswered for long: where more are waited for than are due
+ * in 50 ms, whichever was answered last stands in for one of them.
+ *
+ * None is closed for which no flight is free. So the gap between a close and the open is never more
+ * than what may be under way (x->in_flight of each worker).
  *
  * At a rate: what is due follows the ideal line from the beginning of the stage (base/pace), so
  * that nothing drifts. What cannot be done within a second of when it was due, since all flights
- * are taken or all tuples rest, is left out, and counted as rested.
+ * are taken or all tuples rest, is left out, and counted as rested; so is what is due and not done
+ * at the end of the stage.
  *
  * As fast as it goes: `slots` connections circulate (marked): connect, one exchange where the stage
  * has traffic, close, connect. One that fails for good, or finds no tuple, leaves its place to
@@ -36,8 +40,9 @@
 
 #include <string.h>
 
-#define CHURN_BATCH     32
+#define CHURN_BATCH     256
 #define CHURN_LOOK      4096             /* connections looked at in a turn for one to close */
+#define CHURN_PATIENCE  20               /* parts of a second: see above */
 #define CHURN_AGAIN_NS  NS_PER_MS        /* none was found: looked again then                */
 #define CHURN_ANSWER_NS (10 * NS_PER_MS) /* in which a server answers a FIN                  */
 
@@ -55,7 +60,9 @@ struct churn {
 	uint8_t *marks;     /* a bit each: see above                              */
 	uint32_t slots;     /* as fast as it goes: so many circulate; 0: a rate   */
 	uint32_t marked;    /* and so many do now                                 */
+	uint32_t stood_in;  /* for so many of the marked another one was closed   */
 	bool is_starved;    /* none was found in the last turn                    */
+	bool is_settled;    /* the stage has ended, and what was left is counted  */
 	uint64_t turn;      /* number of this turn                                */
 	bool is_due_over;   /* this turn's closes are on their way: poll is next  */
 	struct rest rest;   /* where a stage closes kernel sockets by FIN         */
@@ -140,17 +147,17 @@ static void unmark(struct churn *churn, uint32_t conn)
 	churn->marked--;
 }
 
-bool client_churn_circulates(const struct client *c, uint32_t conn)
-{
-	return c->churn && c->churn->slots > 0 && is_marked(c->churn, conn);
-}
-
 void client_churn_gone(struct client *c, uint32_t conn)
 {
 	if (!c->churn || !is_marked(c->churn, conn))
 		return;
 	unmark(c->churn, conn);
-	c->churn->owed += c->churn->slots == 0;
+	if (c->churn->slots > 0)
+		return;
+	if (c->churn->stood_in > 0)
+		c->churn->stood_in--;
+	else
+		c->churn->owed++;
 }
 
 /* --- tuples --------------------------------------------------------------------------------- */
@@ -315,9 +322,11 @@ void client_churn_begin(struct client *c)
 	if (!churn)
 		return;
 	memset(churn->marks, 0, c->me->count / 8 + 1);
-	churn->marked = 0;
+	churn->marked = churn->stood_in = 0;
 	churn->owed = 0;
 	churn->slots = 0;
+	churn->is_settled = false;
+	churn->pace = (struct pace){.rate_per_s = 0};
 	if (rate != STAGE_AS_FAST) {
 		rate = own_part(c, rate);
 		churn->burst = rate > CHURN_BATCH ? rate : CHURN_BATCH;
@@ -327,6 +336,20 @@ void client_churn_begin(struct client *c)
 	slots = c->stage->in_flight == 0 ? FLIGHTS_USUAL : slots > 0 ? slots : 1;
 	slots = slots < c->flights.count ? slots : c->flights.count;
 	churn->slots = (uint32_t)(slots < c->me->count ? slots : c->me->count);
+}
+
+/* The stage has ended: what is late by more than a hundredth of a second will not be done. */
+static void settle(struct client *c)
+{
+	struct churn *churn = c->churn;
+	uint64_t due;
+
+	churn->is_settled = true;
+	if (churn->pace.rate_per_s == 0 || churn->slots > 0 || client_is_stopped(c))
+		return;
+	due = pace_due(&churn->pace, c->now_ns) + churn->owed + churn->marked - churn->stood_in;
+	if (due > churn->pace.rate_per_s / 100)
+		shm_set(c->me->churn.rested, c->me->churn.rested + due);
 }
 
 void client_churn_due(struct client *c)
@@ -341,6 +364,8 @@ void client_churn_due(struct client *c)
 		fill_slots(c);
 	else if (is_on(c))
 		close_at_rate(c);
+	else if (c->is_draining && !c->churn->is_settled)
+		settle(c);
 	c->churn->is_due_over = true;
 }
 
@@ -366,22 +391,41 @@ uint64_t client_churn_next_ns(const struct client *c)
 /* It stays open where it cannot be replaced now. */
 static void put_off(struct client *c, uint32_t conn)
 {
-	unmark(c->churn, conn);
+	if (is_marked(c->churn, conn))
+		unmark(c->churn, conn);
 	if (!has_tuple(c))
 		shm_count(c->me->churn.rested);
 	else
 		c->churn->owed += c->churn->slots == 0;
 }
 
+/* Whether this end of an exchange is one that the churn waits for. */
+static bool is_turn_of(struct churn *churn, uint32_t conn)
+{
+	if (churn->slots > 0)
+		return is_marked(churn, conn);
+	if (!is_marked(churn, conn)) {
+		if (churn->marked - churn->stood_in <= churn->burst / CHURN_PATIENCE)
+			return false;
+		churn->stood_in++;
+		return true;
+	}
+	if (churn->stood_in == 0)
+		return true;
+	churn->stood_in--;
+	unmark(churn, conn);
+	return false;
+}
+
 void client_churn_answered(struct client *c, uint32_t conn)
 {
-	if (!is_on(c) || !is_marked(c->churn, conn) || !client_is_open(c, conn))
+	if (!is_on(c) || !client_is_open(c, conn) || !is_turn_of(c->churn, conn))
 		return;
 	if (c->flights.free_count == 0 || !has_tuple(c)) {
 		put_off(c, conn);
 		return;
 	}
-	if (c->churn->slots == 0)
+	if (c->churn->slots == 0 && is_marked(c->churn, conn))
 		unmark(c->churn, conn);
 	replace(c, conn);
 }

@@ -23,10 +23,6 @@ void client_churn_answered(struct client *c, uint32_t conn);
 void client_churn_opened(struct client *c, uint32_t conn);
 void client_churn_gone(struct client *c, uint32_t conn);
 
-/* Whether it takes part in a churn that goes as fast as it can: it has one exchange in each life.
- * The others rest. */
-bool client_churn_circulates(const struct client *c, uint32_t conn);
-
 /* The number in the tuple plan that a connection is opened with next: its own, or another one
  * while that rests in TIME_WAIT. */
 uint64_t client_churn_tuple(const struct client *c, uint32_t conn);

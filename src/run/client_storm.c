@@ -30,7 +30,7 @@ void client_storm_due(struct client *c)
 {
 	if (!is_to_come(c) || c->now_ns < cut_ns(c))
 		return;
-	c->is_cut = c->is_cutting = true;
+	c->is_cut = true;
 	shm_set(c->me->storm.cut_ns, cut_ns(c));
 	for (uint32_t conn = 0; conn < c->me->count; conn++) {
 		if (!client_is_open(c, conn) || !is_hit(c, conn))
@@ -38,7 +38,6 @@ void client_storm_due(struct client *c)
 		shm_count(c->me->storm.cut);
 		client_close(c, conn, ENGINE_CLOSE_RESET, AGAIN_CUT);
 	}
-	c->is_cutting = false;
 }
 
 uint64_t client_storm_next_ns(const struct client *c)

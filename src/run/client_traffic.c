@@ -19,6 +19,9 @@
  * cursor only begins with each, a batch between two polls; or so many exchanges are under way at a
  * time, each on the next connection that is free.
  *
+ * With a churn as fast as it goes: one exchange when a connection has been opened, which the churn
+ * then closes; the others rest.
+ *
  * What the engine cannot take now goes into a queue, and the queue on at the next turn, as long as
  * the engine takes something.
  *
@@ -87,6 +90,9 @@ static void plan_open_loop(struct client *c)
 	t->interval_ns = (double)NS_PER_S / own_per_s;
 	t->phase = (double)c->me->number / (double)c->x->client_workers;
 	t->due_ns = traffic_due_ns(c, 0, 0);
+	t->end_ns = c->stage->duration_ns < UINT64_MAX - c->stage_ns
+	                    ? c->stage_ns + c->stage->duration_ns
+	                    : UINT64_MAX;
 }
 
 /* This worker's share of the exchanges under way: all shares together are exactly all. */
@@ -97,6 +103,12 @@ static uint32_t share_of(const struct client *c, uint64_t in_flight)
 	if (in_flight == 0 || in_flight >= n)
 		return UINT32_MAX;
 	return (uint32_t)(in_flight * (first + c->me->count) / n - in_flight * first / n);
+}
+
+/* The churn bounds how many at a time. */
+static bool is_circulating(const struct client *c)
+{
+	return c->stage->churn_per_s == STAGE_AS_FAST;
 }
 
 void client_traffic_begin(struct client *c)
@@ -120,9 +132,9 @@ void client_traffic_begin(struct client *c)
 	t->is_open_loop = stage_is_open_loop(c->stage);
 	t->at = t->passed = 0;
 	t->round = 0;
-	t->is_all_begun = false;
+	t->is_all_begun = is_circulating(c);
 	t->sweep_ns = c->now_ns;
-	t->room = share_of(c, c->stage->in_flight);
+	t->room = is_circulating(c) ? UINT32_MAX : share_of(c, c->stage->in_flight);
 	if (t->is_open_loop)
 		plan_open_loop(c);
 }
@@ -160,7 +172,7 @@ void client_traffic_go_on(struct client *c, uint32_t conn)
 	struct traffic *t = c->traffic;
 
 	t->is_all_begun &= t->room == UINT32_MAX;
-	if (c->is_draining || !exchange_is_free(c, conn) ||
+	if (c->is_draining || !exchange_is_free(c, conn) || is_circulating(c) ||
 	    (!t->is_open_loop && t->room != UINT32_MAX))
 		return;
 	if (t->is_blocked || !say_next(c, conn))
@@ -254,7 +266,8 @@ static void say_all_planned(struct client *c, uint32_t most)
 {
 	struct traffic *t = c->traffic;
 
-	for (; most > 0 && t->due_ns <= c->now_ns && !t->is_blocked; most--) {
+	for (; most > 0 && t->due_ns <= c->now_ns && t->due_ns < t->end_ns && !t->is_blocked;
+	     most--) {
 		if (!say_planned(c))
 			return;
 		advance(c);
@@ -328,7 +341,7 @@ static uint64_t next_say_ns(const struct client *c)
 	if (c->is_draining)
 		return UINT64_MAX;
 	if (t->is_open_loop)
-		return t->due_ns;
+		return t->due_ns < t->end_ns ? t->due_ns : UINT64_MAX;
 	return t->is_all_begun || t->active >= t->room ? UINT64_MAX : c->now_ns;
 }
 
@@ -375,7 +388,8 @@ static void stop_waiting(struct client *c, uint32_t conn)
 void client_traffic_closed(struct client *c, uint32_t conn)
 {
 	const uint8_t state = c->states[conn];
-	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED;
+	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED ||
+	             state == CONN_AGAIN + AGAIN_STAGED;
 
 	if (!c->traffic)
 		return;
@@ -406,7 +420,7 @@ static void end_one(struct client *c, uint32_t conn)
 	if (e->behind > 0)
 		e->behind = 0;
 	client_exchange_give_up(c, conn, ANSWER_MISSING);
-	if (was_busy && shm_get(c->shm->stop) == STOP_NONE)
+	if (was_busy && shm_get(c->shm->stop) != STOP_INTERRUPTED)
 		client_lose(c, conn, CAUSE_TIMEOUT);
 }
 

@@ -26,6 +26,7 @@ struct experiment_listen {
 	uint16_t port_low, port_high;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by what belongs together */
 struct experiment {
 	enum run_kind kind;
 	uint64_t asked;           /* how many connections were asked for                         */
@@ -34,9 +35,9 @@ struct experiment {
 	enum engine_kind engine;  /* of kernel sockets: the servers' */
 	enum engine_kind clients; /* the same, or one with a TCP of its own */
 	enum solution solution;
-	struct tuple_plan tuples;                                 /* of clients */
-	uint64_t spares;  /* of its numbers, beyond the first n: for a churn by FIN */
-	uint64_t rest_ns; /* how long a tuple rests after that                      */
+	struct tuple_plan tuples; /* of clients */
+	uint64_t spares;          /* of its numbers, beyond the first n: for a churn by FIN */
+	uint64_t rest_ns;         /* how long a tuple rests after that                      */
 	struct experiment_listen listens[EXPERIMENT_LISTENS_MAX]; /* of servers */
 	uint32_t listen_count;
 	uint32_t listeners;     /* ports of all of them                                         */

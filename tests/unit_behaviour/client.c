@@ -115,6 +115,27 @@ static void on_event(struct scene *s, const struct engine_event *event)
 		hang_up(s, index);
 }
 
+/* The director's part. */
+static void lead_hold(struct scene *s)
+{
+	struct shm *shm = s->w.shm;
+
+	if (s->hold_polls > 0)
+		s->hold_polls--;
+	else if (shm->stage > s->w.me->stage_done)
+		shm->stage_over = shm->stage;
+	else
+		shm->phase = PHASE_PROVE_AGAIN;
+}
+
+static void begin_hold(struct scene *s)
+{
+	if (s->w.x->stage_count == 0)
+		return;
+	s->w.shm->stage_start_ns = s->w.now_ns;
+	s->w.shm->stage = 1;
+}
+
 static void pump(void *with)
 {
 	struct scene *s = with;
@@ -130,8 +151,8 @@ static void pump(void *with)
 		on_event(s, &events[i]);
 	if (s->stop_at > 0 && --s->stop_at == 0)
 		s->w.shm->stop = s->stop;
-	if (s->w.shm->phase == PHASE_HOLD && s->hold_polls-- == 0)
-		s->w.shm->phase = PHASE_PROVE_AGAIN;
+	if (s->w.shm->phase == PHASE_HOLD)
+		lead_hold(s);
 }
 
 static void run(struct scene *s, struct client *client, enum phase phase)
@@ -141,6 +162,11 @@ static void run(struct scene *s, struct client *client, enum phase phase)
 	world_assert_no_breach(&s->w);
 }
 
+static uint64_t failed_again(const struct shm_worker *me)
+{
+	return world_sum(me->churn.failed) + world_sum(me->storm.failed);
+}
+
 /* What the client says is what the fake did. */
 static void check_counts(struct scene *s)
 {
@@ -148,21 +174,48 @@ static void check_counts(struct scene *s)
 	const struct shm_worker *me = s->w.me;
 	const bool reconnects = s->w.x->reconnect, cut = s->w.shm->stop == STOP_INTERRUPTED;
 
-	assert_int_equal(me->opened + me->reconnected, t->connected);
-	assert_int_equal(me->open, me->opened + me->reconnected - world_sum(me->lost));
+	const uint64_t opened = me->opened + me->reconnected + me->churn.opened + me->storm.back;
+
+	assert_int_equal(opened, t->connected);
+	assert_int_equal(me->open, opened - me->churn.closed - me->storm.cut -
+	                                   (world_sum(me->lost) - failed_again(me)));
 	assert_int_equal(me->open, fake_open(s->w.fake, FAKE_CLIENT));
 	for (int i = 0; i < CAUSE_COUNT; i++) {
 		uint64_t told = t->refused[i] + (i == CAUSE_TIMEOUT ? t->given_up : 0);
-		uint64_t noted = me->failed[i] + me->retried[i];
+		uint64_t again = me->churn.failed[i] + me->storm.failed[i];
+		uint64_t noted = me->failed[i] + me->retried[i] + again;
+		uint64_t lost = me->lost[i] - again;
 
+		/* What a stage's end finds in a pause, or waiting, is told by nobody. */
+		if (i == CAUSE_TIMEOUT && again > 0)
+			continue;
 		/* A lost one that could not be opened again is lost already. */
 		assert_true(reconnects ? noted <= told : noted == told);
 		if (i == CAUSE_TIMEOUT || i == CAUSE_MISMATCH)
 			continue;
 		/* Who is interrupted does not hear of some. */
-		assert_true(cut ? me->lost[i] <= t->ended[i] : me->lost[i] == t->ended[i]);
+		assert_true(cut ? lost <= t->ended[i] : lost == t->ended[i]);
 	}
 	assert_true(s->w.faults.corrupt > 0 || me->lost[CAUSE_MISMATCH] == 0);
+}
+
+/* All that a stage has closed itself are open again, or have failed; where it was interrupted some
+ * may be neither. */
+static void check_stage(const struct scene *s)
+{
+	const struct shm_worker *me = s->w.me;
+	uint64_t churned = me->churn.opened + world_sum(me->churn.failed);
+	uint64_t stormed = me->storm.back + world_sum(me->storm.failed);
+	const struct stage *stage = &s->w.x->stages[0];
+
+	assert_int_equal(me->storm.back, me->storm.back_after.count);
+	assert_true(churned <= me->churn.closed && stormed <= me->storm.cut);
+	assert_true(stage->storm_parts > 0 || me->storm.cut == 0);
+	assert_true(stage->churn_per_s > 0 || me->churn.closed == 0);
+	if (s->w.shm->stop != STOP_NONE)
+		return;
+	assert_int_equal(churned, me->churn.closed);
+	assert_int_equal(stormed, me->storm.cut);
 }
 
 static void check_ramp(const struct scene *s)
@@ -220,8 +273,10 @@ static void run_seed(uint64_t seed)
 	run(s, client, PHASE_PROVE);
 	check_counts(s);
 	check_proof(s, 0, lost);
+	begin_hold(s);
 	run(s, client, PHASE_HOLD);
 	check_counts(s);
+	check_stage(s);
 	lost = world_sum(s->w.me->lost);
 	run(s, client, PHASE_PROVE_AGAIN);
 	check_counts(s);

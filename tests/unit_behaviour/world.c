@@ -68,6 +68,27 @@ static void fill_plan(struct tuple_plan *plan)
 	            WORLD_CONNECTIONS);
 }
 
+/* A hold with a churn, a storm, or both, or neither. */
+static void fill_stage(struct world *w)
+{
+	struct experiment *x = w->x;
+	struct stage *stage = &x->stages[x->stage_count++];
+
+	*stage = (struct stage){
+		.duration_ns = UINT64_MAX,
+		.in_flight = world_draw(w) % 40,
+		.churn_by_reset = world_draw(w) % 2 == 0,
+		.storm_at_ns = world_draw(w) % (20 * NS_PER_MS),
+	};
+	if (world_draw(w) % 3)
+		stage->churn_per_s = world_draw(w) % 3 ? 1 + world_draw(w) % 50000 : STAGE_AS_FAST;
+	if (world_draw(w) % 2)
+		stage->storm_parts = (uint32_t)(1 + world_draw(w) % STAGE_PARTS);
+	x->clients = world_draw(w) % 4 ? ENGINE_URING : ENGINE_TUN;
+	x->spares = world_draw(w) % 3 * 30;
+	x->rest_ns = world_draw(w) % (20 * NS_PER_MS);
+}
+
 static void fill_experiment(struct world *w)
 {
 	struct experiment *x = w->x;
@@ -93,6 +114,20 @@ static void fill_experiment(struct world *w)
 	};
 	x->reconnect = x->watch && world_draw(w) % 2 == 0;
 	fill_plan(&x->tuples);
+	if (world_draw(w) % 2)
+		fill_stage(w);
+}
+
+void world_set_clean(struct world *w)
+{
+	w->faults = (struct fake_faults){
+		.seed = w->faults.seed,
+		.now_ns = &w->now_ns,
+		.polls_most = WORLD_POLLS_MOST,
+		.pump = w->faults.pump,
+		.with = w->faults.with,
+	};
+	fake_set_faults(w->fake, &w->faults);
 }
 
 void world_make(struct world *w, enum role role, uint64_t seed, void (*pump)(void *with),
