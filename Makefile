@@ -75,7 +75,8 @@ ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
 ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture clients connect \
-	find limits loss others peers record scenario servers solutions traffic traffic_servers \
+	churn find latency limits loss modes others peers push record scenario servers solutions storm \
+	traffic traffic_servers \
 	walls_% watch),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
