@@ -67,7 +67,7 @@ static void by_reset(void **state)
 	struct trial trial;
 
 	(void)state;
-	run_lab(&trial, "600ms", "--engine", apart_engine(1), "rst");
+	run_lab(&trial, "1200ms", "--engine", apart_engine(1), "rst");
 	staged_assert(&trial, "churn.time_wait_most", 0);
 	trial_end(&trial);
 }
