@@ -74,8 +74,9 @@ LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
-ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture churn clients connect \
-	limits loss others peers record servers solutions storm walls_% watch),$(ASAN_LAB))
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture churn clients \
+	connect limits loss others peers record servers solutions storm traffic traffic_servers \
+	walls_% watch),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -84,8 +85,8 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
 	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
-	tests/sealed.c tests/snapshot.c tests/staged.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
-	tests/wire.c
+	tests/sealed.c tests/snapshot.c tests/staged.c tests/trial.c tests/tuned.c tests/wall.c \
+	tests/web.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_program.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))
@@ -94,7 +95,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full million millions run-srv \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full deps-bench million millions run-srv \
 	run-cli stop-cli stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
@@ -116,6 +117,9 @@ deps-fuzz: deps-test
 deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node; and packages of npm
 	@scripts/deps.sh full
 	@$(MAKE) '$(B)/npm/installed'
+
+deps-bench: deps ## install what bench measures itself beside: nginx, wrk, h2load, sockperf
+	@scripts/deps.sh bench
 
 deps-lint: deps-test ## install what lint needs
 	@scripts/deps.sh lint
@@ -185,9 +189,10 @@ WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write docs/walls.md (root)
 	@MEGACONN=$(B)/megaconn scripts/walls.sh $(WALLS)
 
-bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
+bench: deps-bench $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
 	bench/watch.sh
+	bench/living.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh

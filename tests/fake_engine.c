@@ -140,7 +140,7 @@ static uint32_t hurt(struct side *s, struct end *end, struct block *b)
 {
 	struct fake *f = s->fake;
 	struct stream *to = &end->link->to[1 - s->role];
-	uint32_t len = b->len;
+	uint32_t len = (uint32_t)end->sent; /* no more than there is room for */
 
 	if (fake_chance(f, f->faults.mute))
 		to->is_muted = true;
@@ -309,7 +309,9 @@ struct fake *fake_make(const struct fake_faults *faults, uint32_t connections, i
 	f->waiting_end = &f->waiting;
 	for (int i = 0; i < FAKE_ROLES; i++) {
 		f->sides[i] = (struct side){
-			.base = {.ops = &fake_ops, .index_end = connections, .send_most = ENGINE_SEND_MAX},
+			.base = {.ops = &fake_ops,
+		                 .index_end = connections,
+		                 .send_most = ENGINE_SEND_MAX},
 			.fake = f,
 			.role = (enum fake_role)i,
 			.ends = calloc(connections, sizeof(struct end)),
@@ -334,6 +336,11 @@ const struct fake_tally *fake_tally(const struct fake *fake, enum fake_role role
 const char *fake_breach(const struct fake *fake)
 {
 	return fake->breach;
+}
+
+void fake_set_faults(struct fake *fake, const struct fake_faults *faults)
+{
+	fake->faults = *faults;
 }
 
 void fake_refuse_next(struct fake *fake, int code)

@@ -56,6 +56,9 @@ const struct fake_tally *fake_tally(const struct fake *fake, enum fake_role role
 /* The first thing that a caller did and must not do; NULL where all was right. */
 const char *fake_breach(const struct fake *fake);
 
+/* Other faults from now on. */
+void fake_set_faults(struct fake *fake, const struct fake_faults *faults);
+
 /* The next connect gets this code. */
 void fake_refuse_next(struct fake *fake, int code);
 

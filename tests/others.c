@@ -141,12 +141,25 @@ void others_stop(pid_t pid)
 	fail_msg("not ended after 10 s");
 }
 
+int64_t others_said(const char *text)
+{
+	char line[1024];
+	int64_t count = 0;
+	FILE *log = fopen(log_path, "r");
+
+	assert_non_null(log);
+	while (fgets(line, sizeof(line), log))
+		count += strstr(line, text) != NULL;
+	fclose(log);
+	return count;
+}
+
 const char *others_log(void)
 {
 	return read_log(greeting_len);
 }
 
-/* --- the three ------------------------------------------------------------------------------- */
+/* --- the four -------------------------------------------------------------------------------- */
 
 /* No access is logged; of errors, what is worth a warning. */
 pid_t others_nginx(const struct others *others)
@@ -162,9 +175,13 @@ pid_t others_nginx(const struct others *others)
 	         "http { access_log off; client_body_temp_path %s/body; proxy_temp_path %s/proxy;\n"
 	         "fastcgi_temp_path %s/fastcgi; uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;\n"
 	         "client_header_timeout %us; client_header_buffer_size 1k;\n"
-	         "server { listen %s:%u backlog=16384 so_keepalive=%s; return 204; } }\n",
+	         "server { listen %s:%u backlog=16384 so_keepalive=%s;\n"
+	         "keepalive_timeout %us; keepalive_requests 1000000000; log_not_found off;\n"
+	         "location / { %s } location = /status { stub_status; } } }\n",
 	         dir, dir, dir, dir, dir, dir, others->idle_s > 0 ? others->idle_s : LONG_S,
-	         others->address, others->port, others->probes ? "1s:1s:9" : "off");
+	         others->address, others->port, others->probes ? "1s:1s:9" : "off",
+	         others->idle_s > 0 ? others->idle_s : LONG_S,
+	         others->location ? others->location : "return 204;");
 	write_config(text);
 	return start(path, "-c", others);
 }
@@ -185,6 +202,21 @@ pid_t others_redis(const struct others *others)
 
 	await_greeting("Ready to accept connections");
 	return pid;
+}
+
+/* It tells each client that has come. Its listen queue is of 100. */
+pid_t others_mosquitto(const struct others *others)
+{
+	const char *path = need_program("mosquitto");
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	         "listener %u %s\nallow_anonymous true\nuser root\npersistence false\n"
+	         "log_dest stdout\nlog_type error\nlog_type warning\nlog_type notice\n"
+	         "connection_messages true\nset_tcp_nodelay true\nmax_keepalive 65535\n",
+	         others->port, others->address);
+	write_config(text);
+	return start(path, "-c", others);
 }
 
 /* Two descriptors a connection. */

@@ -16,6 +16,7 @@ struct others {
 	unsigned int idle_s;  /* it closes who says nothing for so long; 0: nobody        */
 	bool probes;          /* TCP keep-alive: each second                                */
 	uint16_t behind_port; /* of haproxy: of the server that it leads to, on 127.0.0.1  */
+	const char *location; /* of nginx: what it answers; NULL: 204, always              */
 };
 
 /* Each returns when it listens; it ends with the test (apart_keep). Skips the test where the server
@@ -23,9 +24,13 @@ struct others {
 pid_t others_nginx(const struct others *others);
 pid_t others_redis(const struct others *others);
 pid_t others_haproxy(const struct others *others);
+pid_t others_mosquitto(const struct others *others);
 
 /* Has it end in order. */
 void others_stop(pid_t pid);
+
+/* How often its log says that, from the beginning. */
+int64_t others_said(const char *text);
 
 /* What it has said since it listens. */
 const char *others_log(void);

@@ -5,5 +5,6 @@
 
 int main(void)
 {
-	return run_fake_tests() + run_client_tests() + run_server_tests();
+	return run_fake_tests() + run_client_tests() + run_server_tests() + run_mode_tests() +
+	       run_traffic_tests();
 }

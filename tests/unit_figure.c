@@ -51,6 +51,8 @@ static const char *a_label(const struct figure *f)
 	switch (f->family) {
 	case FIGURE_BY_CAUSE:
 		return "refused";
+	case FIGURE_BY_ANSWER:
+		return "missing";
 	case FIGURE_BY_CPU:
 		return "3";
 	case FIGURE_BY_CACHE:

@@ -21,7 +21,9 @@ struct values {
 	int solution;
 	struct opt_ports ports;
 	struct opt_texts servers;
-	uint64_t peers;
+	uint64_t peers, churn;
+	struct opt_sizes size;
+	struct opt_percent part;
 };
 
 static const char *const solutions[] = {"1", "2", "mixed", NULL};
@@ -80,6 +82,27 @@ static const struct opt table[] = {
          .min = 2,
          .offset = offsetof(struct values, peers),
          .help = "most"},
+	{.name = "churn",
+         .kind = OPT_RATE_MAX,
+         .min = 2,
+         .offset = offsetof(struct values, churn),
+         .help = "max"},
+	{.name = "size",
+         .kind = OPT_SIZES,
+         .min = 1,
+         .max = 65536,
+         .offset = offsetof(struct values, size),
+         .help = "two"},
+	{.name = "part",
+         .kind = OPT_PERCENT,
+         .offset = offsetof(struct values, part),
+         .help = "some"},
+	{.name = "half",
+         .kind = OPT_PERCENT,
+         .min = 1,
+         .max = 500000,
+         .offset = offsetof(struct values, part),
+         .help = "less"},
 };
 
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
@@ -135,6 +158,49 @@ static void test_count_max(void **state)
 	check_error("lab --peers maxx", "--peers maxx: not a count (try 1000, 10k, 1M, or max)");
 	check_error("lab --peers 1", "--peers 1: must be at least 2");
 	check_error("lab -n max", "-n max: not a count (try 1000, 10k, 1M)");
+}
+
+static void test_rate_max(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab --churn 2.5k/s"), 0);
+	assert_int_equal(values.churn, 2500);
+	assert_int_equal(parse("lab --churn max"), 0);
+	assert_true(values.churn == UINT64_MAX);
+	check_error("lab --churn fast", "--churn fast: not a rate (try 1000, 10k/s, or max)");
+	check_error("lab --churn 1", "--churn 1: must be at least 2/s");
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab"), 0);
+	assert_true(values.size.low == 0 && values.size.high == 0);
+	assert_int_equal(parse("lab --size 64"), 0);
+	assert_true(values.size.low == 64 && values.size.high == 64);
+	assert_int_equal(parse("lab --size 64-4KiB"), 0);
+	assert_true(values.size.low == 64 && values.size.high == 4096);
+	check_error("lab --size 64-", "--size 64-: not a size, or two (try 64, 64-4KiB)");
+	check_error("lab --size 65-64", "--size 65-64: not a size, or two (try 64, 64-4KiB)");
+	check_error("lab --size 0-64", "--size 0-64: must be at least 1");
+	check_error("lab --size 1-65KiB", "--size 1-65KiB: must be at most 64KiB");
+}
+
+static void test_percent(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("lab"), 0);
+	assert_false(values.part.is_given);
+	assert_int_equal(parse("lab --part 0%"), 0);
+	assert_true(values.part.is_given && values.part.parts == 0);
+	assert_int_equal(parse("lab --part 0.001%"), 0);
+	assert_int_equal(values.part.parts, 10);
+	assert_int_equal(parse("lab --part 100%"), 0);
+	assert_int_equal(values.part.parts, 1000000);
+	check_error("lab --part 30", "--part 30: not a part (try 30%, 0.001%)");
+	check_error("lab --part 100.1%", "--part 100.1%: must be at most 100%");
+	check_error("lab --half 0%", "--half 0%: must be at least 0.0001%");
+	check_error("lab --half 51%", "--half 51%: must be at most 50%");
 }
 
 static void test_values(void **state)
@@ -436,29 +502,26 @@ static void test_help(void **state)
 	                         "      --solution 1|2|mixed  which\n"
 	                         "      --ports PORTS         range\n"
 	                         "  -s, --server TEXT         more\n"
-	                         "      --peers N             most\n");
+	                         "      --peers N             most\n"
+	                         "      --churn RATE          max\n"
+	                         "      --size SIZE           two\n"
+	                         "      --part P%             some\n"
+	                         "      --half P%             less\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_count_max),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_odd_values),
-		cmocka_unit_test(test_operands),
-		cmocka_unit_test(test_form_errors),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_unbounded),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_abbreviations),
-		cmocka_unit_test(test_missing_and_unneeded),
-		cmocka_unit_test(test_many_calls),
-		cmocka_unit_test(test_table_errors),
-		cmocka_unit_test(test_help),
-		cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_most_texts),
-		cmocka_unit_test(test_texts_with_defaults),
+		cmocka_unit_test(test_count_max),     cmocka_unit_test(test_rate_max),
+		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_values),        cmocka_unit_test(test_short),
+		cmocka_unit_test(test_odd_values),    cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_form_errors),   cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_unbounded),     cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_abbreviations), cmocka_unit_test(test_missing_and_unneeded),
+		cmocka_unit_test(test_many_calls),    cmocka_unit_test(test_table_errors),
+		cmocka_unit_test(test_help),          cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_most_texts),    cmocka_unit_test(test_texts_with_defaults),
 	};
 
 	/* It would end the options at the first operand. */

@@ -74,9 +74,10 @@ static void every_figure(void **state)
 	(void)state;
 	for (int i = 0; i < FIGURE_COUNT; i++) {
 		const struct figure *f = figure_at((enum figure_id)i);
-		const char *label = f->family == FIGURE_ONE        ? ""
-		                    : f->family == FIGURE_BY_CAUSE ? "reset"
-		                                                   : "7";
+		const char *label = f->family == FIGURE_ONE         ? ""
+		                    : f->family == FIGURE_BY_CAUSE  ? "reset"
+		                    : f->family == FIGURE_BY_ANSWER ? "good"
+		                                                    : "7";
 		const char *value = f->unit == FIGURE_NS ? "0.0000015" : "1500";
 		bool is_counter = f->kind == FIGURE_COUNTER;
 		char name[PROM_NAME_BYTES], line[512];
@@ -196,6 +197,20 @@ static void connect_times(void **state)
 	assert_int_equal(buckets, 20);
 }
 
+/* Of answers likewise: the corrected latency. */
+static void latency(void **state)
+{
+	(void)state;
+	sample.has_run = true;
+	hist_add(&sample.corrected, 400000, 7);
+	write_sample();
+	assert_line("# TYPE megaconn_latency_seconds histogram");
+	assert_line("megaconn_latency_seconds_bucket{le=\"0.000250879\"} 0");
+	assert_line("megaconn_latency_seconds_bucket{le=\"0.000501759\"} 7");
+	assert_line("megaconn_latency_seconds_count 7");
+	assert_null(strstr(text, "connect_duration"));
+}
+
 /* --- docs/metrics.md ------------------------------------------------------------------------ */
 
 /* A row of its table for each metric, with the words of the table of figures, and none besides. */
@@ -223,7 +238,7 @@ static void documented(void **state)
 	}
 	for (const char *at = page; (at = strstr(at, "\n| `megaconn_")); at++)
 		rows++;
-	assert_int_equal(rows, FIGURE_COUNT + 4); /* and those that are not in the table */
+	assert_int_equal(rows, FIGURE_COUNT + 5); /* and those that are not in the table */
 }
 
 #define PROM_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -233,7 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROM_TEST(nothing_known), PROM_TEST(every_figure), PROM_TEST(numbers),
 		PROM_TEST(escaped),       PROM_TEST(phase),        PROM_TEST(connect_times),
-		PROM_TEST(documented),
+		PROM_TEST(latency),       PROM_TEST(documented),
 	};
 
 	return cmocka_run_group_tests_name("unit_prom", tests, NULL, NULL);

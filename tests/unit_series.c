@@ -26,6 +26,8 @@ static const char *label_of(const struct figure *f, unsigned int i)
 
 	if (f->family == FIGURE_BY_CAUSE)
 		return cause_name((enum cause)(i % CAUSE_COUNT));
+	if (f->family == FIGURE_BY_ANSWER)
+		return answer_name((enum answer)(i % ANSWER_COUNT));
 	snprintf(label, sizeof(label), f->family == FIGURE_BY_CPU ? "%u" : "cache-%u", i);
 	return f->family == FIGURE_ONE ? "" : label;
 }
@@ -38,6 +40,8 @@ static void fill(void)
 	figure_clear(&sample);
 	sample.at_ns = 123456789012345;
 	sample.unix_ns = 1790000000123456789;
+	memset(sample.run.answers, 0,
+	       sizeof(sample.run.answers)); /* those that are 0 are left out */
 	for (int i = 0; i < FIGURE_COUNT; i++) {
 		const struct figure *f = figure_at((enum figure_id)i);
 
@@ -161,6 +165,27 @@ static void connect_times(void **state)
 	assert_true(again.connect.max_ns == HIST_MAX_NS * 3);
 }
 
+/* Of answers only quantiles are told, those since the sample before. */
+static void latency(void **state)
+{
+	(void)state;
+	figure_clear(&sample);
+	sample.has_run = true;
+	read_back();
+	assert_null(strstr(line, "\"latency\""));
+	assert_null(strstr(line, "\"run_answers\""));
+	sample.latency = (struct quantiles){7, 1, 2, 3, 4, 5, 6};
+	memset(sample.run.answers, 0, sizeof(sample.run.answers));
+	sample.run.answers[ANSWER_GOOD] = 6;
+	sample.run.answers[ANSWER_MISSING] = 1;
+	write_line();
+	assert_non_null(strstr(line, ",\"run_answers\":{\"good\":6,\"missing\":1}"));
+	assert_non_null(strstr(line, ",\"latency\":{\"count\":7,\"p50\":1,\"p90\":2,\"p99\":3,"
+	                             "\"p999\":4,\"p9999\":5,\"max\":6}"));
+	read_back();
+	assert_memory_equal(&again.latency, &sample.latency, sizeof(sample.latency));
+}
+
 /* The longest line that there can be, and one byte too little for it. */
 static void room(void **state)
 {
@@ -183,6 +208,9 @@ static void room(void **state)
 		}
 	}
 	hist_add(&sample.connect, INT64_MAX, INT64_MAX);
+	for (int i = 0; i < QUANTILES_EACH; i++)
+		quantiles_set(&sample.latency, i, INT64_MAX);
+	sample.latency.count = INT64_MAX;
 	size_t len = write_line();
 
 	assert_true(len > 60000);
@@ -231,6 +259,13 @@ static void no_lines(void **state)
 		HEAD ",\"slab_bytes\":[]}",
 		HEAD ",\"slab_bytes\":{\"TCP\":null}}",
 		HEAD ",\"connect\":{}}",
+		HEAD ",\"latency\":{}}",
+		HEAD
+		",\"latency\":{\"count\":1,\"p50\":1,\"p90\":1,\"p99\":1,\"p999\":1,\"max\":1}}",
+		HEAD ",\"latency\":{\"count\":0,\"p50\":1,\"p90\":1,\"p99\":1,\"p999\":1,"
+		     "\"p9999\":1,\"max\":1}}",
+		HEAD ",\"latency\":{\"count\":9,\"p50\":5,\"p90\":4,\"p99\":6,\"p999\":6,"
+		     "\"p9999\":6,\"max\":6}}",
 		HEAD ",\"connect\":{\"count\":1,\"p50\":1,\"p90\":1,\"p99\":1,\"p999\":1}}",
 		HEAD ",\"connect\":{\"count\":0,\"p50\":1,\"p90\":1,\"p99\":1,\"p999\":1,"
 		     "\"max\":1}}",
@@ -277,8 +312,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_figures),  cmocka_unit_test(keys),
 		cmocka_unit_test(small_caches), cmocka_unit_test(connect_times),
-		cmocka_unit_test(room),         cmocka_unit_test(no_lines),
-		cmocka_unit_test(later_lines),  cmocka_unit_test(half_lines),
+		cmocka_unit_test(latency),      cmocka_unit_test(room),
+		cmocka_unit_test(no_lines),     cmocka_unit_test(later_lines),
+		cmocka_unit_test(half_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void test_churn_and_storm(void **state)
 {
 	static const char *const churn[][2] = {
 		{"stage", "2 of 3, churn: 10.0 s, 1,000,000 to 999,990 open"},
-		{"churn", "20,011/s of 20,000/s by FIN: 200,113 closed, 200,103 opened again; "
+		{"churn", "20,011/s (20,000/s asked) by FIN: 200,113 closed, 200,103 opened again; "
 	                  "failed 10 (timeout 10); open 999,744 to 1,000,000; TIME_WAIT up to "
 	                  "40,210; put off 5 times, as no tuple was free"},
 		{"reconnects", "p50 1.00 ms  p90 2.00 ms  p99 3.00 ms  p99.9 4.00 ms  p99.99 5.00 "

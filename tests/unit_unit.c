@@ -226,12 +226,64 @@ static void test_ports(void **state)
 		check_ports(wrong[i], -EINVAL, 0, 0);
 }
 
+static void test_percent(void **state)
+{
+	static const struct unit_case cases[] = {
+		{"0%", 0, 0},
+		{"100%", 0, 1000000},
+		{"100.0%", 0, 1000000},
+		{"12.5%", 0, 125000},
+		{"0.0001%", 0, 1},
+		{"0.00010%", 0, 1},
+		{"0.00001%", -EINVAL, 0},
+		{"100.0001%", -ERANGE, 0},
+		{"99999999999999999999%", -ERANGE, 0},
+		{"%", -EINVAL, 0},
+		{"1", -EINVAL, 0},
+		{"1%%", -EINVAL, 0},
+		{"-1%", -EINVAL, 0},
+		{"1 %", -EINVAL, 0},
+	};
+
+	(void)state;
+	CHECK(unit_percent, cases);
+}
+
+static void check_sizes(const char *s, int expected, uint64_t low, uint64_t high)
+{
+	uint64_t first = UNTOUCHED, second = UNTOUCHED;
+
+	assert_int_equal(unit_sizes(s, &first, &second), expected);
+	assert_int_equal(first, low);
+	assert_int_equal(second, high);
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	check_sizes("64", 0, 64, 64);
+	check_sizes("0", 0, 0, 0);
+	check_sizes("64-64", 0, 64, 64);
+	check_sizes("1KiB-1MiB", 0, 1024, 1 << 20);
+	check_sizes("", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("-", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("-64", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("64-", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("64-63", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("1-2-3", -EINVAL, UNTOUCHED, UNTOUCHED);
+	check_sizes("1-99999999999999999999", -ERANGE, UNTOUCHED, UNTOUCHED);
+	check_sizes("99999999999999999999-1", -ERANGE, UNTOUCHED, UNTOUCHED);
+	check_sizes("0000000000000000000000000000000000000000000000001-2", -EINVAL, UNTOUCHED,
+	            UNTOUCHED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_common),   cmocka_unit_test(test_count),
 		cmocka_unit_test(test_rate),     cmocka_unit_test(test_size),
 		cmocka_unit_test(test_duration), cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_percent),  cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests_name("unit_unit", tests, NULL, NULL);

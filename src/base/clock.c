@@ -21,6 +21,18 @@ void clock_sleep_ns(uint64_t duration_ns)
 	nanosleep(&ts, NULL);
 }
 
+struct timespec *clock_timeout(uint64_t deadline_ns, struct timespec *out)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+
+	if (deadline_ns == UINT64_MAX)
+		return NULL;
+	*out = (struct timespec){.tv_sec = (time_t)(left_ns / NS_PER_S),
+	                         .tv_nsec = (long)(left_ns % NS_PER_S)};
+	return out;
+}
+
 int clock_timeout_ms(uint64_t deadline_ns)
 {
 	if (deadline_ns == UINT64_MAX)

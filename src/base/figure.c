@@ -1,7 +1,8 @@
 /* figure: the table, and how a number is found by it.
  *
- * A family is an array within the sample: of uint64_t for causes, of structures for CPUs and slab
- * caches. Its row has the offset of the first number, its family the distance to the next one. */
+ * A family is an array within the sample: of uint64_t for causes and answers, of structures for
+ * CPUs and slab caches. Its row has the offset of the first number, its family the distance to the
+ * next one. */
 #include "base/figure.h"
 
 #include <assert.h>
@@ -49,6 +50,24 @@ static const struct figure figures[] = {
 	[FIGURE_RUN_RECEIVED] = {COUNTER(RUN, BYTES), NUMBER(run.received_bytes),
 		ROW("run_received", "received",
 		    "Payload received by servers, and unasked by clients.")},
+	[FIGURE_RUN_SAID] = {COUNTER(RUN, NUMBER), NUMBER(run.said),
+		ROW("run_messages", "messages said",
+		    "Messages that clients have said on connections that are open.")},
+	[FIGURE_RUN_ANSWERS] = {COUNTER(RUN, NUMBER), EACH(ANSWER), NUMBER(run.answers),
+		ROW("run_answers", "answers",
+		    "What came of the messages, by name: good, late, missing.")},
+	[FIGURE_RUN_HEARD] = {COUNTER(RUN, BYTES), NUMBER(run.heard_bytes),
+		ROW("run_heard", "heard",
+		    "Payload of answers, and of what servers pushed.")},
+	[FIGURE_RUN_CHURNED] = {COUNTER(RUN, NUMBER), NUMBER(run.churned),
+		ROW("run_churned", "churned",
+		    "Connections that a churn has closed and opened again.")},
+	[FIGURE_RUN_STORM_CUT] = {COUNTER(RUN, NUMBER), NUMBER(run.storm_cut),
+		ROW("run_storm_cut", "cut by a storm",
+		    "Connections that a storm has cut.")},
+	[FIGURE_RUN_STORM_BACK] = {COUNTER(RUN, NUMBER), NUMBER(run.storm_back),
+		ROW("run_storm_back", "back after a storm",
+		    "Connections that a storm has cut and that are open again.")},
 	[FIGURE_RUN_USER] = {GAUGE(RUN, BYTES), NUMBER(run.user_bytes),
 		ROW("run_user_memory", "user memory",
 		    "Private memory of all workers when they were asked last.")},
@@ -218,6 +237,7 @@ static const struct {
 } families[FIGURE_FAMILY_COUNT] = {
 	[FIGURE_ONE] = {NULL, 0},
 	[FIGURE_BY_CAUSE] = {"cause", sizeof(uint64_t)},
+	[FIGURE_BY_ANSWER] = {"answer", sizeof(uint64_t)},
 	[FIGURE_BY_CPU] = {"cpu", sizeof(struct probe_cpu)},
 	[FIGURE_BY_CACHE] = {"cache", sizeof(struct probe_slab)},
 };
@@ -248,6 +268,8 @@ uint32_t figure_count(const struct figure *figure, const struct sample *sample)
 	switch (figure->family) {
 	case FIGURE_BY_CAUSE:
 		return CAUSE_COUNT;
+	case FIGURE_BY_ANSWER:
+		return ANSWER_COUNT;
 	case FIGURE_BY_CPU:
 		return sample->cpus.count;
 	case FIGURE_BY_CACHE:
@@ -275,6 +297,8 @@ const char *figure_label(const struct figure *figure, const struct sample *sampl
 	switch (figure->family) {
 	case FIGURE_BY_CAUSE:
 		return cause_name((enum cause)i);
+	case FIGURE_BY_ANSWER:
+		return answer_name((enum answer)i);
 	case FIGURE_BY_CPU:
 		return sample->cpus.cpus[i].name;
 	case FIGURE_BY_CACHE:
@@ -315,6 +339,7 @@ void figure_clear(struct sample *sample)
 		if (figures[i].family == FIGURE_ONE)
 			memset((char *)sample + figures[i].offset, 0xff, sizeof(uint64_t));
 	}
+	memset(sample->run.answers, 0xff, sizeof(sample->run.answers));
 }
 
 /* --- putting ------------------------------------------------------------------------------ */

@@ -3,7 +3,8 @@
  * report are drawn from it. To add a figure: a field in the sample, whoever fills it, and a row
  * here.
  *
- * A figure is one number, or a family of them, one for each cause, CPU or slab cache. */
+ * A figure is one number, or a family of them, one for each cause, answer, CPU or slab
+ * cache. */
 #pragma once
 
 #include "base/sample.h"
@@ -32,6 +33,7 @@ enum figure_group {
 enum figure_family {
 	FIGURE_ONE,
 	FIGURE_BY_CAUSE,
+	FIGURE_BY_ANSWER,
 	FIGURE_BY_CPU,
 	FIGURE_BY_CACHE,
 	FIGURE_FAMILY_COUNT
@@ -50,6 +52,12 @@ enum figure_id {
 	FIGURE_RUN_RETRIED,
 	FIGURE_RUN_RECONNECTED,
 	FIGURE_RUN_RECEIVED,
+	FIGURE_RUN_SAID,
+	FIGURE_RUN_ANSWERS,
+	FIGURE_RUN_HEARD,
+	FIGURE_RUN_CHURNED,
+	FIGURE_RUN_STORM_CUT,
+	FIGURE_RUN_STORM_BACK,
 	FIGURE_RUN_USER,
 	FIGURE_RUN_KERNEL_EACH,
 	FIGURE_TCP_ESTABLISHED,
@@ -120,7 +128,7 @@ const struct figure *figure_at(enum figure_id id);
 /* The row of that name, or NULL. */
 const struct figure *figure_find(const char *name);
 
-/* "cause", "cpu", "cache"; NULL for a single number. */
+/* "cause", "answer", "cpu", "cache"; NULL for a single number. */
 const char *figure_label_name(const struct figure *figure);
 
 /* How many numbers it has in this sample: 1, or the family's; 0 where its group is not known in it.

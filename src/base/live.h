@@ -1,6 +1,7 @@
 /* live: what a run is doing: filled by run/supervisor, drawn by out/. */
 #pragma once
 
+#include "base/answer.h"
 #include "base/cause.h"
 
 #include <stdint.h>
@@ -31,6 +32,11 @@ struct live {
 	uint64_t retried, reconnected;
 	uint64_t lost_by_cause[CAUSE_COUNT];
 	uint64_t received_bytes;
+	/* What stages do; in a sample unknown where no stage does it. */
+	uint64_t said, heard_bytes, answers[ANSWER_COUNT];
+	uint64_t churned, storm_cut, storm_back;
+	/* Of the last second; 0: nothing was answered in it. */
+	uint64_t answers_per_s, latency_p99_ns;
 	/* Now. */
 	uint64_t clients_open, servers_open;
 	uint64_t user_bytes; /* of all workers, when they were asked last; 0: not yet */

@@ -9,6 +9,7 @@
 #include "base/hist.h"
 #include "base/live.h"
 #include "base/probed.h"
+#include "base/quantiles.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,4 +32,8 @@ struct sample {
 	bool has_run;
 	struct live run;
 	struct hist connect; /* clients: time from connect to connected */
+	/* Clients: time until an answer was whole, from when its message was due, and from when it
+	 * was said (base/result.h); all so far. And of the first, those since the sample before. */
+	struct hist corrected, uncorrected;
+	struct quantiles latency;
 };

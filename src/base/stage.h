@@ -11,6 +11,7 @@
 #define STAGE_AS_FAST      UINT64_MAX /* a churn without a pace: connect, one exchange, close */
 #define STAGE_PARTS        1000000    /* of a storm: the whole */
 #define STAGE_MESSAGE_MOST 65536      /* bytes of a message */
+#define SERVE_BODY_USUAL   128        /* bytes of a response of SERVE_HTTP, where nobody says */
 
 /* What is said on a connection (behave/behaviour.h). */
 enum traffic_kind {

@@ -204,16 +204,28 @@ static int set_flag(struct walk *w, const char *name, const char *value, unsigne
 	               text_quote(value, strlen(value)).text);
 }
 
+/* A row of the command's table that [scenario] may have. */
+static const struct opt *find_option(const struct walk *w, const char *name)
+{
+	static const char *const others[] = {"hold", "help", "find-max"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(name, others[i]) == 0)
+			return NULL;
+	}
+	return find_row(w->command->options, w->command->count, name);
+}
+
 static int set_option(struct walk *w, const char *name, const char *value, unsigned int line,
                       struct err *err)
 {
-	const struct opt *row = find_row(w->command->options, w->command->count, name);
+	const struct opt *row = find_option(w, name);
 
 	if (strcmp(name, "hold") == 0)
 		return err_set(err, -EINVAL, "hold: each [stage NAME] says for how long (for)");
 	if (is_of_stages(w, name))
 		return err_set(err, -EINVAL, "%s belongs in [stage NAME]", name);
-	if (!row || strcmp(name, "help") == 0 || strcmp(name, "find-max") == 0)
+	if (!row)
 		return err_set(err, -EINVAL,
 		               "unknown key %s in [scenario] (the options of 'megaconn %s --help')",
 		               text_quote(name, strlen(name)).text, w->command->name);
@@ -230,7 +242,9 @@ static int unknown_key(const struct walk *w, const char *section, const char *na
 	char known[256];
 	struct text t;
 
-	if (find_row(w->command->options, w->command->count, name) || strcmp(name, "target") == 0)
+	if (is_of_stages(w, name))
+		return err_set(err, -EINVAL, "%s belongs in [stage NAME]", name);
+	if (find_option(w, name) || strcmp(name, "target") == 0)
 		return err_set(err, -EINVAL, "%s belongs in [scenario]", name);
 	text_init(&t, known, sizeof(known));
 	for (size_t i = 0; i < count; i++)

@@ -16,7 +16,6 @@
 
 #define DEFAULT_HOST   "127.0.0.1"
 #define DEFAULT_LISTEN DEFAULT_HOST ":8090"
-#define DEFAULT_BODY   128
 #define BODY_NONE      UINT64_MAX /* nobody said; 0 is a size, too */
 
 struct command {
@@ -141,7 +140,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 		return failed;
 	c->serve.engine = (enum engine_kind)c->engine;
 	c->serve.mode = (enum serve_mode)c->mode;
-	c->serve.body_bytes = c->body == BODY_NONE ? DEFAULT_BODY : (uint32_t)c->body;
+	c->serve.body_bytes = c->body == BODY_NONE ? SERVE_BODY_USUAL : (uint32_t)c->body;
 	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
 	c->serve.without = choices_without_mask(c->without);
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;

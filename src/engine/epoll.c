@@ -31,6 +31,7 @@
 #include "engine/epoll_conn.h"
 #include "engine/epoll_io.h"
 #include "engine/epoll_ready.h"
+#include "engine/wait.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static int epoll_poll(struct engine *e, struct engine_event *events, int max, ui
 	if (p->accept_again_ns != 0 && p->accept_again_ns < deadline_ns)
 		deadline_ns = p->accept_again_ns;
 	int room = max - made < EPOLL_ROUND ? max - made : EPOLL_ROUND;
-	int count = epoll_wait(p->fd, woken, room, made > 0 ? 0 : clock_timeout_ms(deadline_ns));
+	int count = wait_events(p->fd, woken, room, made > 0 ? 0 : deadline_ns);
 
 	if (count < 0)
 		return errno == EINTR ? made : -errno;

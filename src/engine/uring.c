@@ -39,6 +39,7 @@
 #include "engine/uring_accept.h"
 #include "engine/uring_connect.h"
 #include "engine/uring_io.h"
+#include "engine/wait.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,11 +133,30 @@ static int sleep_until(struct uring *u, uint64_t deadline_ns)
 		deadline_ns = uring_accept_again_ns(u);
 	toggle_eventfds(u, true);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the switch is seen before we look again */
-	if (!any_ring_wants(u) &&
-	    epoll_wait(u->epoll_fd, woken, 16, clock_timeout_ms(deadline_ns)) < 0 && errno != EINTR)
+	if (!any_ring_wants(u) && wait_events(u->epoll_fd, woken, 16, deadline_ns) < 0 &&
+	    errno != EINTR)
 		failed = -errno;
 	toggle_eventfds(u, false);
 	return failed;
+}
+
+/* One turn of each ring. Another one is the first each time: the events of a busy one may be all
+ * that a caller takes. */
+static int turn_all(struct uring *u, struct engine_event *events, int max)
+{
+	int made = 0;
+
+	for (uint32_t n = 0; n < u->layout.rings; n++) {
+		uint32_t i = (u->first_turn + n) % u->layout.rings;
+
+		uring_feed(u, i);
+		if (made < max)
+			made += turn(u, i, events + made, max - made);
+		uring_keep_accepting(u); /* before another ring's turn brings in more */
+	}
+	u->first_turn = (u->first_turn + 1) % u->layout.rings;
+	uring_submit_all(u); /* also of rings that had no turn, as addresses are reused */
+	return made;
 }
 
 static int uring_poll(struct engine *e, struct engine_event *events, int max, uint64_t deadline_ns)
@@ -145,15 +165,10 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 	int made = 0;
 
 	uring_take_back_sends(u);
+	for (uint32_t i = 0; i < u->layout.rings; i++)
+		uring_ring_take_back(&u->rings[i]);
 	for (int pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < u->layout.rings; i++) {
-			if (pass == 0)
-				uring_ring_take_back(&u->rings[i]);
-			if (made < max)
-				made += turn(u, i, events + made, max - made);
-			uring_keep_accepting(u); /* before another ring's turn brings in more */
-		}
-		uring_submit_all(u); /* also of rings that had no turn, as addresses are reused */
+		made += turn_all(u, events + made, max - made);
 		if (u->failed != 0)
 			return u->failed;
 		if (made > 0 || pass > 0 || any_ring_wants(u))

@@ -62,6 +62,19 @@ static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
 	sqe->user_data = tag_of(u, op, index);
 }
 
+/* Before the kernel looks at those that something comes for now: the first to wait is the first to
+ * be served. */
+void uring_feed(struct uring *u, uint32_t ring)
+{
+	for (uint32_t left = uring_ring_can_feed(&u->rings[ring]); left > 0; left--) {
+		uint64_t tag = uring_ring_feed(&u->rings[ring]);
+		uint32_t index = engine_tag_index(tag);
+
+		if (engine_tag_generation(tag) == generation_of(u, index))
+			queue_receive(u, index, engine_tag_op(tag));
+	}
+}
+
 void uring_receive(struct engine *e, uint32_t index, enum engine_wait wait)
 {
 	struct uring *u = uring_of(e);
@@ -100,7 +113,8 @@ int uring_on_receive(struct uring *u, uint32_t ring, const struct io_uring_cqe *
 	if (engine_tag_generation(cqe->user_data) != generation_of(u, index))
 		return 0;
 	if (cqe->res == -ENOBUFS) {
-		queue_receive(u, index, op); /* by then the caller's buffers are back */
+		if (!uring_ring_starve(&u->rings[ring], cqe->user_data))
+			queue_receive(u, index, op);
 		return 0;
 	}
 	if (cqe->res == -EAGAIN) {

@@ -10,6 +10,9 @@ void uring_receive(struct engine *e, uint32_t index, enum engine_wait wait);
 /* What was lent to the caller until this poll. */
 void uring_take_back_sends(struct uring *u);
 
+/* Tries receives of ring number `ring` again that found no buffer. */
+void uring_feed(struct uring *u, uint32_t ring);
+
 /* Completions. They return how many events they make; `ring` is the number of the ring they are of.
  */
 int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine_event *event);

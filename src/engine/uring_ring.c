@@ -18,8 +18,9 @@
 
 #define MEMLOCK_WAIT_TRIES 40
 #define MEMLOCK_WAIT_NS    50000000L
-#define BUFFERS_BYTES_MOST (1U << 20) /* of one ring; they are taken in turn, and so all of them \
-	                               */
+#define BUFFERS_BYTES_MOST                                                    \
+	(1U << 20) /* of one ring; they are taken in turn, and so all of them \
+	            */
 
 int uring_ring_explain(int code, struct err *err)
 {
@@ -115,6 +116,13 @@ static int add_buffers(struct uring_ring *ring, uint32_t count, uint32_t bytes)
 	return 0;
 }
 
+static int add_starved(struct uring_ring *ring, uint32_t slots)
+{
+	ring->starved = map_private(slots * sizeof(*ring->starved));
+	ring->starved_size = slots;
+	return ring->starved ? 0 : -ENOMEM;
+}
+
 static int add_event_fd(struct uring_ring *ring)
 {
 	ring->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -142,6 +150,8 @@ int uring_ring_open(struct uring_ring *ring, const struct layout *layout, uint32
 	if (failed == 0)
 		failed = add_buffers(ring, count_buffers(layout, buffer_bytes), buffer_bytes);
 	if (failed == 0)
+		failed = add_starved(ring, layout->slots);
+	if (failed == 0)
 		failed = add_event_fd(ring);
 	if (failed == 0)
 		return 0;
@@ -159,6 +169,7 @@ void uring_ring_shut(struct uring_ring *ring)
 	map_drop(ring->buffer_ring, ring->buffer_count * sizeof(struct io_uring_buf));
 	map_drop(ring->buffers, (size_t)ring->buffer_count * ring->buffer_bytes);
 	map_drop(ring->lent, ring->buffer_count * sizeof(*ring->lent));
+	map_drop(ring->starved, ring->starved_size * sizeof(*ring->starved));
 	ring->open = false;
 }
 
@@ -188,6 +199,45 @@ bool uring_ring_wants_turn(struct uring_ring *ring)
 bool uring_ring_is_ready(struct uring_ring *ring)
 {
 	return io_uring_cq_ready(&ring->io) != 0 || has_kernel_work(ring);
+}
+
+bool uring_ring_starve(struct uring_ring *ring, uint64_t tag)
+{
+	if (ring->starved_count == ring->starved_size)
+		return false;
+	ring->starved[(ring->starved_from + ring->starved_count++) % ring->starved_size] = tag;
+	return true;
+}
+
+/* Completions that nobody has looked at yet hold buffers, too. */
+static uint32_t count_unseen_buffers(struct uring_ring *ring)
+{
+	const struct io_uring_cqe *cqe;
+	unsigned int head;
+	uint32_t count = 0;
+
+	io_uring_for_each_cqe (&ring->io, head, cqe)
+		count += (cqe->flags & IORING_CQE_F_BUFFER) != 0;
+	return count;
+}
+
+uint32_t uring_ring_can_feed(struct uring_ring *ring)
+{
+	if (ring->starved_count == 0)
+		return 0;
+	uint32_t held = ring->lent_count + count_unseen_buffers(ring);
+	uint32_t left = held < ring->buffer_count ? ring->buffer_count - held : 0;
+
+	return left < ring->starved_count ? left : ring->starved_count;
+}
+
+uint64_t uring_ring_feed(struct uring_ring *ring)
+{
+	uint64_t tag = ring->starved[ring->starved_from];
+
+	ring->starved_from = (ring->starved_from + 1) % ring->starved_size;
+	ring->starved_count--;
+	return tag;
 }
 
 void uring_ring_lend(struct uring_ring *ring, uint32_t number)

@@ -19,6 +19,11 @@ struct uring_ring {
 	uint16_t *lent; /* numbers of the buffers that the caller has until the next poll     */
 	uint32_t lent_count;
 	uint32_t buffer_count, buffer_bytes;
+
+	/* Tags of receives that found no buffer, in their order: a ring of starved_size. */
+	uint64_t *starved;
+	uint32_t starved_from, starved_count, starved_size;
+
 	uint32_t used; /* connections in its table                                           */
 	int event_fd;  /* told of completions, but only while we sleep                       */
 	bool open;
@@ -39,6 +44,14 @@ bool uring_ring_wants_turn(struct uring_ring *ring);
 
 /* Whether there are completions to take or work waiting in the kernel. */
 bool uring_ring_is_ready(struct uring_ring *ring);
+
+/* Puts a receive off until there are buffers; false where too many wait. */
+bool uring_ring_starve(struct uring_ring *ring, uint64_t tag);
+
+/* How many of those that were put off may be tried now, so that each finds a buffer; and the first
+ * of them. */
+uint32_t uring_ring_can_feed(struct uring_ring *ring);
+uint64_t uring_ring_feed(struct uring_ring *ring);
 
 /* Notes that buffer `number` was shown to the caller; gives all noted ones back. */
 void uring_ring_lend(struct uring_ring *ring, uint32_t number);

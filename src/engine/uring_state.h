@@ -52,6 +52,7 @@ struct uring {
 	struct engine_config config;
 	struct layout layout;
 	struct uring_ring *rings;
+	uint32_t first_turn; /* the ring that has the first turn of the next poll */
 	uint32_t *conns;
 	uint32_t conn_count;
 	bool has_bind;

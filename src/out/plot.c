@@ -32,6 +32,39 @@ uint32_t plot_phases(const struct track *track, struct chart_band *bands)
 	return count;
 }
 
+/* The stages of a hold of which `bands` has the place at *count - 1. */
+static void split_hold(const struct result *r, struct chart_band *bands, uint32_t *count)
+{
+	const struct chart_band hold = bands[*count - 1];
+
+	--*count;
+	for (uint32_t i = 0; i < r->stage_count && *count < CHART_BANDS_MOST; i++) {
+		uint64_t from_ns = hold.from_ns + r->stages[i].start_ns;
+		uint64_t to_ns = i + 1 < r->stage_count ? hold.from_ns + r->stages[i + 1].start_ns
+		                                        : hold.to_ns;
+
+		bands[(*count)++] = (struct chart_band){
+			.name = r->stages[i].name,
+			.from_ns = from_ns < hold.to_ns ? from_ns : hold.to_ns,
+			.to_ns = to_ns < hold.to_ns ? to_ns : hold.to_ns,
+		};
+	}
+}
+
+uint32_t plot_bands(const struct report *report, struct chart_band *bands)
+{
+	struct chart_band phases[CHART_BANDS_MOST];
+	uint32_t all = plot_phases(&report->track, phases), count = 0;
+	const char *hold = live_phase_name(LIVE_HOLD);
+
+	for (uint32_t i = 0; i < all && count < CHART_BANDS_MOST; i++) {
+		bands[count++] = phases[i];
+		if (report->has_result && report->result.stage_count > 1 && phases[i].name == hold)
+			split_hold(&report->result, bands, &count);
+	}
+	return count;
+}
+
 static double *series_values(struct plot *plot, uint32_t i)
 {
 	return plot->values + (size_t)i * plot->chart.series[i].count;
@@ -129,6 +162,73 @@ static void make_rate(const struct track *track, struct plot *plot)
 	plot->chart.is_stepped = true;
 	add_rate(plot, track, FIGURE_RUN_CONNECTED, "connects/s", false);
 	add_rate(plot, track, FIGURE_RUN_ACCEPTED, "accepts/s", plot->chart.series_count > 0);
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+/* How much of one answer, or of several, came in a second. */
+static void add_answers(struct plot *plot, const struct track *track, enum answer from,
+                        enum answer to, const char *name, bool is_dashed)
+{
+	struct chart_series *s = add_series(plot, track, name);
+
+	s->is_dashed = is_dashed;
+	for (int a = (int)from; a <= (int)to; a++) {
+		const uint64_t *values = track_column(track, FIGURE_RUN_ANSWERS,
+		                                      answer_name((enum answer)a));
+
+		for (uint32_t p = 1; values && p < track->count; p++) {
+			uint64_t before = values[p - 1] == PROBE_UNKNOWN ? 0 : values[p - 1];
+			uint64_t took_ns = plot->at_ns[p] - plot->at_ns[p - 1];
+
+			if (values[p] == PROBE_UNKNOWN || values[p] < before || took_ns == 0)
+				continue;
+			s->values[p] = (isnan(s->values[p]) ? 0 : s->values[p]) +
+			               (double)(values[p] - before) * 1e9 / (double)took_ns;
+		}
+	}
+	keep(plot, "most ");
+}
+
+static void make_answers(const struct track *track, struct plot *plot)
+{
+	plot->chart.id = "answers";
+	plot->chart.title = "Messages and answers a second";
+	plot->chart.what = "means of the time between two samples";
+	plot->chart.unit = AXIS_COUNT;
+	plot->chart.is_stepped = true;
+	add_rate(plot, track, FIGURE_RUN_SAID, "said/s", true);
+	add_answers(plot, track, ANSWER_GOOD, ANSWER_GOOD, "answered in time", false);
+	add_answers(plot, track, ANSWER_LATE, ANSWER_LATE, "late", false);
+	add_answers(plot, track, ANSWER_MISMATCHED, ANSWER_MISSING, "wrong or missing", false);
+	if (plot->chart.series_count == 1)
+		plot->chart.series[0].is_dashed = false;
+}
+
+static void add_latency(struct plot *plot, const struct track *track, int quantile,
+                        const char *name, bool is_dashed)
+{
+	struct chart_series *s = add_series(plot, track, name);
+
+	s->is_dashed = is_dashed;
+	for (uint32_t p = 0; p < track->count; p++) {
+		const struct quantiles *q = &track->points[p].latency;
+
+		if (q->count > 0)
+			s->values[p] = (double)quantiles_at(q, quantile);
+	}
+	keep(plot, "most ");
+}
+
+static void make_latency(const struct track *track, struct plot *plot)
+{
+	plot->chart.id = "latency-time";
+	plot->chart.title = "Latency of answers";
+	plot->chart.what = "of those of each second, from when their messages were due";
+	plot->chart.unit = AXIS_NS;
+	add_latency(plot, track, 0, "p50", false);
+	add_latency(plot, track, 2, "p99", false);
+	add_latency(plot, track, 5, "longest", true);
 }
 
 /* --- memory ------------------------------------------------------------------------------- */
@@ -338,10 +438,9 @@ static void make_cpu(const struct track *track, struct plot *plot)
 bool plot_make(const struct report *report, enum plot_kind kind, struct plot *plot)
 {
 	static void (*const makers[PLOT_KIND_COUNT])(const struct track *, struct plot *) = {
-		[PLOT_OPEN] = make_open,
-		[PLOT_RATE] = make_rate,
-		[PLOT_MEMORY] = make_memory,
-		[PLOT_CPU] = make_cpu,
+		[PLOT_OPEN] = make_open,       [PLOT_RATE] = make_rate,
+		[PLOT_ANSWERS] = make_answers, [PLOT_LATENCY] = make_latency,
+		[PLOT_MEMORY] = make_memory,   [PLOT_CPU] = make_cpu,
 	};
 	const struct track *track = &report->track;
 	size_t count = track->count;
@@ -358,7 +457,7 @@ bool plot_make(const struct report *report, enum plot_kind kind, struct plot *pl
 	for (size_t p = 0; p < count; p++)
 		plot->at_ns[p] = track->points[p].at_ns;
 	plot->chart.span_ns = plot->at_ns[count - 1];
-	plot->chart.band_count = plot_phases(track, plot->chart.bands);
+	plot->chart.band_count = plot_bands(report, plot->chart.bands);
 	makers[kind](track, plot);
 	if (plot->chart.series_count == 0 || plot->chart.span_ns == 0) {
 		plot_free(plot);

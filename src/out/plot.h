@@ -8,9 +8,11 @@
 #include <stdbool.h>
 
 enum plot_kind {
-	PLOT_OPEN,   /* connections                          */
-	PLOT_RATE,   /* connects and accepts a second        */
-	PLOT_MEMORY, /* what memory went into since it began */
+	PLOT_OPEN,    /* connections                          */
+	PLOT_RATE,    /* connects and accepts a second        */
+	PLOT_ANSWERS, /* messages and what came of them, a second */
+	PLOT_LATENCY, /* of the answers of each second */
+	PLOT_MEMORY,  /* what memory went into since it began */
 	PLOT_CPU,
 	PLOT_KIND_COUNT
 };
@@ -31,3 +33,6 @@ void plot_free(struct plot *plot);
 /* The phases of a run, one after the other; at most CHART_BANDS_MOST. A phase that comes between
  * two samples is not seen; where one ends is known to a second. */
 uint32_t plot_phases(const struct track *track, struct chart_band *bands);
+
+/* The same; of a run with several stages these instead of the hold. */
+uint32_t plot_bands(const struct report *report, struct chart_band *bands);

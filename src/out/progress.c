@@ -45,6 +45,12 @@ void progress_format(struct text *t, const struct live *live)
 		text_count(t, live->rate_per_s);
 		text_add(t, "/s");
 	}
+	if (live->answers_per_s > 0) {
+		text_add(t, "  ");
+		text_count(t, live->answers_per_s);
+		text_add(t, " answers/s, p99 ");
+		text_duration(t, live->latency_p99_ns);
+	}
 	add_failed(t, live);
 	if (live->reconnected > 0) {
 		text_add(t, "  reconnected ");

@@ -17,12 +17,12 @@ static const char *const units[FIGURE_UNIT_COUNT] = {
 };
 
 /* Near these; each is raised to a bound of base/hist, where the count is exact. */
-static const uint64_t connect_bounds_ns[] = {
+static const uint64_t bounds_ns[] = {
 	50000,      100000,     250000,      500000,      1000000,     2500000,   5000000,
 	10000000,   25000000,   50000000,    100000000,   250000000,   500000000, 1000000000,
 	2500000000, 5000000000, 10000000000, 30000000000, 60000000000,
 };
-#define BOUND_COUNT (sizeof(connect_bounds_ns) / sizeof(connect_bounds_ns[0]))
+#define BOUND_COUNT (sizeof(bounds_ns) / sizeof(bounds_ns[0]))
 
 const char *prom_name(const struct figure *figure, char name[PROM_NAME_BYTES])
 {
@@ -117,29 +117,25 @@ static uint64_t middle_of(const struct hist *h, size_t bucket)
 	return bucket == HIST_BUCKETS - 1 ? h->max_ns : below + (hist_bound(bucket) - below) / 2;
 }
 
-#define CONNECT PREFIX "connect_duration_seconds"
-
-static void write_connect(FILE *out, const struct hist *connect)
+static void write_times(FILE *out, const char *name, const char *help, const struct hist *times)
 {
 	uint64_t count = 0, sum_ns = 0;
 	size_t next = 0;
 
-	write_head(out, CONNECT, "histogram",
-	           "Time from connect to connected, as the clients of the run see it; its sum is "
-	           "exact to 0.4 %.");
+	write_head(out, name, "histogram", help);
 	for (size_t i = 0; i < HIST_BUCKETS; i++) {
-		count += connect->buckets[i];
-		sum_ns += connect->buckets[i] * middle_of(connect, i);
-		if (next == BOUND_COUNT || hist_bound(i) < connect_bounds_ns[next])
+		count += times->buckets[i];
+		sum_ns += times->buckets[i] * middle_of(times, i);
+		if (next == BOUND_COUNT || hist_bound(i) < bounds_ns[next])
 			continue;
 		next++;
-		fputs(CONNECT "_bucket{le=\"", out);
+		fprintf(out, "%s_bucket{le=\"", name);
 		write_seconds(out, hist_bound(i));
 		fprintf(out, "\"} %" PRIu64 "\n", count);
 	}
-	fprintf(out, CONNECT "_bucket{le=\"+Inf\"} %" PRIu64 "\n" CONNECT "_sum ", count);
+	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum ", name, count, name);
 	write_value(out, FIGURE_NS, sum_ns);
-	fprintf(out, CONNECT "_count %" PRIu64 "\n", count);
+	fprintf(out, "%s_count %" PRIu64 "\n", name, count);
 }
 
 void prom_write(FILE *out, const struct sample *sample)
@@ -155,5 +151,13 @@ void prom_write(FILE *out, const struct sample *sample)
 	for (int i = 0; i < FIGURE_COUNT; i++)
 		write_figure(out, figure_at((enum figure_id)i), sample);
 	if (sample->has_run && sample->connect.count > 0)
-		write_connect(out, &sample->connect);
+		write_times(out, PREFIX "connect_duration_seconds",
+		            "Time from connect to connected, as the clients of the run see it; its "
+		            "sum is exact to 0.4 %.",
+		            &sample->connect);
+	if (sample->has_run && sample->corrected.count > 0)
+		write_times(out, PREFIX "latency_seconds",
+		            "Time from when a message was due until its answer was whole, as the "
+		            "clients of the run see it; its sum is exact to 0.4 %.",
+		            &sample->corrected);
 }

@@ -30,6 +30,7 @@ enum file {
 	FILE_ENVIRONMENT,
 	FILE_WALLS,
 	FILE_CONNECT,
+	FILE_LATENCY,
 	FILE_RESULT,
 	FILE_REPORT,
 	FILE_COUNT
@@ -38,7 +39,22 @@ enum file {
 static const char *const names[FILE_COUNT] = {
 	[FILE_SERIES] = "series.ndjson", [FILE_ENVIRONMENT] = "environment.json",
 	[FILE_WALLS] = "walls.json",     [FILE_CONNECT] = "connect.hlog",
-	[FILE_RESULT] = "result.json",   [FILE_REPORT] = "report.html",
+	[FILE_LATENCY] = "latency.hlog", [FILE_RESULT] = "result.json",
+	[FILE_REPORT] = "report.html",
+};
+
+/* What is logged second by second: which of a sample's histograms, under which tag, in which file.
+ */
+enum log { LOG_CONNECT, LOG_CORRECTED, LOG_UNCORRECTED, LOG_COUNT };
+
+static const struct {
+	enum file file;
+	const char *tag;
+	size_t offset; /* of a struct hist */
+} logs[LOG_COUNT] = {
+	[LOG_CONNECT] = {FILE_CONNECT, "connect", offsetof(struct sample, connect)},
+	[LOG_CORRECTED] = {FILE_LATENCY, "corrected", offsetof(struct sample, corrected)},
+	[LOG_UNCORRECTED] = {FILE_LATENCY, "uncorrected", offsetof(struct sample, uncorrected)},
 };
 
 struct record {
@@ -48,11 +64,12 @@ struct record {
 	bool is_short;                    /* something could not be written: told */
 	int argc;
 	char *const *argv;
-	int series_fd, connect_fd;        /* -1: not open yet */
+	int fds[FILE_COUNT];              /* of files of lines; -1: not open yet */
 	uint64_t start_ns, start_unix_ns; /* of the first sample, 0: none yet */
-	bool has_header;                  /* the log of connect times */
-	uint64_t last_ns;                 /* up to where that log goes */
-	struct hist last;                 /* connect times until then  */
+	struct {
+		uint64_t last_ns; /* up to where it goes */
+		struct hist last; /* what was until then */
+	} logged[LOG_COUNT];
 	char line[SERIES_LINE_MOST > HDR_LINE_MOST ? SERIES_LINE_MOST : HDR_LINE_MOST];
 };
 
@@ -152,7 +169,8 @@ int record_open(const char *dir, int argc, char *const *argv, const struct envir
 	memcpy(r->dir, dir, strlen(dir) + 1);
 	r->argc = argc;
 	r->argv = argv;
-	r->series_fd = r->connect_fd = -1;
+	for (int i = 0; i < FILE_COUNT; i++)
+		r->fds[i] = -1;
 	int failed = start(r, environment, err);
 
 	if (failed == 0)
@@ -193,11 +211,12 @@ int record_report(struct record *r, const char **path, struct err *err)
 /* --- lines -------------------------------------------------------------------------------- */
 
 /* Opens the file at the first line. */
-static int open_lines(struct record *r, enum file file, int *fd)
+static int open_lines(struct record *r, enum file file)
 {
-	if (*fd < 0)
-		*fd = open(path_of(r, file), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	return *fd < 0 ? -errno : 0;
+	if (r->fds[file] < 0)
+		r->fds[file] = open(path_of(r, file), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		                    0644);
+	return r->fds[file] < 0 ? -errno : 0;
 }
 
 /* All of them or nothing. */
@@ -217,64 +236,81 @@ static int append(int fd, const char *bytes, size_t len)
 
 static int append_sample(struct record *r, const struct sample *sample)
 {
-	int failed = open_lines(r, FILE_SERIES, &r->series_fd);
+	int failed = open_lines(r, FILE_SERIES);
 	size_t len = series_write(sample, r->line, sizeof(r->line) - 1);
 
 	if (failed != 0)
 		return failed;
 	r->line[len++] = '\n';
-	return append(r->series_fd, r->line, len);
+	return append(r->fds[FILE_SERIES], r->line, len);
 }
 
-static int append_header(struct record *r)
+/* The first line of a log is its header. */
+static int open_log(struct record *r, enum file file)
 {
 	char header[512];
-	size_t len = hdr_header(r->start_unix_ns, header, sizeof(header));
-	int failed = open_lines(r, FILE_CONNECT, &r->connect_fd);
+	bool is_new = r->fds[file] < 0;
+	int failed = open_lines(r, file);
 
-	if (failed == 0 && !r->has_header)
-		failed = append(r->connect_fd, header, len);
-	r->has_header |= failed == 0;
+	if (failed != 0 || !is_new)
+		return failed;
+	failed = append(r->fds[file], header, hdr_header(r->start_unix_ns, header, sizeof(header)));
+	if (failed == 0)
+		return 0;
+	close(r->fds[file]);
+	r->fds[file] = -1;
 	return failed;
 }
 
-/* What was connected since the last line; nothing is none. */
-static int append_connects(struct record *r, const struct sample *sample)
+/* What came since the last line; nothing is none. */
+static int append_log(struct record *r, enum log log, const struct sample *sample)
 {
-	size_t len = hdr_line("connect", r->last_ns - r->start_ns, sample->at_ns - r->start_ns,
-	                      &r->last, &sample->connect, r->line, sizeof(r->line));
-	int failed = len == 0 ? 0 : append_header(r);
+	const struct hist *now = (const void *)((const char *)sample + logs[log].offset);
+	enum file file = logs[log].file;
+	size_t len = hdr_line(logs[log].tag, r->logged[log].last_ns - r->start_ns,
+	                      sample->at_ns - r->start_ns, &r->logged[log].last, now, r->line,
+	                      sizeof(r->line));
+	int failed = len == 0 ? 0 : open_log(r, file);
 
 	if (failed == 0 && len > 0)
-		failed = append(r->connect_fd, r->line, len);
+		failed = append(r->fds[file], r->line, len);
 	if (failed != 0)
 		return failed;
-	r->last_ns = sample->at_ns;
-	r->last = sample->connect;
+	r->logged[log].last_ns = sample->at_ns;
+	r->logged[log].last = *now;
 	return 0;
 }
 
 int record_sample(struct record *r, const struct sample *sample, struct err *err)
 {
 	if (r->start_ns == 0) {
-		r->start_ns = r->last_ns = sample->at_ns;
+		r->start_ns = sample->at_ns;
 		r->start_unix_ns = sample->unix_ns;
+		for (int i = 0; i < LOG_COUNT; i++)
+			r->logged[i].last_ns = sample->at_ns;
 	}
-	int failed = append_sample(r, sample), connects = append_connects(r, sample);
+	int failed = append_sample(r, sample);
+	enum file file = FILE_SERIES;
 
-	if (failed != 0)
-		return fail(r, FILE_SERIES, failed, err);
-	return connects == 0 ? 0 : fail(r, FILE_CONNECT, connects, err);
+	for (int i = 0; i < LOG_COUNT; i++) {
+		int log = append_log(r, (enum log)i, sample);
+
+		if (failed == 0 && log != 0) {
+			failed = log;
+			file = logs[i].file;
+		}
+	}
+	return failed == 0 ? 0 : fail(r, file, failed, err);
 }
 
 /* --- ending ------------------------------------------------------------------------------- */
 
 static void close_lines(struct record *r)
 {
-	if (r->series_fd >= 0)
-		close(r->series_fd);
-	if (r->connect_fd >= 0)
-		close(r->connect_fd);
+	for (int i = 0; i < FILE_COUNT; i++) {
+		if (r->fds[i] >= 0)
+			close(r->fds[i]);
+	}
 }
 
 bool record_close(struct record *r)

@@ -4,6 +4,7 @@
  *   walls.json        the judged table of limits            before anything is opened
  *   series.ndjson     samples, a line each                  while it lasts
  *   connect.hlog      what connecting took, a line a second while it lasts, where there are clients
+ *   latency.hlog      what answers took, two lines a second, where there is traffic
  *   result.json       what came of it                       when it has ended
  *   report.html       all of that, to look at               after it
  *

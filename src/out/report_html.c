@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "out/markup.h"
 #include "out/plot.h"
+#include "out/report_stages.h"
 #include "out/report_style.h"
 #include "out/report_tables.h"
 #include "out/story.h"
@@ -113,7 +114,7 @@ static void write_plot(FILE *to, const struct report *report, enum plot_kind kin
 static void write_phases(FILE *to, const struct report *report)
 {
 	struct chart_band bands[CHART_BANDS_MOST];
-	uint32_t count = plot_phases(&report->track, bands);
+	uint32_t count = plot_bands(report, bands);
 	char line[64];
 	struct text t;
 
@@ -141,6 +142,8 @@ static void write_over_time(FILE *to, const struct report *report)
 	write_phases(to, report);
 	write_plot(to, report, PLOT_OPEN);
 	write_plot(to, report, PLOT_RATE);
+	write_plot(to, report, PLOT_ANSWERS);
+	write_plot(to, report, PLOT_LATENCY);
 	write_plot(to, report, PLOT_MEMORY);
 	write_plot(to, report, PLOT_CPU);
 }
@@ -152,7 +155,7 @@ static void write_latency(FILE *to, const struct story *story)
 	if (!story->has_connect)
 		return;
 	memcpy(line.ns, story->connect_ns, sizeof(line.ns));
-	fprintf(to, "<h2 id=\"latency\">Latency</h2>\n");
+	fprintf(to, "<h2 id=\"latency\">Latency of connecting</h2>\n");
 	report_table_quantiles(to, story);
 	chart_quantiles(to, &line, 1);
 }
@@ -171,6 +174,7 @@ void report_html(FILE *to, const struct report *report)
 	fprintf(to, "<main>\n");
 	write_counts(to, report, story);
 	report_table_run(to, story);
+	report_stages_html(to, &report->result);
 	report_table_causes(to, story);
 	write_over_time(to, report);
 	write_latency(to, story);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "out/markup.h"
 #include "out/plot.h"
+#include "out/stage_lines.h"
 #include "out/story.h"
 
 #include <inttypes.h>
@@ -193,6 +194,21 @@ static void put_rows(FILE *to, const struct story *story)
 		row(to, story->rows[i].name, story->rows[i].value);
 }
 
+static void put_stages(FILE *to, const struct result *r)
+{
+	static struct stage_line lines[STAGE_LINES_MOST];
+
+	if (r->stage_count < 2)
+		return;
+	heading(to, "Stages");
+	for (uint32_t i = 0; i < r->stage_count; i++) {
+		uint32_t count = stage_lines(r, i, lines);
+
+		for (uint32_t l = 0; l < count; l++)
+			row(to, lines[l].name, lines[l].text);
+	}
+}
+
 static void put_causes(FILE *to, const struct story *story)
 {
 	char advice[512], line[640];
@@ -237,7 +253,7 @@ static void put_plot(FILE *to, const struct report *report, enum plot_kind kind,
 static void put_over_time(FILE *to, const struct report *report, bool is_utf8)
 {
 	struct chart_band bands[CHART_BANDS_MOST];
-	uint32_t count = plot_phases(&report->track, bands);
+	uint32_t count = plot_bands(report, bands);
 	char line[1024];
 	struct text t;
 
@@ -377,6 +393,7 @@ void report_text(FILE *to, const struct report *report)
 	put_head(to, report, story, is_utf8);
 	put_counts(to, report, story);
 	put_rows(to, story);
+	put_stages(to, &report->result);
 	put_causes(to, story);
 	put_over_time(to, report, is_utf8);
 	put_latency(to, story);

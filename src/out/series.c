@@ -18,6 +18,7 @@ static const char *const endings[FIGURE_UNIT_COUNT] = {
 	[FIGURE_NS] = "_ns",
 };
 
+/* Of the time to connect; answers have p9999 too (base/quantiles.h). */
 static const struct {
 	const char *key;
 	double q;
@@ -50,7 +51,8 @@ static bool is_shown(const struct figure *figure, const struct sample *sample, u
 		return false;
 	if (figure->family == FIGURE_BY_CACHE)
 		return sample->slabs.slabs[i].bytes >= SERIES_CACHE_LEAST_BYTES;
-	return figure->family != FIGURE_BY_CAUSE || value > 0;
+	return (figure->family != FIGURE_BY_CAUSE && figure->family != FIGURE_BY_ANSWER) ||
+	       value > 0;
 }
 
 /* Caches are known too where all of them are small. */
@@ -58,6 +60,8 @@ static bool has_family(const struct figure *figure, const struct sample *sample)
 {
 	if (figure->family == FIGURE_BY_CACHE)
 		return sample->has_slabs;
+	if (figure->family == FIGURE_BY_ANSWER && figure_sum(figure, sample) == PROBE_UNKNOWN)
+		return false;
 	return figure_count(figure, sample) > 0;
 }
 
@@ -101,6 +105,16 @@ static void write_connect(struct text *t, const struct hist *connect)
 	text_add(t, "}");
 }
 
+static void write_latency(struct text *t, const struct quantiles *latency)
+{
+	if (latency->count == 0 || !is_known(latency->count) || !is_known(latency->max_ns))
+		return;
+	text_add(t, ",\"latency\":{\"count\":%" PRIu64, latency->count);
+	for (int i = 0; i < QUANTILES_EACH; i++)
+		text_add(t, ",\"%s\":%" PRIu64, quantiles_keys[i], quantiles_at(latency, i));
+	text_add(t, "}");
+}
+
 size_t series_write(const struct sample *sample, char *line, size_t size)
 {
 	struct text t;
@@ -114,6 +128,8 @@ size_t series_write(const struct sample *sample, char *line, size_t size)
 		write_figure(&t, figure_at((enum figure_id)i), sample);
 	if (sample->has_run)
 		write_connect(&t, &sample->connect);
+	if (sample->has_run)
+		write_latency(&t, &sample->latency);
 	text_add(&t, "}");
 	return t.cut ? 0 : t.len;
 }
@@ -166,6 +182,8 @@ static int read_family(const struct figure *figure, json_t *values, struct sampl
 		return -EINVAL;
 	if (figure->family == FIGURE_BY_CACHE)
 		sample->has_slabs = true;
+	if (figure->family == FIGURE_BY_ANSWER) /* those that are left out are 0 */
+		memset(sample->run.answers, 0, sizeof(sample->run.answers));
 	json_object_foreach (values, label, value) {
 		if (!get_number(value, &number))
 			return -EINVAL;
@@ -218,6 +236,27 @@ static int read_connect(const json_t *root, struct hist *connect)
 	return 0;
 }
 
+static int read_latency(const json_t *root, struct quantiles *latency)
+{
+	const json_t *value = json_object_get(root, "latency");
+	uint64_t least_ns = 0;
+
+	if (!value)
+		return 0;
+	if (!get_number(json_object_get(value, "count"), &latency->count) || latency->count == 0)
+		return -EINVAL;
+	for (int i = 0; i < QUANTILES_EACH; i++) {
+		uint64_t at_ns;
+
+		if (!get_number(json_object_get(value, quantiles_keys[i]), &at_ns) ||
+		    at_ns < least_ns)
+			return -EINVAL;
+		quantiles_set(latency, i, at_ns);
+		least_ns = at_ns;
+	}
+	return 0;
+}
+
 static int read_all(const json_t *root, struct sample *sample)
 {
 	int failed = read_schema(root);
@@ -231,7 +270,9 @@ static int read_all(const json_t *root, struct sample *sample)
 		failed = read_phase(root, sample);
 	for (int i = 0; i < CAUSE_COUNT && failed == 0; i++)
 		sample->run.failed += sample->run.failed_by_cause[i];
-	return failed == 0 ? read_connect(root, &sample->connect) : failed;
+	if (failed == 0)
+		failed = read_connect(root, &sample->connect);
+	return failed == 0 ? read_latency(root, &sample->latency) : failed;
 }
 
 int series_read(const char *line, size_t len, struct sample *sample)

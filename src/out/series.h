@@ -4,12 +4,14 @@
  * {"schema":"megaconn.sample/1","at_ns":...,"unix_ns":...,"phase":"ramp",
  *  "tcp_established":5, "tcp_memory_bytes":0, "cpu_busy_ns":{"0":17}, "run_failed":{"refused":3},
  *  "slab_bytes":{"TCP":4096}, "connect":{"count":5,"p50":...,"p90":...,"p99":...,"p999":...,
- *  "max":...}}
+ *  "max":...},
+ * "latency":{"count":9,"p50":...,"p90":...,"p99":...,"p999":...,"p9999":...,"max":...}}
  *
  * A key is a figure's name (base/figure.h) with "_bytes" or "_ns" after it where that is its unit.
- * Left out are numbers that are unknown, causes that are 0, and slab caches below
+ * Left out are numbers that are unknown, causes and answers that are 0, and slab caches below
  * SERIES_CACHE_LEAST_BYTES. "phase" is there where there is a run, "connect" (of its clients, in
- * ns) once one has connected. */
+ * ns, all so far) once one has connected; "latency" (of answers, in ns, from when their messages
+ * were due) where some came since the sample before. */
 #pragma once
 
 #include "base/sample.h"

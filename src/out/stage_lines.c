@@ -86,12 +86,14 @@ static void add_answers(struct text *t, const struct result_traffic *r)
 {
 	const char *before = ": ";
 
+	bool is_push = r->kind == TRAFFIC_PUSH;
+
 	if (r->said > 0) {
 		text_count(t, r->said);
-		text_add(t, " said");
+		text_add(t, is_push ? " pushed" : " said");
 	}
 	if (r->said > 0 && r->answers[ANSWER_GOOD] == r->said) {
-		text_add(t, ", all answered");
+		text_add(t, is_push ? ", all heard" : ", all answered");
 		before = "; ";
 	}
 	for (int i = 0; i < ANSWER_COUNT; i++) {
@@ -174,8 +176,9 @@ static void add_churn(struct lines *l, const struct result_churn *r)
 
 	add_rate(t, r->rate_per_s);
 	if (r->asked_per_s > 0) {
-		text_add(t, " of ");
+		text_add(t, " (");
 		add_rate(t, r->asked_per_s);
+		text_add(t, " asked)");
 	}
 	text_add(t, r->by_reset ? " by RST: " : " by FIN: ");
 	text_count(t, r->closed);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "out/stage_lines.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -241,6 +242,8 @@ static void tell_counts(const struct report *report, struct story *story)
 		story->counted = "at the most it held";
 	}
 	wanted = story->target > 0 ? story->target : servers;
+	if (report->has_result && story->target > 0)
+		wanted = result_ramped(r);
 	story->counts[0] = (struct story_count){"clients", clients, clients == wanted};
 	story->counts[1] = (struct story_count){"servers", servers, servers == wanted};
 	story->counts[2] = (struct story_count){"kernel", kernel, kernel == wanted};
@@ -363,6 +366,26 @@ static void tell_served(const struct result *r, struct story *story)
 	text_add(&t, " tokens echoed");
 }
 
+static void tell_lines(const struct stage_line *lines, uint32_t count, struct story *story)
+{
+	struct text t;
+
+	for (uint32_t i = 0; i < count && story->row_count < STORY_ROWS_MOST - 5; i++) {
+		begin(story, lines[i].name, &t);
+		text_add(&t, "%s", lines[i].text);
+	}
+}
+
+/* Of several stages there is a table (out/report_stages). */
+static void tell_stages(const struct result *r, struct story *story)
+{
+	static struct stage_line lines[STAGE_LINES_MOST];
+
+	if (r->stage_count == 1)
+		tell_lines(lines, stage_lines(r, 0, lines), story);
+	tell_lines(lines, stage_lines_search(r, lines), story);
+}
+
 static void tell_packets(const struct result *r, struct story *story)
 {
 	struct text t;
@@ -387,6 +410,7 @@ static void tell_rows(const struct result *r, struct story *story)
 		tell_ramp(r, story);
 		tell_proof(r, &r->proved_ramp, "proved", story);
 		tell_hold(r, story);
+		tell_stages(r, story);
 		tell_proof(r, &r->proved, "proved again", story);
 	} else {
 		tell_served(r, story);

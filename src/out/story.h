@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STORY_ROWS_MOST   24
+#define STORY_ROWS_MOST   32
 #define STORY_CAUSES_MOST (4 * CAUSE_COUNT)
 #define STORY_COUNTS      3
 
@@ -20,7 +20,7 @@ struct story_count {
 
 struct story_row {
 	const char *name;
-	char value[224];
+	char value[384];
 };
 
 struct story_cause {

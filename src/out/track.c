@@ -100,7 +100,9 @@ static int put_figure(struct track *track, enum figure_id id, const struct sampl
 
 	for (uint32_t i = 0; i < figure_count(figure, sample); i++) {
 		uint64_t value = figure_value(figure, sample, i);
-		bool is_none = figure->family == FIGURE_BY_CAUSE && value == 0 &&
+		bool is_named = figure->family == FIGURE_BY_CAUSE ||
+		                figure->family == FIGURE_BY_ANSWER;
+		bool is_none = is_named && value == 0 &&
 		               !find_column(track, id, figure_label(figure, sample, i));
 
 		if (value == PROBE_UNKNOWN || is_none)
@@ -140,6 +142,7 @@ int track_add(struct track *track, const struct sample *sample)
 		.unix_ns = sample->unix_ns,
 		.phase = sample->has_run ? (uint32_t)sample->run.phase : TRACK_NO_PHASE,
 		.connects = sample->connect.count,
+		.latency = sample->latency,
 	};
 	for (int i = 0; i < TRACK_QUANTILES; i++)
 		point->connect_ns[i] = hist_quantile(&sample->connect, track_quantiles[i]);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/figure.h"
+#include "base/quantiles.h"
 #include "base/sample.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct track_point {
 	uint64_t unix_ns;
 	uint32_t phase; /* enum live_phase; TRACK_NO_PHASE where there was no run */
 	uint64_t connects, connect_ns[TRACK_QUANTILES]; /* of all so far; 0, 0: none yet */
+	struct quantiles latency; /* of answers since the sample before; count 0: none */
 };
 
 struct track_column {

@@ -1,6 +1,7 @@
 /* client_stage: see the header. */
 #include "run/client_stage.h"
 
+#include "base/clock.h"
 #include "run/client_churn.h"
 #include "run/client_open.h"
 #include "run/client_push.h"
@@ -8,6 +9,13 @@
 #include "run/client_state.h"
 #include "run/client_storm.h"
 #include "run/client_traffic.h"
+
+#define HURRIED_NS (500 * NS_PER_MS)
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
 
 bool client_stage_make(struct client *c)
 {
@@ -20,7 +28,7 @@ static void begin(struct client *c, uint32_t number)
 	c->stage = &c->x->stages[number - 1];
 	c->stage_number = number;
 	c->stage_ns = shm_get(c->shm->stage_start_ns);
-	c->is_draining = false;
+	c->is_draining = c->is_hurried = false;
 	client_share_begin(c);
 	client_traffic_begin(c);
 	client_push_begin(c);
@@ -28,20 +36,32 @@ static void begin(struct client *c, uint32_t number)
 	client_storm_begin(c);
 }
 
-/* What is still under way when a time-out has passed will not come. */
+/* Whether what is under way has come to its end. An interrupt waits for answers alone. */
+static bool is_at_rest(struct client *c, bool is_interrupted)
+{
+	if (!client_traffic_is_idle(c))
+		return false;
+	return is_interrupted ||
+	       (client_push_is_idle(c) && client_open_is_whole(c) && client_share_is_done(c));
+}
+
+/* What is still under way when a time-out has passed will not come. Who interrupts does not want to
+ * wait for it, nor to hear of messages as missing whose answers are on their way. */
 static void drain(struct client *c)
 {
+	bool is_interrupted = shm_get(c->shm->stop) == STOP_INTERRUPTED;
+
 	if (!c->is_draining) {
 		c->is_draining = true;
 		c->drain_end_ns = c->now_ns + c->x->timeout_ns;
 	}
-	bool is_stopped = shm_get(c->shm->stop) != STOP_NONE;
-	bool is_idle = client_traffic_is_idle(c) && client_push_is_idle(c) &&
-	               client_open_is_whole(c) && client_share_is_done(c);
-
-	if (!is_idle && !is_stopped && c->now_ns < c->drain_end_ns)
+	if (is_interrupted && !c->is_hurried) {
+		c->is_hurried = true;
+		c->drain_end_ns = earlier(c->drain_end_ns, c->now_ns + HURRIED_NS);
+	}
+	if (!is_at_rest(c, is_interrupted) && c->now_ns < c->drain_end_ns)
 		return;
-	if (!is_stopped)
+	if (!is_interrupted)
 		client_open_give_up(c);
 	client_traffic_end(c);
 	client_push_end(c);
@@ -69,11 +89,6 @@ void client_stage_due(struct client *c)
 	client_churn_due(c);
 	client_traffic_say_due(c);
 	client_push_due(c);
-}
-
-static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
-{
-	return a_ns < b_ns ? a_ns : b_ns;
 }
 
 uint64_t client_stage_next_ns(const struct client *c)

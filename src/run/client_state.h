@@ -57,6 +57,7 @@ struct client {
 	uint64_t stage_ns;         /* when it began, by the director              */
 	bool is_draining;          /* it is over, and what is under way comes to its end */
 	uint64_t drain_end_ns;     /* or until then                                      */
+	bool is_hurried;           /* that is sooner, as the run is interrupted          */
 	uint32_t share_low,
 		share_high; /* client_share: the next to open, above the next to close */
 	struct pace share_pace;

@@ -90,6 +90,9 @@ static void plan_open_loop(struct client *c)
 	t->interval_ns = (double)NS_PER_S / own_per_s;
 	t->phase = (double)c->me->number / (double)c->x->client_workers;
 	t->due_ns = traffic_due_ns(c, 0, 0);
+	t->end_ns = c->stage->duration_ns < UINT64_MAX - c->stage_ns
+	                    ? c->stage_ns + c->stage->duration_ns
+	                    : UINT64_MAX;
 }
 
 /* This worker's share of the exchanges under way: all shares together are exactly all. */
@@ -263,7 +266,8 @@ static void say_all_planned(struct client *c, uint32_t most)
 {
 	struct traffic *t = c->traffic;
 
-	for (; most > 0 && t->due_ns <= c->now_ns && !t->is_blocked; most--) {
+	for (; most > 0 && t->due_ns <= c->now_ns && t->due_ns < t->end_ns && !t->is_blocked;
+	     most--) {
 		if (!say_planned(c))
 			return;
 		advance(c);
@@ -337,7 +341,7 @@ static uint64_t next_say_ns(const struct client *c)
 	if (c->is_draining)
 		return UINT64_MAX;
 	if (t->is_open_loop)
-		return t->due_ns;
+		return t->due_ns < t->end_ns ? t->due_ns : UINT64_MAX;
 	return t->is_all_begun || t->active >= t->room ? UINT64_MAX : c->now_ns;
 }
 
@@ -384,7 +388,8 @@ static void stop_waiting(struct client *c, uint32_t conn)
 void client_traffic_closed(struct client *c, uint32_t conn)
 {
 	const uint8_t state = c->states[conn];
-	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED;
+	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED ||
+	             state == CONN_AGAIN + AGAIN_STAGED;
 
 	if (!c->traffic)
 		return;
@@ -415,7 +420,7 @@ static void end_one(struct client *c, uint32_t conn)
 	if (e->behind > 0)
 		e->behind = 0;
 	client_exchange_give_up(c, conn, ANSWER_MISSING);
-	if (was_busy && shm_get(c->shm->stop) == STOP_NONE)
+	if (was_busy && shm_get(c->shm->stop) != STOP_INTERRUPTED)
 		client_lose(c, conn, CAUSE_TIMEOUT);
 }
 

@@ -53,10 +53,10 @@ struct traffic {
 	uint32_t at;
 	uint64_t round;
 	double interval_ns, phase; /* from one message to the next; where this worker begins */
-	uint64_t due_ns;
-	uint32_t room;     /* closed loop: exchanges under way at most       */
-	uint32_t passed;   /* connections since the last one that could begin */
-	bool is_all_begun; /* there is none that could begin                  */
+	uint64_t due_ns, end_ns;   /* of the next message; the stage's, from when none is due */
+	uint32_t room;             /* closed loop: exchanges under way at most       */
+	uint32_t passed;           /* connections since the last one that could begin */
+	bool is_all_begun;         /* there is none that could begin                  */
 
 	/* Those that want to go on, in their order: a ring of `me->count`. */
 	uint32_t *queue;

@@ -44,6 +44,7 @@
 #define RETURN_NS       (100 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
 #define STILL_NS        NS_PER_S
+#define END_MOST_NS     NS_PER_S
 #define STAGE_END_NS    (2 * NS_PER_S) /* beyond a time-out */
 
 struct director {
@@ -198,12 +199,23 @@ static void guard(struct director *d)
 		crew_ring(&d->crew);
 }
 
+/* For the live line. */
+static void note_answers(struct shm *shm, const struct sample *before, const struct sample *now)
+{
+	uint64_t took_ns = now->at_ns - before->at_ns;
+
+	shm_set(shm->live.latency_p99_ns, now->latency.p99_ns);
+	shm_set(shm->live.answers_per_s,
+	        before->at_ns > 0 && took_ns > 0 ? now->latency.count * NS_PER_S / took_ns : 0);
+}
+
 /* What the run's network namespace says, and the host, for who watches the run: nobody watches a
  * measurement, and who is gone. The next one is a second later. */
 static void take_sample(struct director *d, enum phase phase)
 {
 	uint32_t next = d->shm->samples + 1;
 	struct sample *sample = &d->shm->sample[next % SHM_SAMPLES];
+	const struct sample *before = &d->shm->sample[d->shm->samples % SHM_SAMPLES];
 	uint64_t now_ns = clock_now_ns(), due_ns = d->next_sample_ns;
 	bool is_due = due_ns <= now_ns && now_ns - due_ns < SAMPLE_NS;
 
@@ -211,7 +223,8 @@ static void take_sample(struct director *d, enum phase phase)
 	if (d->x->is_measurement || d->is_orphan)
 		return;
 	sampler_take(sample);
-	survey_sample(d->x, d->shm, phase, sample);
+	survey_sample(d->x, d->shm, phase, before, sample);
+	note_answers(d->shm, before, sample);
 	stages_sample(d->x, d->shm, sample);
 	__atomic_store_n(&d->shm->samples, next, __ATOMIC_RELEASE);
 }
@@ -554,5 +567,6 @@ int director_run(const struct director_brief *brief)
 	run_phases(&d);
 	verdict_fill(d.x, d.shm);
 	__atomic_store_n(&d.shm->has_result, true, __ATOMIC_RELEASE);
+	crew_await_ends(END_MOST_NS);
 	return d.shm->result.exit_code;
 }

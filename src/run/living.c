@@ -211,6 +211,7 @@ static int choose_mode(struct experiment *x, struct err *err)
 		if (x->stages[i].traffic == TRAFFIC_PUSH)
 			x->push = x->stages[i];
 	}
+	x->body_bytes = SERVE_BODY_USUAL;
 	if (http)
 		x->proof = false;
 	return 0;
@@ -218,10 +219,11 @@ static int choose_mode(struct experiment *x, struct err *err)
 
 static void set_message_bytes(struct experiment *x)
 {
-	uint64_t most = has_traffic(x, TRAFFIC_HTTP) || has_traffic(x, TRAFFIC_SCRIPT)
-	                        ? HTTP_MESSAGE_BYTES
-	                        : 0;
+	bool is_script = has_traffic(x, TRAFFIC_SCRIPT);
+	uint64_t most = is_script || has_traffic(x, TRAFFIC_HTTP) ? HTTP_MESSAGE_BYTES : 0;
 
+	if (is_script && script_longest(&x->script) > most)
+		most = script_longest(&x->script);
 	for (uint32_t i = 0; i < x->stage_count; i++) {
 		if (x->stages[i].traffic != TRAFFIC_HOLD && x->stages[i].size_most_bytes > most)
 			most = x->stages[i].size_most_bytes;
@@ -299,9 +301,8 @@ int living_set(const struct living_options *options, uint64_t hold_ns, const cha
 		failed = check_counts(options, x, err);
 	if (failed == 0)
 		failed = choose_mode(x, err);
-	if (failed != 0)
-		return failed;
-	failed = living_words(options, target, x, err);
+	if (failed == 0)
+		failed = living_words(options, target, x, err);
 	if (failed != 0)
 		return failed;
 	set_message_bytes(x);

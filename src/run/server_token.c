@@ -48,9 +48,7 @@ static void note_token(struct server *s, uint32_t index, const uint8_t token[TOK
 
 	if (is_token && round == TOKEN_HELLO)
 		note_hello(s, index);
-	else if (!s->mode->echoes)
-		s->have[index] = NOTHING;
-	else if (is_token)
+	else if (is_token && s->mode->echoes)
 		note_proof(s, token, connection, round);
 }
 
@@ -61,4 +59,6 @@ void server_token_note(struct server *s, uint32_t index, const uint8_t *data, si
 	while (s->have[index] < NOTHING &&
 	       token_gather(&s->have[index], s->part[index], &data, &len, token))
 		note_token(s, index, token);
+	if (s->have[index] == 0 && !s->mode->echoes)
+		s->have[index] = NOTHING;
 }

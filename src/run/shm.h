@@ -126,6 +126,7 @@ struct shm_live {
 	uint64_t kernel_bytes_per_connection; /* 0: not known; stays as it was from the close on */
 	uint64_t memory_left_bytes;
 	uint64_t held; /* connections, when the hold began */
+	uint64_t answers_per_s, latency_p99_ns; /* of the last second; 0: none */
 };
 
 struct shm {

@@ -54,6 +54,19 @@ static void count_causes(const struct shm *shm, enum role role, struct live *liv
 	}
 }
 
+static void count_stages(const struct shm *shm, struct live *live)
+{
+	live->said = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(traffic.said));
+	live->heard_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(traffic.heard_bytes));
+	for (size_t i = 0; i < ANSWER_COUNT; i++)
+		live->answers[i] = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(traffic.answers[i]));
+	live->churned = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(churn.opened));
+	live->storm_cut = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(storm.cut));
+	live->storm_back = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(storm.back));
+	live->answers_per_s = shm_get(shm->live.answers_per_s);
+	live->latency_p99_ns = shm_get(shm->live.latency_p99_ns);
+}
+
 static uint64_t user_bytes(const struct shm *shm)
 {
 	uint64_t sum = 0;
@@ -67,6 +80,18 @@ static uint64_t user_bytes(const struct shm *shm)
 	return sum;
 }
 
+/* How many are to be open: as the ramp has it, or the last stage that has said so. */
+static uint64_t wanted_now(const struct experiment *x, const struct shm *shm)
+{
+	uint64_t wanted = experiment_ramped(x), stage = shm_get(shm->stage);
+
+	for (uint32_t i = 0; i < stage && i < x->stage_count; i++) {
+		if (x->stages[i].connections > 0)
+			wanted = x->stages[i].connections < x->n ? x->stages[i].connections : x->n;
+	}
+	return wanted;
+}
+
 void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
                  struct live *out)
 {
@@ -74,7 +99,7 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 
 	*out = (struct live){
 		.phase = live_phase_of(x->kind, phase),
-		.target = x->kind == RUN_SERVE ? 0 : x->n,
+		.target = x->kind == RUN_SERVE ? 0 : wanted_now(x, shm),
 		.opened = progress_of(shm, role, phase),
 		.eta_ns = UINT64_MAX,
 		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
@@ -91,26 +116,61 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 		.user_bytes = user_bytes(shm),
 	};
 	count_causes(shm, role, out);
+	count_stages(shm, out);
 }
 
 /* A live line's 0 says so; in a sample it would be a number. */
-static void leave_out_unknown(struct live *live)
+static void leave_out_unknown(const struct experiment *x, struct live *live)
 {
+	bool has_traffic = false, has_churn = false, has_storm = false;
+
+	for (uint32_t i = 0; x->kind != RUN_SERVE && i < x->stage_count; i++) {
+		has_traffic |= x->stages[i].traffic != TRAFFIC_HOLD;
+		has_churn |= x->stages[i].churn_per_s > 0;
+		has_storm |= x->stages[i].storm_parts > 0;
+	}
+	if (!has_traffic) {
+		live->said = live->heard_bytes = PROBE_UNKNOWN;
+		memset(live->answers, 0xff, sizeof(live->answers));
+	}
+	if (!has_churn)
+		live->churned = PROBE_UNKNOWN;
+	if (!has_storm)
+		live->storm_cut = live->storm_back = PROBE_UNKNOWN;
 	if (live->kernel_bytes_per_connection == 0)
 		live->kernel_bytes_per_connection = PROBE_UNKNOWN;
 	if (live->user_bytes == 0)
 		live->user_bytes = PROBE_UNKNOWN;
 }
 
-void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
-                   struct sample *out)
+static void merge_times(const struct shm *shm, struct sample *out)
 {
+	memset(&out->connect, 0, sizeof(out->connect));
+	memset(&out->corrected, 0, sizeof(out->corrected));
+	memset(&out->uncorrected, 0, sizeof(out->uncorrected));
+	for (uint32_t i = 0; i < shm->worker_count; i++) {
+		const struct shm_worker *w = &shm->workers[i];
+
+		if (w->role != ROLE_CLIENT)
+			continue;
+		hist_merge(&out->connect, &w->connect);
+		hist_merge(&out->corrected, &w->traffic.corrected);
+		hist_merge(&out->uncorrected, &w->traffic.uncorrected);
+	}
+}
+
+void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
+                   const struct sample *before, struct sample *out)
+{
+	static struct hist since;
+
 	out->has_run = true;
 	survey_live(x, shm, phase, &out->run);
-	leave_out_unknown(&out->run);
-	memset(&out->connect, 0, sizeof(out->connect));
-	for (uint32_t i = 0; i < shm->worker_count; i++) {
-		if (shm->workers[i].role == ROLE_CLIENT)
-			hist_merge(&out->connect, &shm->workers[i].connect);
-	}
+	leave_out_unknown(x, &out->run);
+	merge_times(shm, out);
+	memset(&out->latency, 0, sizeof(out->latency));
+	if (out->corrected.count == 0)
+		return;
+	hist_subtract(&since, &out->corrected, &before->corrected);
+	out->latency = quantiles_of(&since);
 }

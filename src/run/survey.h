@@ -13,6 +13,6 @@ enum role survey_role(const struct experiment *x);
 void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
                  struct live *out);
 
-/* The run's part of a sample. */
+/* The run's part of a sample; `before` is the one before it, of which has_run may be false. */
 void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
-                   struct sample *out);
+                   const struct sample *before, struct sample *out);

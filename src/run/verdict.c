@@ -348,7 +348,8 @@ static void add_messages(struct text *t, const struct result *r)
 		return;
 	text_add(t, "; ");
 	text_count(t, result_answered(traffic));
-	text_add(t, " message%s answered", result_answered(traffic) == 1 ? "" : "s");
+	text_add(t, " message%s %s", result_answered(traffic) == 1 ? "" : "s",
+	         traffic->kind == TRAFFIC_PUSH ? "heard" : "answered");
 	if (traffic->answers[ANSWER_LATE] > 0) {
 		text_add(t, ", ");
 		text_count(t, traffic->answers[ANSWER_LATE]);
@@ -452,6 +453,7 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_served(r, shm);
 	fill_packets(r, x, shm);
 	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));
+	r->ramped = experiment_ramped(x);
 	r->staged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(staged));
 	r->unstaged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(unstaged));
 	r->received_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes));

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #define EXPIRED    64
 #define BUSY_TURNS 64 /* as many batches as a device's queue has */
@@ -202,11 +203,13 @@ int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 	struct pollfd fds[2] = {{.fd = u->device->fd, .events = POLLIN},
 	                        {.fd = u->bell_fd, .events = POLLIN}};
 	struct epoll_event rung;
+	struct timespec left;
 	int result = device_flush(u->device); /* what timers have put */
 
 	if (result < 0)
 		return result;
-	result = poll(fds, 2, clock_timeout_ms(timer_ns < deadline_ns ? timer_ns : deadline_ns));
+	result = ppoll(fds, 2,
+	               clock_timeout(timer_ns < deadline_ns ? timer_ns : deadline_ns, &left), NULL);
 	if (result < 0)
 		return errno == EINTR ? 0 : -errno;
 	return fds[1].revents != 0 && epoll_wait(u->bell_fd, &rung, 1, 0) > 0;

@@ -118,6 +118,18 @@ static void fill_experiment(struct world *w)
 		fill_stage(w);
 }
 
+void world_set_clean(struct world *w)
+{
+	w->faults = (struct fake_faults){
+		.seed = w->faults.seed,
+		.now_ns = &w->now_ns,
+		.polls_most = WORLD_POLLS_MOST,
+		.pump = w->faults.pump,
+		.with = w->faults.with,
+	};
+	fake_set_faults(w->fake, &w->faults);
+}
+
 void world_make(struct world *w, enum role role, uint64_t seed, void (*pump)(void *with),
                 void *with)
 {

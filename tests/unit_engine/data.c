@@ -328,6 +328,75 @@ static void test_sends_without_pause(void **state)
 	pair_close(p);
 }
 
+/* Engines of kernel sockets take as much as they are asked to, up to the next power of two. */
+static void test_large_messages(void **state)
+{
+	static const uint32_t asked[] = {0, 129, 3000, ENGINE_SEND_MOST, UINT32_MAX};
+	static const uint32_t most[] = {ENGINE_SEND_MAX, 256, 4096, ENGINE_SEND_MOST,
+	                                ENGINE_SEND_MOST};
+	static uint8_t data[ENGINE_SEND_MOST];
+
+	(void)state;
+	if (variant->is_fake)
+		skip();
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		struct pair *p = pair_open(&(struct pair_options){.message_bytes = asked[i]});
+		struct seen *seen = &p->client.seen[1];
+
+		assert_int_equal(p->client.engine->send_most, most[i]);
+		pair_connect(p, 1);
+		pair_fill(data, most[i], (uint32_t)i);
+		side_send(&p->client, 1, data, most[i]);
+		for (uint32_t at = 0, count; at < most[i]; at += count) {
+			seen->bytes = 0;
+			engine_receive(p->client.engine, 1, ENGINE_WAIT_SOON);
+			PAIR_UNTIL(p, seen->bytes > 0);
+			count = seen->bytes;
+			assert_true(at + count <= most[i]);
+			assert_memory_equal(seen->data, data + at, count < KEPT ? count : KEPT);
+		}
+		PAIR_UNTIL(p, !seen->is_out);
+		pair_close(p);
+	}
+}
+
+/* More connections have something at a time than there are buffers: none is forgotten, and none is
+ * served twice before all are. */
+static void test_few_buffers(void **state)
+{
+	enum { COUNT = 300, ROUNDS = 3 };
+	static uint8_t data[ENGINE_SEND_MOST];
+	struct pair *p;
+
+	(void)state;
+	if (variant->is_fake)
+		skip();
+	p = pair_open(&(struct pair_options){
+		.connections = COUNT, .resets = true, .message_bytes = ENGINE_SEND_MOST});
+	pair_connect_many(p, COUNT);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		for (uint32_t i = 0; i < COUNT; i++) {
+			pair_fill(data, 1000, i + round);
+			side_send(&p->client, i, data, 1000);
+		}
+		pair_rest(p, 20 * NS_PER_MS); /* all answers are there before they are asked for */
+		for (uint32_t i = 0; i < COUNT; i++) {
+			p->client.seen[i].bytes = 0;
+			engine_receive(p->client.engine, i,
+			               i % 2 ? ENGINE_WAIT_SOON : ENGINE_WAIT_IDLE);
+		}
+		for (uint32_t i = 0; i < COUNT; i++) {
+			PAIR_UNTIL(p, p->client.seen[i].bytes > 0 && !p->client.seen[i].is_out);
+			assert_int_equal(p->client.seen[i].received_count, round + 1);
+			pair_fill(data, 1000, i + round);
+			assert_int_equal(p->client.seen[i].bytes, 1000);
+			assert_memory_equal(p->client.seen[i].data, data, 1000);
+		}
+	}
+	side_assert_sleeps(&p->client);
+	pair_close(p);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_echo),
 	cmocka_unit_test(test_both_ways_of_waiting),
@@ -339,5 +408,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_close_while_sending),
 	cmocka_unit_test(test_too_many_sends),
 	cmocka_unit_test(test_sends_without_pause),
+	cmocka_unit_test(test_large_messages),
+	cmocka_unit_test(test_few_buffers),
 };
 const struct group group_data = {"data", tests, COUNT_OF(tests)};

@@ -33,10 +33,20 @@ static struct seen *seen_at(struct side *s, uint32_t index)
 	return &s->seen[index];
 }
 
+static uint8_t *out_of(const struct side *s, uint32_t index)
+{
+	return s->out + (size_t)index * s->engine->send_most;
+}
+
+static uint8_t *was_of(const struct side *s, uint32_t number)
+{
+	return s->was + (size_t)number * s->engine->send_most;
+}
+
 static void give(struct side *s, uint32_t index)
 {
 	struct seen *seen = seen_at(s, index);
-	int failed = engine_send(s->engine, index, seen->out, seen->out_len);
+	int failed = engine_send(s->engine, index, out_of(s, index), seen->out_len);
 
 	assert_true(failed == 0 || failed == -EAGAIN);
 	seen->is_to_retry = failed != 0;
@@ -63,7 +73,7 @@ void side_send(struct side *s, uint32_t index, const void *data, uint32_t len)
 	assert_true(seen->is_open && !seen->is_out);
 	seen->is_out = true;
 	seen->out_len = len;
-	memmove(seen->out, data, len);
+	memmove(out_of(s, index), data, len);
 	give(s, index);
 }
 
@@ -124,7 +134,7 @@ static void note_received(struct side *s, uint32_t index, const struct engine_ev
 	struct seen *seen = seen_at(s, index);
 	uint32_t count = event->result > 0 ? (uint32_t)event->result : 0;
 
-	assert_true(event->result <= ENGINE_SEND_MAX);
+	assert_true(event->result <= (int)s->engine->send_most);
 	seen->received_count++;
 	seen->received = event->result;
 	seen->end_count += event->result <= 0;
@@ -145,7 +155,7 @@ static void note_sent(struct side *s, uint32_t index, const struct engine_event 
 
 	assert_true(seen->is_out);
 	assert_int_equal(event->len, seen->out_len);
-	assert_memory_equal(event->data, seen->out, event->len);
+	assert_memory_equal(event->data, out_of(s, index), event->len);
 	assert_true(count <= event->len);
 	seen->sent_count++;
 	seen->sent = event->result;
@@ -195,18 +205,18 @@ static void remember(struct side *s, const struct engine_event *event)
 	uint32_t len = engine_tag_op(event->tag) == ENGINE_SENT ? event->len
 	               : event->result > 0                      ? (uint32_t)event->result
 	                                                        : 0;
-	struct lent *lent = &s->lent[s->lent_count++];
+	uint32_t number = s->lent_count++;
 
-	*lent = (struct lent){.data = event->data, .len = len};
+	s->lent[number] = (struct lent){.data = event->data, .len = len};
 	if (len > 0)
-		memcpy(lent->was, event->data, len);
+		memcpy(was_of(s, number), event->data, len);
 }
 
 static void assert_lent_stayed(struct side *s)
 {
 	for (uint32_t i = 0; i < s->lent_count; i++) {
 		if (s->lent[i].len > 0)
-			assert_memory_equal(s->lent[i].data, s->lent[i].was, s->lent[i].len);
+			assert_memory_equal(s->lent[i].data, was_of(s, i), s->lent[i].len);
 	}
 	s->lent_count = 0;
 }
@@ -327,6 +337,8 @@ static void side_take(struct side *s, struct engine *engine)
 	s->engine = engine;
 	s->seen_count = engine->index_end;
 	s->seen = make(s->seen_count, sizeof(*s->seen));
+	s->out = make(s->seen_count, engine->send_most);
+	s->was = make(COUNT_OF(s->lent), engine->send_most);
 	/* So that a CLOSED in poll 0 is none. */
 	s->polls = 1;
 }
@@ -340,6 +352,7 @@ static void open_engine(struct side *s, const struct pair_options *options, uint
 		.memlock_bytes = UINT64_MAX,
 		.without = variant->without,
 		.backlog = options->backlog > 0 ? options->backlog : 4096,
+		.message_bytes = options->message_bytes,
 		.wake_fd = s->wake,
 	};
 	struct engine *engine = NULL;
@@ -366,6 +379,8 @@ static void side_shut(struct side *s)
 	engine_shut(s->engine);
 	close(s->wake);
 	free(s->seen);
+	free(s->out);
+	free(s->was);
 }
 
 void side_close(struct side *s)

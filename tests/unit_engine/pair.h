@@ -40,15 +40,13 @@ struct seen {
 	uint32_t bytes;     /* received in all  */
 	uint8_t data[KEPT]; /* the first of them */
 	uint64_t closed_in; /* the poll whose batch it was closed in */
-	uint32_t out_len;   /* what is being sent */
-	uint8_t out[ENGINE_SEND_MAX];
+	uint32_t out_len;   /* what is being sent, in the side's out[] */
 	bool is_out, is_to_retry;
 };
 
 struct lent {
 	const void *data;
 	uint32_t len;
-	uint8_t was[ENGINE_SEND_MAX];
 };
 
 struct side {
@@ -63,6 +61,7 @@ struct side {
 	uint64_t polls, last_accepted;
 	struct lent lent[2 * BATCH];
 	uint32_t lent_count;
+	uint8_t *out, *was; /* send_most bytes of each index; of each that is lent */
 };
 
 struct pair {
@@ -78,6 +77,7 @@ struct pair_options {
 	uint32_t listeners;   /* 0: one */
 	uint64_t nofile;      /* 0: as it is */
 	int backlog;          /* 0: 4096 */
+	uint32_t message_bytes;
 	bool is_ipv6;
 	bool does_not_listen;
 	bool resets; /* the server closes by RST, so that thousands leave no TIME_WAIT */
