@@ -16,7 +16,7 @@ cd "${1:-$(dirname "$0")/..}" || exit 2
 # Headers that are a contract or a structure alone.
 headers_alone="src/engine/uring_abi.h src/engine/uring_state.h src/engine/epoll_state.h
  src/base/environment.h src/base/limits.h src/base/probed.h src/base/sample.h src/base/version.h
- src/base/wall.h src/run/client_state.h src/run/experiment.h src/run/server_state.h src/utcp/device.h src/utcp/segment.h
+ src/base/wall.h src/run/client_state.h src/run/client_traffic_state.h src/run/experiment.h src/run/server_state.h src/utcp/device.h src/utcp/segment.h
  src/utcp/utcp_state.h "
 
 pairs()

@@ -154,7 +154,7 @@ static int turn_all(struct uring *u, struct engine_event *events, int max)
 			made += turn(u, i, events + made, max - made);
 		uring_keep_accepting(u); /* before another ring's turn brings in more */
 	}
-	u->first_turn = (u->first_turn + 1) % u->layout.rings;
+	u->first_turn = u->first_turn + 1 < u->layout.rings ? u->first_turn + 1 : 0;
 	uring_submit_all(u); /* also of rings that had no turn, as addresses are reused */
 	return made;
 }
