@@ -95,7 +95,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 
 # ---- verbs ----------------------------------------------------------------------------------
 
-.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full million millions run-srv \
+.PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full deps-bench million millions run-srv \
 	run-cli stop-cli stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
 	everything print-tidy-flags
 
@@ -117,6 +117,9 @@ deps-fuzz: deps-test
 deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node; and packages of npm
 	@scripts/deps.sh full
 	@$(MAKE) '$(B)/npm/installed'
+
+deps-bench: deps ## install what bench measures itself beside: nginx, wrk, h2load, sockperf
+	@scripts/deps.sh bench
 
 deps-lint: deps-test ## install what lint needs
 	@scripts/deps.sh lint
@@ -186,9 +189,10 @@ WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write docs/walls.md (root)
 	@MEGACONN=$(B)/megaconn scripts/walls.sh $(WALLS)
 
-bench: $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
+bench: deps-bench $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
 	bench/watch.sh
+	bench/living.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh

@@ -11,8 +11,13 @@
  * in its headers. `base64` has `len` characters. */
 void hlog_decode(const char *base64, size_t len, uint64_t counts[HIST_BUCKETS]);
 
-/* Adds up all lines of a log. Asserts that each has the tag "connect", and that none begins before
- * the one ahead of it ends. Returns how many lines there are. */
+/* Adds up all lines of a log that have that tag. Asserts that none of them begins before the one
+ * ahead of it ends. Returns how many there are; *others, where it is not NULL, how many have
+ * another tag. */
+size_t hlog_sum_tag(const char *path, const char *tag, uint64_t counts[HIST_BUCKETS],
+                    size_t *others);
+
+/* The same of a log in which all have the tag "connect", which is asserted. */
 size_t hlog_sum(const char *path, uint64_t counts[HIST_BUCKETS]);
 
 /* Asserts that hdr-histogram-js (npm, in build/npm) reads these counts in the log. */

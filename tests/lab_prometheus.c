@@ -69,8 +69,10 @@ static uint16_t metrics_port(struct trial *trial)
 static void start_pair(struct trial *serve, struct trial *connect)
 {
 	const char *const serve_args[] = {"--listen", LISTEN, "--http", WEB, NULL};
-	const char *const connect_args[] = {LISTEN,   "-n",  "3000",   "--rate", "300",
-	                                    "--hold", "60s", "--http", WEB,      NULL};
+	const char *const connect_args[] = {LISTEN,   "-n",      "3000",      "--rate",  "1000",
+	                                    "--hold", "60s",     "--traffic", "echo",    "--every",
+	                                    "500ms",  "--churn", "10/s",      "--storm", "1%",
+	                                    "--http", WEB,       NULL};
 
 	apart_serve(serve, NULL, serve_args);
 	apart_connect(connect, NULL, connect_args);

@@ -55,7 +55,8 @@ static bool is_there(const char *name)
 static void remove_record(void)
 {
 	static const char *const names[] = {"environment.json", "walls.json",  "series.ndjson",
-	                                    "connect.hlog",     "result.json", "report.html"};
+	                                    "connect.hlog",     "result.json", "report.html",
+	                                    "latency.hlog"};
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		unlink(path_of(names[i]));

@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define MS UINT64_C(1000000)
 
@@ -37,7 +37,8 @@ static inline void fill_traffic(struct result_stage *s)
 	t->answers[ANSWER_LATE] = 3;
 	t->answers[ANSWER_MISSING] = 7;
 	t->answers[ANSWER_OVERDUE] = 9;
-	strcpy(t->why, "17 messages were due while the one before was not answered");
+	snprintf(t->why, sizeof(t->why),
+	         "17 messages were due while the one before was not answered");
 }
 
 static inline void fill_living(struct result *r)

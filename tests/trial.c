@@ -39,11 +39,12 @@ const char *trial_program(void)
 	return realpath(program ? program : "build/megaconn", path) ? path : NULL;
 }
 
-static void become_program(const struct trial *trial, const char *command, trial_prepare prepare,
-                           const char *const *args)
+/* `file`: the operand before all options, or NULL. */
+static void become_program(const struct trial *trial, const char *command, const char *file,
+                           trial_prepare prepare, const char *const *args)
 {
 	const char *path = trial_program();
-	char *argv[TRIAL_ARGS_MOST + 5];
+	char *argv[TRIAL_ARGS_MOST + 6];
 	size_t count = 0;
 	static char option[] = "--json";
 
@@ -51,6 +52,8 @@ static void become_program(const struct trial *trial, const char *command, trial
 		_exit(126);
 	argv[count++] = strdup(path);
 	argv[count++] = strdup(command);
+	if (file)
+		argv[count++] = strdup(file);
 	argv[count++] = option;
 	argv[count++] = strdup(trial->json_path);
 	for (size_t i = 0; args[i]; i++)
@@ -70,8 +73,8 @@ static void become_program(const struct trial *trial, const char *command, trial
 	_exit(127);
 }
 
-void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
-                         const char *const *args)
+static void start(struct trial *trial, const char *command, const char *file, trial_prepare prepare,
+                  const char *const *args)
 {
 	static unsigned int number;
 
@@ -84,7 +87,19 @@ void trial_start_command(struct trial *trial, const char *command, trial_prepare
 	trial->pid = fork();
 	assert_true(trial->pid >= 0);
 	if (trial->pid == 0)
-		become_program(trial, command, prepare, args);
+		become_program(trial, command, file, prepare, args);
+}
+
+void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
+                         const char *const *args)
+{
+	start(trial, command, NULL, prepare, args);
+}
+
+void trial_start_scenario(struct trial *trial, const char *file, trial_prepare prepare,
+                          const char *const *args)
+{
+	start(trial, "run", file, prepare, args);
 }
 
 void trial_start(struct trial *trial, trial_prepare prepare, const char *const *args)
@@ -143,7 +158,8 @@ static json_t *find(const struct trial *trial, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while (at && (key = strsep(&rest, ".")) != NULL)
-		at = json_object_get(at, key);
+		at = json_is_array(at) ? json_array_get(at, strtoul(key, NULL, 10))
+		                       : json_object_get(at, key);
 	return at;
 }
 

@@ -37,6 +37,10 @@ const char *trial_program(void);
 void trial_start_command(struct trial *trial, const char *command, trial_prepare prepare,
                          const char *const *args);
 
+/* Starts `megaconn run FILE --json ...`. */
+void trial_start_scenario(struct trial *trial, const char *file, trial_prepare prepare,
+                          const char *const *args);
+
 /* Starts a lab. */
 void trial_start(struct trial *trial, trial_prepare prepare, const char *const *args);
 
@@ -47,7 +51,8 @@ void trial_wait(struct trial *trial, unsigned int seconds);
 void trial_run(struct trial *trial, trial_prepare prepare, const char *const *args);
 void trial_end(struct trial *trial);
 
-/* A number of the result by dotted path ("established.client"); -1 where it is null or missing. */
+/* A number of the result by dotted path ("established.client", "stages.0.open_after"); -1 where it
+ * is null or missing. */
 int64_t trial_number(const struct trial *trial, const char *path);
 double trial_real(const struct trial *trial, const char *path);
 const char *trial_word(const struct trial *trial, const char *path);

@@ -1,9 +1,11 @@
 /* unit_compare: equal runs mark nothing, a ramp that is a fifth slower is marked; noise is what the
  * runs themselves show; of single numbers only more than 5 %. */
 #include "out/compare.h"
+#include "out/noise.h"
 
 #include "filled.h"
 #include "out/compare_text.h"
+#include "stages_filled.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -197,11 +199,54 @@ static void test_noise_of_a_rate(void **state)
 		figure_put(figure_at(FIGURE_RUN_CONNECTED), &sample, "", connected[i]);
 		assert_int_equal(track_add(&track, &sample), 0);
 	}
-	double noise = compare_rate_noise(&track, FIGURE_RUN_CONNECTED, LIVE_RAMP);
+	double noise = noise_of_rate(&track, FIGURE_RUN_CONNECTED, LIVE_RAMP);
 
 	assert_true(fabs(noise - 3.182 * sqrt(8.0 / 3 / 4)) < 1e-6);
-	assert_true(isnan(compare_rate_noise(&track, FIGURE_RUN_CONNECTED, LIVE_HOLD)) != 0);
+	assert_true(isnan(noise_of_rate(&track, FIGURE_RUN_CONNECTED, LIVE_HOLD)) != 0);
 	track_free(&track);
+}
+
+/* The same of a quantile of each second's answers; never below what buckets tell. */
+static void test_noise_of_latency(void **state)
+{
+	static const uint64_t p99_ns[] = {0, 10000, 12000, 8000, 10000};
+	static struct sample sample;
+	const struct quantiles all = {.count = 4, .p99_ns = 11000, .max_ns = 12800000};
+	struct track track = {0};
+
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++) {
+		figure_clear(&sample);
+		sample.at_ns = i * SECOND;
+		sample.has_run = true;
+		sample.run.phase = LIVE_HOLD;
+		sample.latency = (struct quantiles){.count = i, .p99_ns = p99_ns[i], .max_ns = 7};
+		assert_int_equal(track_add(&track, &sample), 0);
+	}
+	assert_true(fabs(noise_of_latency(&track, &all, 2) - 3182 * sqrt(8.0 / 3 / 4)) < 1e-3);
+	assert_true(fabs(noise_of_latency(&track, &all, 5) - 100000) < 1e-3);
+	track_free(&track);
+}
+
+/* Answers of two runs: one answers faster, and worse. */
+static void test_stages(void **state)
+{
+	struct report *a = made(80000, 0.1), *b = made(80000, 0.1);
+	struct result_stage *s = &b->result.stages[0];
+
+	(void)state;
+	a->result.stage_count = b->result.stage_count = 1;
+	fill_traffic(&a->result.stages[0]);
+	fill_traffic(s);
+	s->traffic.rate_per_s *= 2;
+	s->traffic.corrected.p99_ns *= 2;
+	s->traffic.answers[ANSWER_MISSING] *= 2;
+	assert_int_equal(row(compared(a, b), "answers/s")->mark, COMPARE_BETTER);
+	assert_int_equal(row(compared(a, b), "latency p99")->mark, COMPARE_WORSE);
+	assert_int_equal(row(compared(a, b), "latency p50")->mark, COMPARE_SAME);
+	assert_int_equal(row(compared(a, b), "answers late or bad")->mark, COMPARE_WORSE);
+	drop(a);
+	drop(b);
 }
 
 static void test_single_numbers(void **state)
@@ -313,7 +358,8 @@ int main(void)
 		cmocka_unit_test(test_equal_runs),      cmocka_unit_test(test_text),
 		cmocka_unit_test(test_sizes),           cmocka_unit_test(test_slabs_of_one_alone),
 		cmocka_unit_test(test_a_fifth_slower),  cmocka_unit_test(test_within_noise),
-		cmocka_unit_test(test_noise_of_a_rate), cmocka_unit_test(test_single_numbers),
+		cmocka_unit_test(test_noise_of_a_rate), cmocka_unit_test(test_noise_of_latency),
+		cmocka_unit_test(test_stages),          cmocka_unit_test(test_single_numbers),
 		cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_settings),        cmocka_unit_test(test_without_result),
 	};

@@ -75,6 +75,7 @@ static bool is_besides(const char *name)
 {
 	return strcmp(name, "megaconn_build_info") == 0 ||
 	       strcmp(name, "megaconn_run_phase") == 0 ||
+	       strcmp(name, "megaconn_latency_seconds_bucket") == 0 ||
 	       strcmp(name, "megaconn_connect_duration_seconds_bucket") == 0;
 }
 

@@ -199,10 +199,12 @@ static const struct {
          -EINVAL, "r: 'timing.ramp_s' is not a number of seconds"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": 1}", -EINVAL,
          "r: 'stages' of 'stages' is not as it should be"},
-	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": [{\"traffic\": {\"said\": "
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", "
+         "\"stages\": [{\"traffic\": {\"said\": "
          "-1}}]}",
          -EINVAL, "r: 'said' of 'traffic' is not as it should be"},
-	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"stages\": [{\"traffic\": {\"limited\": "
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", "
+         "\"stages\": [{\"traffic\": {\"limited\": "
          "\"x\"}}]}",
          -EINVAL, "r: 'limited' of 'traffic' is not as it should be"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"slabs\": 1}}",

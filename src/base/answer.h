@@ -14,7 +14,7 @@ enum answer {
 	ANSWER_MALFORMED,  /* HTTP: no HTTP, or a length that is not so                      */
 	ANSWER_PARTIAL,    /* a part of it came, then the stage or the connection ended      */
 	ANSWER_MISSING,    /* nothing came                                                   */
-	ANSWER_CUT,        /* we closed the connection meanwhile: a storm                    */
+	ANSWER_CUT,        /* we closed the connection meanwhile: storm, churn, fewer wanted  */
 	ANSWER_END_COUNT,
 
 	ANSWER_OVERDUE = ANSWER_END_COUNT, /* a time-out passed; it is waited for all the same */

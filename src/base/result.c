@@ -33,6 +33,20 @@ const char *limited_name(enum limited limited)
 	return limited_names[limited];
 }
 
+uint64_t result_ramped(const struct result *result)
+{
+	bool is_all = result->ramped == 0 || result->ramped == RESULT_UNKNOWN;
+
+	return is_all ? result->target : result->ramped;
+}
+
+uint64_t result_wanted(const struct result *result)
+{
+	if (result->staged == RESULT_UNKNOWN || result->unstaged == RESULT_UNKNOWN)
+		return result_ramped(result);
+	return result_ramped(result) + result->staged - result->unstaged;
+}
+
 uint64_t result_answered(const struct result_traffic *traffic)
 {
 	return traffic->answers[ANSWER_GOOD] + traffic->answers[ANSWER_LATE];

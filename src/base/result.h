@@ -153,6 +153,7 @@ struct result {
 	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
 	uint64_t not_tried;        /* the ramp ended before their turn, or they did not fit */
 	uint64_t reconnected;      /* opened again after they were lost                     */
+	uint64_t ramped;           /* that the ramp was to open; 0, or unknown: all of target */
 	uint64_t staged, unstaged; /* opened and closed since stages wanted more, or fewer */
 	uint64_t open_at_end;      /* before the run closed what was left                   */
 	bool has_proof;            /* connections were proved by echo                       */
@@ -196,6 +197,10 @@ void result_sum(const struct result *result, struct result_sum *out);
 
 /* "none", "tool", "target". */
 const char *limited_name(enum limited limited);
+
+/* How many should be open after the ramp, and at the end. */
+uint64_t result_ramped(const struct result *result);
+uint64_t result_wanted(const struct result *result);
 
 /* Answered, good or late. */
 uint64_t result_answered(const struct result_traffic *traffic);

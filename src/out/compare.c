@@ -1,16 +1,10 @@
-/* compare: what is compared, and how noise is estimated.
- *
- * - rate of the ramp: the ramp's samples are cut into blocks, and the spread of the blocks' means
- *   says how far their mean may be off (blocks, as seconds that follow each other are alike);
- * - quantiles of the time to connect: which ranks the quantile may have had by chance, by how many
- *   were counted (in batches of 16, which wait for each other), and what values these ranks have;
- *   and how far the quantile still moved in the second half of the ramp;
- * - memory: what could not be accounted for, and 1 % for pages that are not full.
- *
+/* compare: what is compared: rows of both results. How far each may be off by chance says
+ * out/noise; of memory it is what could not be accounted for, and 1 % for pages that are not full.
  * Single numbers have no spread that could be seen from within a run. */
 #include "out/compare.h"
 
 #include "base/text.h"
+#include "out/noise.h"
 #include "out/story.h"
 
 #include <jansson.h>
@@ -18,119 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCKS_MOST  10
-#define BLOCKS_LEAST 3
-#define SHORT_NS     UINT64_C(200000000)
-#define BATCH        16
-#define HIST_STEP    (1.0 / 128) /* how exact a histogram's values are */
-#define PAGES_SHARE  0.01
-#define LINE_LEAST   16 /* bytes a connection: smaller lines of a bill are left out */
-
-/* --- noise -------------------------------------------------------------------------------- */
-
-/* Student's t, two-sided 95 %, by degrees of freedom. */
-static double student(uint32_t freedom)
-{
-	static const double t[] = {NAN,   12.71, 4.303, 3.182, 2.776,
-	                           2.571, 2.447, 2.365, 2.306, 2.262};
-
-	return freedom < sizeof(t) / sizeof(t[0]) ? t[freedom] : 1.96;
-}
-
-static double spread(const double *means, uint32_t count)
-{
-	double mean = 0, squares = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		mean += means[i] / count;
-	for (uint32_t i = 0; i < count; i++)
-		squares += (means[i] - mean) * (means[i] - mean);
-	return student(count - 1) * sqrt(squares / (count - 1) / count);
-}
-
-double compare_rate_noise(const struct track *track, enum figure_id figure, uint32_t phase)
-{
-	double sums[BLOCKS_MOST] = {0}, means[BLOCKS_MOST];
-	uint32_t counts[BLOCKS_MOST] = {0}, all = 0, at = 0, blocks = 0;
-
-	/* A time between two samples counts where the phase held at both of its ends, unless it is
-	 * so short that its rate would be chance. */
-	for (int round = 0; round < 2; round++) {
-		for (uint32_t p = 1; p < track->count; p++) {
-			double rate = track_rate_per_s(track, figure, p);
-
-			if (rate < 0 || track->points[p].phase != phase ||
-			    track->points[p - 1].phase != phase ||
-			    track->points[p].at_ns - track->points[p - 1].at_ns < SHORT_NS)
-				continue;
-			if (round == 0) {
-				all++;
-				continue;
-			}
-			uint32_t block = at++ * blocks / all;
-
-			sums[block] += rate;
-			counts[block]++;
-		}
-		blocks = all < BLOCKS_MOST ? all : BLOCKS_MOST;
-		if (blocks < BLOCKS_LEAST)
-			return NAN;
-	}
-	for (uint32_t i = 0; i < blocks; i++)
-		means[i] = sums[i] / counts[i];
-	return spread(means, blocks);
-}
-
-/* The time at a quantile between those that are known, on the lines of the chart: by the logarithm
- * of both. */
-static double time_at(const uint64_t *ns, double beyond, double least)
-{
-	double decades = -log10(fmax(beyond, least)), from = -log10(0.5), to = 0;
-
-	if (decades <= from)
-		return (double)ns[0];
-	for (int i = 1; i < TRACK_QUANTILES; i++) {
-		to = -log10(i < TRACK_QUANTILES - 1 ? 1 - track_quantiles[i] : least);
-		if (decades <= to && to > from)
-			return (double)ns[i - 1] * pow((double)ns[i] / (double)ns[i - 1],
-			                               (decades - from) / (to - from));
-		from = to;
-	}
-	return (double)ns[TRACK_QUANTILES - 1];
-}
-
-/* How far it moved in the second half of the time in which connects were made. */
-static double wander(const struct track *track, int quantile)
-{
-	uint64_t all = track->count > 0 ? track->points[track->count - 1].connects : 0;
-	double least = NAN, most = NAN;
-
-	for (uint32_t p = 0; p < track->count; p++) {
-		double ns = (double)track->points[p].connect_ns[quantile];
-
-		if (track->points[p].connects < all / 2 || ns <= 0)
-			continue;
-		least = fmin(least, ns);
-		most = fmax(most, ns);
-	}
-	return isnan(least) ? 0 : (most - least) / 2;
-}
-
-static double quantile_noise(const struct report *run, const uint64_t *ns, int quantile)
-{
-	double count = (double)run->result.established.client / BATCH;
-	double beyond = 1 - track_quantiles[quantile];
-
-	if (run->result.established.client == RESULT_UNKNOWN || count * beyond < 5)
-		return NAN;
-	double ranks = 1.96 * sqrt(beyond * (1 - beyond) / count);
-	double low = time_at(ns, beyond + ranks, 1 / count);
-	double high = time_at(ns, beyond - ranks, 1 / count);
-	/* The median has nothing known below it: the other side stands for both. */
-	double half = quantile == 0 ? high - (double)ns[0] : (high - low) / 2;
-
-	return fmax(fmax(half, wander(&run->track, quantile)), (double)ns[quantile] * HIST_STEP);
-}
+#define PAGES_SHARE 0.01
+#define LINE_LEAST  16 /* bytes a connection: smaller lines of a bill are left out */
 
 static double share(const struct report *run, int64_t bytes)
 {
@@ -233,8 +116,7 @@ static void add_ramp(struct compare *c)
 	                              known(c->runs[1]->result.timing.rate_per_s));
 
 	for (int i = 0; i < 2; i++)
-		row->noise[i] = compare_rate_noise(&c->runs[i]->track, FIGURE_RUN_CONNECTED,
-		                                   LIVE_RAMP);
+		row->noise[i] = noise_of_rate(&c->runs[i]->track, FIGURE_RUN_CONNECTED, LIVE_RAMP);
 	judge(row);
 }
 
@@ -256,11 +138,85 @@ static void add_quantiles(struct compare *c)
 
 		for (int i = 0; i < 2; i++)
 			row->noise[i] = stories[i].has_connect
-			                        ? quantile_noise(c->runs[i], stories[i].connect_ns,
-			                                         q)
+			                        ? noise_of_connect(c->runs[i],
+			                                           stories[i].connect_ns, q)
 			                        : NAN;
 		judge(row);
 	}
+}
+
+/* What all stages came to: rates and quantiles are there where only one had traffic. */
+static void add_answers(struct compare *c, const struct result_sum sums[2])
+{
+	const struct result_traffic *t[2] = {&sums[0].all.traffic, &sums[1].all.traffic};
+	double rates[2], bad[2];
+
+	for (int i = 0; i < 2; i++) {
+		bool is_there = sums[i].all.has_traffic;
+
+		rates[i] = is_there && t[i]->rate_per_s > 0 ? t[i]->rate_per_s : NAN;
+		bad[i] = is_there ? (double)result_bad(t[i], true) : NAN;
+	}
+	struct compare_row *row = add(c, "answers/s", AXIS_COUNT, COMPARE_MORE, rates[0], rates[1]);
+
+	for (int i = 0; i < 2; i++)
+		row->noise[i] = noise_of_rate(&c->runs[i]->track, FIGURE_RUN_ANSWERS, LIVE_HOLD);
+	judge(row);
+	if (bad[0] > 0 || bad[1] > 0)
+		judge(add(c, "answers late or bad", AXIS_COUNT, COMPARE_LESS, bad[0], bad[1]));
+}
+
+static void add_latencies(struct compare *c, const struct result_sum sums[2])
+{
+	for (int q = 0; q < QUANTILES_EACH; q++) {
+		const struct quantiles *both[2] = {&sums[0].all.traffic.corrected,
+		                                   &sums[1].all.traffic.corrected};
+		double values[2];
+		char name[32];
+
+		for (int i = 0; i < 2; i++)
+			values[i] = both[i]->count > 0 ? (double)quantiles_at(both[i], q) : NAN;
+		snprintf(name, sizeof(name), "latency %s", quantiles_words[q]);
+		struct compare_row *row = add(c, name, AXIS_NS, COMPARE_LESS, values[0], values[1]);
+
+		for (int i = 0; i < 2; i++)
+			row->noise[i] = noise_of_latency(&c->runs[i]->track, both[i], q);
+		judge(row);
+	}
+}
+
+static double rate_or_none(double per_s)
+{
+	return per_s > 0 ? per_s : NAN;
+}
+
+static void add_churn_and_storm(struct compare *c, const struct result_sum sums[2])
+{
+	const struct result_storm *a = &sums[0].all.storm, *b = &sums[1].all.storm;
+	struct compare_row *row = add(c, "churn/s", AXIS_COUNT, COMPARE_MORE,
+	                              rate_or_none(sums[0].all.churn.rate_per_s),
+	                              rate_or_none(sums[1].all.churn.rate_per_s));
+
+	for (int i = 0; i < 2; i++)
+		row->noise[i] = noise_of_rate(&c->runs[i]->track, FIGURE_RUN_CHURNED, LIVE_HOLD);
+	judge(row);
+	if (!sums[0].all.has_storm || !sums[1].all.has_storm)
+		return;
+	judge(add(c, "storm, half back", AXIS_NS, by_size(c, COMPARE_LESS), known(a->back_50_ns),
+	          known(b->back_50_ns)));
+	judge(add(c, "storm, all back", AXIS_NS, by_size(c, COMPARE_LESS), known(a->back_100_ns),
+	          known(b->back_100_ns)));
+}
+
+static void add_stages(struct compare *c)
+{
+	static struct result_sum sums[2];
+
+	for (int i = 0; i < 2; i++)
+		result_sum(&c->runs[i]->result, &sums[i]);
+	add_answers(c, sums);
+	add_latencies(c, sums);
+	add_churn_and_storm(c, sums);
 }
 
 /* Of all memory the residual is noise too; what processes have of their own has no estimate. */
@@ -373,6 +329,7 @@ static void add_rows(struct compare *c)
 	FIELD(c, "ramp, time", AXIS_NS, COMPARE_LESS, timing.ramp_ns);
 	add_cpu(c);
 	add_quantiles(c);
+	add_stages(c);
 	add_proof(c, "first proof", offsetof(struct result, proved_ramp));
 	add_proof(c, "second proof", offsetof(struct result, proved));
 	FIELD(c, "close", AXIS_NS, COMPARE_LESS, timing.teardown_ns);

@@ -53,10 +53,6 @@ struct compare {
 
 void compare_make(const struct report *a, const struct report *b, struct compare *compare);
 
-/* Half of the 95 % interval of the mean of a series' rate within a phase, by means of blocks; NAN
- * where there are too few. */
-double compare_rate_noise(const struct track *track, enum figure_id figure, uint32_t phase);
-
 /* "+12.3 %", "x12", "new", "=", or "-" where it is no part; "0.8 %", or "no estimate". */
 struct axis_text compare_ratio_text(const struct compare_row *row);
 struct axis_text compare_noise_text(const struct compare_row *row);

@@ -228,6 +228,9 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	                    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
 	json_object_set_new(o, "not_tried", number(r->not_tried));
 	json_object_set_new(o, "reconnected", number(r->reconnected));
+	json_object_set_new(o, "ramped", number(result_ramped(r)));
+	json_object_set_new(o, "staged", number(r->staged));
+	json_object_set_new(o, "unstaged", number(r->unstaged));
 	json_object_set_new(o, "open_at_end", number(r->open_at_end));
 	json_object_set_new(o, "unasked_bytes", number(r->received_bytes));
 	json_object_set_new(o, "served", served(r));

@@ -173,7 +173,7 @@ static void add_answers(struct plot *plot, const struct track *track, enum answe
 	struct chart_series *s = add_series(plot, track, name);
 
 	s->is_dashed = is_dashed;
-	for (int a = from; a <= (int)to; a++) {
+	for (int a = (int)from; a <= (int)to; a++) {
 		const uint64_t *values = track_column(track, FIGURE_RUN_ANSWERS,
 		                                      answer_name((enum answer)a));
 

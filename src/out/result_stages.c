@@ -386,6 +386,9 @@ static const char *name_of_limit(int i)
 	return limited_name((enum limited)i);
 }
 
+static_assert(sizeof(enum traffic_kind) == sizeof(int) && sizeof(enum limited) == sizeof(int),
+              "they are read and written as one");
+
 static bool get(const struct field *f, const json_t *value, void *to)
 {
 	switch (f->kind) {
@@ -408,10 +411,8 @@ static bool get(const struct field *f, const json_t *value, void *to)
 	case QUANTILES:
 		return get_quantiles(value, to);
 	case KIND:
-		static_assert(sizeof(enum traffic_kind) == sizeof(int), "it is read as one");
 		return get_name(value, name_of_kind, TRAFFIC_KIND_COUNT, to);
 	case LIMITED:
-		static_assert(sizeof(enum limited) == sizeof(int), "it is read as one");
 		return get_name(value, name_of_limit, LIMITED_COUNT, to);
 	}
 	return false;

@@ -242,6 +242,8 @@ static void tell_counts(const struct report *report, struct story *story)
 		story->counted = "at the most it held";
 	}
 	wanted = story->target > 0 ? story->target : servers;
+	if (report->has_result && story->target > 0)
+		wanted = result_ramped(r);
 	story->counts[0] = (struct story_count){"clients", clients, clients == wanted};
 	story->counts[1] = (struct story_count){"servers", servers, servers == wanted};
 	story->counts[2] = (struct story_count){"kernel", kernel, kernel == wanted};

@@ -112,7 +112,7 @@ static void put_established(FILE *to, struct text *t, const struct result *r)
 }
 
 static void put_proof(FILE *to, struct text *t, const char *name, const struct result *r,
-                      const struct result_proof *p)
+                      const struct result_proof *p, uint64_t wanted)
 {
 	if (!r->has_proof)
 		return;
@@ -120,7 +120,7 @@ static void put_proof(FILE *to, struct text *t, const char *name, const struct r
 		text_add(t, "not done");
 	} else {
 		text_count(t, p->echoed);
-		add_percent(t, p->echoed, r->target);
+		add_percent(t, p->echoed, wanted);
 		text_add(t, " echoed in ");
 		text_duration(t, p->duration_ns);
 		if (p->mismatched > 0) {
@@ -374,10 +374,10 @@ static void put_clients(FILE *to, const struct result *r)
 
 	put_topology(to, FRESH, r);
 	put_established(to, FRESH, r);
-	put_proof(to, FRESH, "proved", r, &r->proved_ramp);
+	put_proof(to, FRESH, "proved", r, &r->proved_ramp, result_ramped(r));
 	put_hold(to, FRESH, r);
 	put_stages(to, r);
-	put_proof(to, FRESH, "proved again", r, &r->proved);
+	put_proof(to, FRESH, "proved again", r, &r->proved, result_wanted(r));
 	put_causes(to, "failed", r->failed, r->failed_by_cause);
 	put_causes(to, "retried", r->retried, r->retried_by_cause);
 	put_causes(to, "lost", r->lost, r->lost_by_cause);

@@ -15,7 +15,8 @@
  * the round that this worker heard.
  *
  * A stage is over for us when all servers have said that they push no more, and as many messages
- * were heard as they have said; or when nothing more comes for a while. What comes later still,
+ * were heard as they have said; of servers that are not ours, when the newest round has come on
+ * each connection. Or when nothing more comes for a while. What comes later still,
  * while connections are proved, is taken out of the stream. */
 #include "run/client_push.h"
 
@@ -30,7 +31,7 @@
 #include <string.h>
 
 #define BATCH    512
-#define QUIET_NS (500 * NS_PER_MS) /* without a message: no more will come */
+#define QUIET_NS (2 * NS_PER_S) /* without a message: no more will come, not even again */
 
 struct client_push {
 	uint32_t *next; /* the round that comes next on a connection, or PUSH_ANY */
@@ -39,6 +40,7 @@ struct client_push {
 	uint64_t key;
 	uint32_t ask_next; /* the connection to ask next; all: the count */
 	uint64_t heard_ns; /* when the last message came                 */
+	uint32_t newest;   /* the newest round that was heard of         */
 	uint64_t first_ns[SHM_PUSHES];
 };
 
@@ -177,13 +179,20 @@ static bool is_all_heard(const struct shm *shm)
 	return heard >= said;
 }
 
+static bool is_round_whole(const struct client *c)
+{
+	const struct shm_push *newest = &c->me->push[c->push->newest % SHM_PUSHES];
+
+	return newest->round == c->push->newest && newest->heard >= c->me->open;
+}
+
 bool client_push_is_idle(const struct client *c)
 {
 	if (!is_push(c))
 		return true;
 	if (!have_servers_ended(c))
 		return false;
-	if (c->x->kind == RUN_LAB && is_all_heard(c->shm))
+	if (c->x->kind == RUN_LAB ? is_all_heard(c->shm) : is_round_whole(c))
 		return true;
 	return c->now_ns - c->push->heard_ns > QUIET_NS;
 }
@@ -256,6 +265,7 @@ static uint64_t note_round(struct client *c, const struct push_message *m)
 
 	if (is_old)
 		return after_ns;
+	c->push->newest = m->round > c->push->newest ? m->round : c->push->newest;
 	if (after_ns < slot->first_ns)
 		shm_set(slot->first_ns, after_ns);
 	if (after_ns > slot->last_ns)

@@ -66,7 +66,8 @@ static uint32_t shed(struct client *c, uint32_t conn)
 	struct flight *f = flights_of(&c->flights, conn);
 
 	if (client_is_open(c, conn)) {
-		client_close(c, conn, way_to_close(c), AGAIN_NOT);
+		client_close(c, conn, way_to_close(c), AGAIN_STAGED); /* by us, not lost */
+		c->again_count--;
 		c->states[conn] = CONN_IDLE;
 		shm_count(c->me->unstaged);
 		return 1;

@@ -7,6 +7,7 @@
  * The parent keeps none, so that they go with the servers. */
 #include "run/crew.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "run/listen.h"
 
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int crew_init(struct crew *crew, const struct experiment *x, struct shm *shm)
@@ -111,6 +113,16 @@ void crew_reap(struct crew *crew)
 				note_death(crew, &crew->shm->workers[i], status);
 		}
 	}
+}
+
+void crew_await_ends(uint64_t most_ns)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MS};
+	uint64_t end_ns = clock_now_ns() + most_ns;
+	int status;
+
+	while (waitpid(-1, &status, WNOHANG) >= 0 && clock_now_ns() < end_ns)
+		nanosleep(&pause, NULL);
 }
 
 bool crew_has_dead(const struct crew *crew)

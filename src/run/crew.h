@@ -26,6 +26,10 @@ void crew_ring(const struct crew *crew);
 /* Notes who has died. */
 void crew_reap(struct crew *crew);
 
+/* Waits until all who have done their last phase are gone, at most so long: the CPU time of those
+ * that are waited for is counted as the parent's children's, and `time megaconn` says it. */
+void crew_await_ends(uint64_t most_ns);
+
 /* Whether any of them has died; whether any has not. */
 bool crew_has_dead(const struct crew *crew);
 bool crew_lives(const struct crew *crew);

@@ -44,6 +44,7 @@
 #define RETURN_NS       (100 * NS_PER_MS)
 #define GONE_NS         (60 * NS_PER_S)
 #define STILL_NS        NS_PER_S
+#define END_MOST_NS     NS_PER_S
 #define STAGE_END_NS    (2 * NS_PER_S) /* beyond a time-out */
 
 struct director {
@@ -566,5 +567,6 @@ int director_run(const struct director_brief *brief)
 	run_phases(&d);
 	verdict_fill(d.x, d.shm);
 	__atomic_store_n(&d.shm->has_result, true, __ATOMIC_RELEASE);
+	crew_await_ends(END_MOST_NS);
 	return d.shm->result.exit_code;
 }

@@ -26,6 +26,7 @@ struct experiment_listen {
 	uint16_t port_low, port_high;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by what belongs together */
 struct experiment {
 	enum run_kind kind;
 	uint64_t asked;           /* how many connections were asked for                         */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #define CHURN_MOST_PER_S 50000 /* that a CPU can do: the handshake alone takes more than 10 us */
-#define CHURN_LAG_NS     NS_PER_S
+#define CHURN_LAG_S      1
 #define CHURN_UNDER_WAY  2048
 
 static bool is_by_fin(const struct stage *stage)
@@ -55,23 +55,34 @@ uint64_t spare_rest_ns(const struct experiment *x)
 	return SPARE_REUSE_NS;
 }
 
+/* Rounded up, with what a server may lag behind: a rate and a time in ns would not fit 64 bits. */
+static uint64_t seconds_of(uint64_t ns)
+{
+	return ns / NS_PER_S + 1 + CHURN_LAG_S;
+}
+
+static uint64_t rate_of(const struct stage *stage, uint64_t cpus)
+{
+	if (!is_by_fin(stage))
+		return 0;
+	return stage->churn_per_s == STAGE_AS_FAST ? cpus * CHURN_MOST_PER_S : stage->churn_per_s;
+}
+
+/* What all stages close together, but no more than the fastest of them while a tuple rests. */
 uint64_t spare_wanted(const struct experiment *x, uint64_t rest_ns, uint64_t cpus)
 {
-	uint64_t most_per_s = 0;
+	uint64_t rest_s = seconds_of(rest_ns), most = 0, sum = 0;
 
 	if (!spare_is_needed(x))
 		return 0;
 	for (uint32_t i = 0; i < x->stage_count; i++) {
-		const struct stage *stage = &x->stages[i];
-		uint64_t rate = stage->churn_per_s;
+		uint64_t rate = rate_of(&x->stages[i], cpus);
+		uint64_t stage_s = seconds_of(x->stages[i].duration_ns);
 
-		if (rate == STAGE_AS_FAST)
-			rate = cpus * CHURN_MOST_PER_S;
-		if (is_by_fin(stage) && rate > most_per_s)
-			most_per_s = rate;
+		sum += rate * (stage_s < rest_s ? stage_s : rest_s);
+		most = rate * rest_s > most ? rate * rest_s : most;
 	}
-	/* Seconds, rounded up: a rate and a time are no number of ns that fits 64 bits. */
-	return most_per_s * ((rest_ns + CHURN_LAG_NS + NS_PER_S - 1) / NS_PER_S) + CHURN_UNDER_WAY;
+	return (sum < most ? sum : most) + CHURN_UNDER_WAY;
 }
 
 uint64_t spare_rate(uint64_t spares, uint64_t rest_ns)

@@ -80,6 +80,18 @@ static uint64_t user_bytes(const struct shm *shm)
 	return sum;
 }
 
+/* How many are to be open: as the ramp has it, or the last stage that has said so. */
+static uint64_t wanted_now(const struct experiment *x, const struct shm *shm)
+{
+	uint64_t wanted = experiment_ramped(x), stage = shm_get(shm->stage);
+
+	for (uint32_t i = 0; i < stage && i < x->stage_count; i++) {
+		if (x->stages[i].connections > 0)
+			wanted = x->stages[i].connections < x->n ? x->stages[i].connections : x->n;
+	}
+	return wanted;
+}
+
 void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
                  struct live *out)
 {
@@ -87,7 +99,7 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 
 	*out = (struct live){
 		.phase = live_phase_of(x->kind, phase),
-		.target = x->kind == RUN_SERVE ? 0 : x->n,
+		.target = x->kind == RUN_SERVE ? 0 : wanted_now(x, shm),
 		.opened = progress_of(shm, role, phase),
 		.eta_ns = UINT64_MAX,
 		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),

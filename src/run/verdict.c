@@ -453,6 +453,7 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_served(r, shm);
 	fill_packets(r, x, shm);
 	r->reconnected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected));
+	r->ramped = experiment_ramped(x);
 	r->staged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(staged));
 	r->unstaged = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(unstaged));
 	r->received_bytes = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(received_bytes));
