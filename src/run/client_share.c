@@ -10,8 +10,8 @@
  * batch is said ahead, so that what a churn has closed does not wait behind a ramp.
  *
  * They are closed by RST, where x->close says nothing else: by FIN they would rest in TIME_WAIT,
- * and a later stage that wants them again would be refused their ports. A message that is not
- * answered yet is cut (ANSWER_CUT): in a closed loop there always is one. */
+ * and a later stage that wants them again would be refused their ports. Nothing is said on them in
+ * the stage that closes them (client_traffic). */
 #include "run/client_share.h"
 
 #include "run/client_churn.h"
