@@ -82,11 +82,10 @@ extern const char *const living_churn_by[];
 			"no more than that part of what is tried fails, else exit code 3" \
 	}
 
-#define LIVING_ROW_FIND_MAX                                                            \
-	{                                                                              \
-		"find-max", 0, OPT_FLAG, AT_RUN(find_max), 0, 0, NULL, NULL,           \
-			"search the highest rate (of messages, of churn) or the most " \
-			"connections that pass"                                        \
+#define LIVING_ROW_FIND_MAX                                                             \
+	{                                                                               \
+		"find-max", 0, OPT_FLAG, AT_RUN(find_max), 0, 0, NULL, NULL,            \
+			"search the highest rate, or the most connections, that passes" \
 	}
 
 #define LIVING_STAGE_COUNT 8 /* rows of LIVING_ROWS_STAGE */
