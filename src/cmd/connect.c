@@ -38,7 +38,7 @@ static const struct opt options[] = {
 	CHOICES_ROW_PORTS(ports),
 	CHOICES_ROW_RATE(connect.rate_per_s, ""),
 	{"in-flight", 0, OPT_COUNT, AT(connect.in_flight), 1, 1000000, NULL, "N",
-         "connects, and messages of a closed loop, under way (default 256 a worker)"},
+         "connects, and messages of a closed loop, at a time (default 256 a worker)"},
 	CHOICES_ROW_TIMEOUT(connect.timeout_ns),
 	CHOICES_ROW_RETRIES(connect.retries),
 	{"hold", 0, OPT_DURATION, AT(connect.hold_ns), 0, UINT64_C(30) * 86400 * NS_PER_S, NULL,
