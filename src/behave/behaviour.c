@@ -12,30 +12,7 @@ static void hold_turn(const struct behaviour *b, uint32_t index, uint32_t number
 	*out = (struct turn){.is_last = true};
 }
 
-static void say_nothing(const struct behaviour *b, uint32_t index, uint32_t number, uint32_t offset,
-                        uint8_t *out, uint32_t len)
-{
-	(void)b;
-	(void)index;
-	(void)number;
-	(void)offset;
-	(void)out;
-	(void)len;
-}
-
-static enum answer hear_nothing(const struct behaviour *b, uint32_t index, uint32_t number,
-                                struct hearing *hearing, const uint8_t *data, uint32_t len,
-                                uint32_t *used)
-{
-	(void)b;
-	(void)index;
-	(void)number;
-	(void)data;
-	hearing->heard += len;
-	*used = len;
-	return BEHAVIOUR_MORE;
-}
-
+/* Who says nothing is not asked for its bytes, and hears none. */
 struct speech {
 	void (*turn)(const struct behaviour *b, uint32_t index, uint32_t number, struct turn *out);
 	void (*write)(const struct behaviour *b, uint32_t index, uint32_t number, uint32_t offset,
@@ -46,9 +23,9 @@ struct speech {
 };
 
 static const struct speech speeches[TRAFFIC_KIND_COUNT] = {
-	[TRAFFIC_HOLD] = {hold_turn, say_nothing, hear_nothing},
+	[TRAFFIC_HOLD] = {.turn = hold_turn},
 	[TRAFFIC_ECHO] = {echo_turn, echo_write, echo_hear},
-	[TRAFFIC_PUSH] = {hold_turn, say_nothing, hear_nothing},
+	[TRAFFIC_PUSH] = {.turn = hold_turn},
 	[TRAFFIC_HTTP] = {http_turn, http_write, http_hear},
 	[TRAFFIC_SCRIPT] = {script_turn, script_write, script_hear},
 };

@@ -25,6 +25,7 @@
  * that does not wait takes a buffer from the ring. It is not a multishot poll: that one would have
  * to be cancelled when the peer closes, and the kernel searches for it in buckets of a hundred.
  * Where an answer is on its way, a receive waits by itself.
+ * Where there is no buffer for what has come, the receive waits in a line (uring_ring_starve).
  *
  * With several rings one cannot wait in one of them. While there is work, poll looks at all rings'
  * shared memory and enters the kernel only where there is something to do; before it sleeps it
@@ -154,7 +155,7 @@ static int turn_all(struct uring *u, struct engine_event *events, int max)
 			made += turn(u, i, events + made, max - made);
 		uring_keep_accepting(u); /* before another ring's turn brings in more */
 	}
-	u->first_turn = (u->first_turn + 1) % u->layout.rings;
+	u->first_turn = u->first_turn + 1 < u->layout.rings ? u->first_turn + 1 : 0;
 	uring_submit_all(u); /* also of rings that had no turn, as addresses are reused */
 	return made;
 }

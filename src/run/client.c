@@ -83,6 +83,7 @@ void client_close(struct client *c, uint32_t conn, enum engine_close how, enum a
 void client_lose(struct client *c, uint32_t conn, enum cause cause)
 {
 	shm_count(c->me->lost[cause]);
+	client_traffic_lost(c, conn);
 	client_close(c, conn, ENGINE_CLOSE_FIN, c->x->reconnect ? AGAIN_LOST : AGAIN_NOT);
 }
 

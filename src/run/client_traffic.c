@@ -81,18 +81,24 @@ static bool is_on(const struct client *c)
 
 /* --- a stage begins ----------------------------------------------------------------------- */
 
+/* Of a rate over all connections each worker has the same part of it as of them. */
 static void plan_open_loop(struct client *c)
 {
 	struct traffic *t = c->traffic;
-	double all_per_s = stage_message_rate(c->stage, c->x->n);
-	double own_per_s = all_per_s * (double)c->me->count / (double)c->x->n;
+	const struct stage *s = c->stage;
+	double own_per_s = s->every_ns > 0 ? stage_message_rate(s, t->count)
+	                                   : stage_message_rate(s, c->x->n) * (double)c->me->count /
+	                                             (double)c->x->n;
 
+	t->end_ns = s->duration_ns < UINT64_MAX - c->stage_ns ? c->stage_ns + s->duration_ns
+	                                                      : UINT64_MAX;
+	if (t->count == 0) { /* none are to stay open */
+		t->end_ns = 0;
+		return;
+	}
 	t->interval_ns = (double)NS_PER_S / own_per_s;
 	t->phase = (double)c->me->number / (double)c->x->client_workers;
 	t->due_ns = traffic_due_ns(c, 0, 0);
-	t->end_ns = c->stage->duration_ns < UINT64_MAX - c->stage_ns
-	                    ? c->stage_ns + c->stage->duration_ns
-	                    : UINT64_MAX;
 }
 
 /* This worker's share of the exchanges under way: all shares together are exactly all. */
@@ -128,9 +134,11 @@ void client_traffic_begin(struct client *c)
 		.request = &c->x->request,
 		.script = &c->x->script,
 		.key = c->shm->key,
+		.memory = &t->memory,
 	};
 	t->is_open_loop = stage_is_open_loop(c->stage);
 	t->at = t->passed = 0;
+	t->count = c->wanted;
 	t->round = 0;
 	t->is_all_begun = is_circulating(c);
 	t->sweep_ns = c->now_ns;
@@ -235,7 +243,7 @@ static void advance(struct client *c)
 {
 	struct traffic *t = c->traffic;
 
-	if (++t->at == c->me->count) {
+	if (++t->at >= t->count) {
 		t->at = 0;
 		t->round++;
 	}
@@ -287,7 +295,7 @@ static void begin_more(struct client *c, uint32_t most)
 			t->passed = t->room == UINT32_MAX ? t->passed : 0;
 		}
 		advance(c);
-		if (t->passed >= c->me->count) {
+		if (t->passed >= t->count) {
 			t->is_all_begun = true;
 			t->passed = 0;
 		}
@@ -385,17 +393,19 @@ static void stop_waiting(struct client *c, uint32_t conn)
 	e->flags &= (uint16_t)~EXCHANGE_WAITING;
 }
 
+void client_traffic_lost(struct client *c, uint32_t conn)
+{
+	if (c->traffic)
+		client_exchange_give_up(c, conn, ANSWER_MISSING);
+}
+
 void client_traffic_closed(struct client *c, uint32_t conn)
 {
-	const uint8_t state = c->states[conn];
-	bool by_us = state == CONN_AGAIN + AGAIN_CUT || state == CONN_AGAIN + AGAIN_CHURNED ||
-	             state == CONN_AGAIN + AGAIN_STAGED;
-
 	if (!c->traffic)
 		return;
 	struct exchange *e = &c->traffic->all[conn];
 
-	client_exchange_give_up(c, conn, by_us ? ANSWER_CUT : ANSWER_MISSING);
+	client_exchange_give_up(c, conn, ANSWER_CUT);
 	stop_waiting(c, conn);
 	if (e->number != 0 || e->behind != 0 || e->flags != 0)
 		*e = (struct exchange){.flags = e->flags & EXCHANGE_QUEUED};

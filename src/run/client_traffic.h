@@ -21,8 +21,10 @@ bool client_traffic_is_idle(const struct client *c);
 void client_traffic_say_due(struct client *c);
 uint64_t client_traffic_next_ns(const struct client *c);
 
-/* A connection has been opened while a stage is on; is no longer there, whyever. */
+/* A connection has been opened while a stage is on; is lost, and will be closed; is closed: what is
+ * unanswered then was cut by us. */
 void client_traffic_opened(struct client *c, uint32_t conn);
+void client_traffic_lost(struct client *c, uint32_t conn);
 void client_traffic_closed(struct client *c, uint32_t conn);
 
 /* Whether an exchange is under way on it. A churn closes it when it is not. */

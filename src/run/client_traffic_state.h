@@ -4,6 +4,7 @@
 
 #include "base/wheel.h"
 #include "behave/behaviour.h"
+#include "behave/http.h"
 #include "run/client_state.h"
 
 #include <assert.h>
@@ -41,6 +42,7 @@ static_assert(sizeof(struct exchange) == 32, "two to a cache line");
 
 struct traffic {
 	struct behaviour behaviour;
+	struct http_memory memory;
 	struct exchange *all;
 	struct hearing *hearings; /* touched only by those whose answer comes in parts */
 	bool is_on;               /* the stage has traffic */
@@ -50,6 +52,7 @@ struct traffic {
 
 	/* The next of the plan: in an open loop message `at` of round `round`, due at due_ns; in a
 	 * closed one the connection that begins next. */
+	uint32_t count; /* connections that are to be open: the first so many */
 	uint32_t at;
 	uint64_t round;
 	double interval_ns, phase; /* from one message to the next; where this worker begins */
@@ -89,7 +92,7 @@ static inline bool exchange_is_free(const struct client *c, uint32_t conn)
 static inline uint64_t traffic_due_ns(const struct client *c, uint64_t round, uint32_t at)
 {
 	const struct traffic *t = c->traffic;
-	double before = (double)round * c->me->count + at + t->phase;
+	double before = (double)round * t->count + at + t->phase;
 
 	return c->stage_ns + (uint64_t)(before * t->interval_ns);
 }

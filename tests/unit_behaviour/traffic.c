@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEDS        400
+#define SEEDS        250
 #define BATCH        64
 #define HEARD        8192
 #define MESSAGE_MOST 500
