@@ -127,6 +127,24 @@ static void test_index(void **state)
 	expect_wall("index", CAPACITY_INDEX_MOST);
 }
 
+/* A churn by FIN leaves fewer for connections. */
+static void test_spares(void **state)
+{
+	const struct wall_row *row;
+
+	(void)state;
+	roomy();
+	plan.source_count = 2;
+	c.spares = 28232;
+	row = expect_wall("source_ports", 28232);
+	assert_non_null(strstr(row->shown, "less 28,232 that rest in TIME_WAIT"));
+	assert_memory_equal(row->fix, "add one source IP", 17);
+	c.is_lab = true;
+	assert_non_null(strstr(judge("source_ports")->fix, "or --churn-by rst"));
+	c.spares = 2 * 28232 + 1;
+	assert_int_equal(judge("source_ports")->allows, 0);
+}
+
 static void test_source_ports(void **state)
 {
 	const struct wall_row *row;
@@ -349,12 +367,19 @@ static void test_memory_shown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles),         cmocka_unit_test(test_words),
-		cmocka_unit_test(test_order),         cmocka_unit_test(test_index),
-		cmocka_unit_test(test_source_ports),  cmocka_unit_test(test_source_ports_few),
-		cmocka_unit_test(test_port_range),    cmocka_unit_test(test_source_addresses),
-		cmocka_unit_test(test_ports_shown),   cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_cgroup_memory), cmocka_unit_test(test_memory_shown),
+		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_index),
+		cmocka_unit_test(test_spares),
+		cmocka_unit_test(test_source_ports),
+		cmocka_unit_test(test_source_ports_few),
+		cmocka_unit_test(test_port_range),
+		cmocka_unit_test(test_source_addresses),
+		cmocka_unit_test(test_ports_shown),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_cgroup_memory),
+		cmocka_unit_test(test_memory_shown),
 	};
 
 	return cmocka_run_group_tests_name("unit_walls", tests, NULL, NULL);

@@ -57,6 +57,7 @@ struct client {
 	uint32_t stage_number;     /* of the one that was begun last; 0: none yet */
 	uint64_t stage_ns;         /* when it began, by the director              */
 	bool is_draining;          /* it is over, and what is under way comes to its end */
+	bool is_cut;               /* this stage\'s storm has been */
 	uint64_t drain_end_ns;     /* or until then                                      */
 	bool is_hurried;           /* that is sooner, as the run is interrupted          */
 	uint32_t share_low,
@@ -65,7 +66,6 @@ struct client {
 	struct traffic *traffic; /* NULL where no stage has any, and so on */
 	struct client_push *push;
 	struct churn *churn;
-	bool is_cut; /* this stage's storm has been */
 
 	struct engine_event events[CLIENT_EVENTS];
 };
