@@ -75,8 +75,8 @@ ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
 ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture clients connect \
-	limits loss others peers record servers solutions traffic traffic_servers walls_% watch),\
-	$(ASAN_LAB))
+	churn find latency limits loss modes others peers push record scenario servers solutions storm \
+	traffic traffic_servers walls_% watch),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -85,8 +85,8 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
 	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
-	tests/sealed.c tests/snapshot.c tests/trial.c tests/tuned.c tests/wall.c tests/web.c \
-	tests/wire.c
+	tests/sealed.c tests/snapshot.c tests/staged.c tests/trial.c tests/tuned.c tests/wall.c \
+	tests/web.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
 WATCH     := tests/watch.c tests/watch_program.c
 TEST_PART := $(LAB_TOOLS) $(FAKE) $(WATCH) $(sort $(wildcard tests/unit_*/*.c tests/lab_*/*.c))

@@ -21,9 +21,12 @@ struct heard {
 	bool is_last;
 };
 
+/* NULL: without. */
+static struct http_memory *memory;
+
 static enum answer hear(struct hearing *hearing, const uint8_t *data, size_t len, uint32_t *used)
 {
-	static const struct behaviour b;
+	const struct behaviour b = {.memory = memory};
 	uint8_t *piece = malloc(len);
 
 	require(piece);
@@ -54,6 +57,28 @@ static struct heard hear_all(const uint8_t *data, size_t size, size_t step)
 	return heard;
 }
 
+/* What was heard before changes nothing: as it was, and with a byte of it changed. */
+static void check_memory(const uint8_t *data, size_t size, struct heard expected)
+{
+	static struct http_memory kept;
+	uint8_t *before = malloc(size);
+
+	require(before);
+	memcpy(before, data, size);
+	memset(&kept, 0, sizeof(kept));
+	memory = &kept;
+	for (int i = 0; i < 3; i++) {
+		struct heard heard = hear_all(data, size, size);
+
+		require(heard.answer == expected.answer && heard.used == expected.used &&
+		        heard.is_last == expected.is_last);
+		before[(size_t)data[0] * 7 % size] ^= (uint8_t)(1U << i);
+		hear_all(before, size, size);
+	}
+	memory = NULL;
+	free(before);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2 || size > 4096)
@@ -63,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct heard cut = hear_all(data + 1, size - 1, step);
 	struct heard bytes = hear_all(data + 1, size - 1, 1);
 
+	check_memory(data + 1, size - 1, whole);
 	if (whole.answer == ANSWER_MALFORMED) /* or it is whole, and followed by what is none */
 		require(bytes.answer == ANSWER_MALFORMED || bytes.used < size - 1);
 	else

@@ -148,8 +148,10 @@ size_t hlog_sum_tag(const char *path, const char *tag, uint64_t counts[HIST_BUCK
 		if (line[0] == '#' || line[0] == '"')
 			continue;
 		if (strncmp(line, begin, strlen(begin)) != 0) {
-			assert_non_null(others);
-			++*others;
+			if (!others)
+				fail_msg("%s: a line of another tag: %.40s", path, line);
+			else
+				++*others;
 			continue;
 		}
 		char *at = line + strlen(begin) - 1;

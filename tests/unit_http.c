@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,22 +107,28 @@ static void requests_are_said(void **state)
 
 /* --- responses ------------------------------------------------------------------------------- */
 
-/* One read. */
-static enum answer hear(struct hearing *hearing, const char *data, size_t len, uint32_t *used)
+/* One read. `memory` may be NULL. */
+static enum answer hear_with(struct http_memory *memory, struct hearing *hearing, const char *data,
+                             size_t len, uint32_t *used)
 {
-	static const struct behaviour b;
-	uint8_t *piece = malloc(len);
+	const struct behaviour b = {.memory = memory};
+	uint8_t *piece = malloc(len + 1);
 
 	assert_non_null(piece);
-	memcpy(piece, data, len);
+	memcpy(piece + 1, data, len);
 	*used = UINT32_MAX;
-	enum answer answer = http_hear(&b, 3, 5, hearing, piece, (uint32_t)len, used);
+	enum answer answer = http_hear(&b, 3, 5, hearing, piece + 1, (uint32_t)len, used);
 
 	free(piece);
 	assert_in_range(*used, 0, len);
 	if (answer == BEHAVIOUR_MORE)
 		assert_int_equal(*used, len);
 	return answer;
+}
+
+static enum answer hear(struct hearing *hearing, const char *data, size_t len, uint32_t *used)
+{
+	return hear_with(NULL, hearing, data, len, used);
 }
 
 /* Reads that end at these places. */
@@ -260,6 +267,108 @@ static void nothing_is_kept_of_a_whole_one(void **state)
 	}
 }
 
+/* --- what is remembered ---------------------------------------------------------------------- */
+
+/* With a memory and without it is the same. */
+static void assert_same(struct http_memory *memory, const char *text, size_t len)
+{
+	struct hearing with = {0}, without = {0};
+	uint32_t used, expected_used;
+	enum answer answer = hear_with(memory, &with, text, len, &used);
+	enum answer expected = hear(&without, text, len, &expected_used);
+
+	if (answer != expected || used != expected_used || with.is_last != without.is_last ||
+	    with.heard != without.heard)
+		fail_msg("'%.*s': %d after %u, not %d after %u", (int)len, text, (int)answer, used,
+		         (int)expected, expected_used);
+}
+
+/* After each of them each other, cut anywhere. */
+static void memory_changes_no_answer(void **state)
+{
+	struct http_memory memory = {0};
+
+	(void)state;
+	for (size_t a = 0; a < COUNT_OF(responses); a++) {
+		for (size_t b = 0; b < COUNT_OF(responses); b++) {
+			assert_same(&memory, responses[a].text, strlen(responses[a].text));
+			for (size_t len = 1; len <= strlen(responses[b].text); len++)
+				assert_same(&memory, responses[b].text, len);
+		}
+	}
+}
+
+#define DATED_AT(server, time)                                                                    \
+	"HTTP/1.1 200 OK\r\nServer: " server "/1.22.1\r\nDate: Mon, 23 Nov 2026 " time " GMT\r\n" \
+	"Content-Type: text/html\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello"
+#define DATED DATED_AT("nginx", "12:00:00")
+
+/* Any byte of it, turned into any other. */
+static void memory_knows_a_date_alone(void **state)
+{
+	static const char text[] = DATED;
+	size_t len = strlen(text);
+	char other[sizeof(text)];
+
+	(void)state;
+	for (size_t at = 0; at < len; at++) {
+		for (int byte = 0; byte < 256; byte++) {
+			struct http_memory memory = {0};
+
+			assert_same(&memory, text, len);
+			assert_true(memory.head_bytes == len - 5 && memory.date_at > 0);
+			memcpy(other, text, sizeof(text));
+			other[at] = (char)byte;
+			assert_same(&memory, other, len);
+			assert_same(&memory, text, len);
+			assert_same(&memory, other, len - 1);
+		}
+	}
+}
+
+/* What came of the last is what comes of one with a new date: the parser is not asked. */
+static void memory_is_used(void **state)
+{
+	struct http_memory memory = {0};
+	struct hearing hearing = {0};
+	static const char later[] = DATED_AT("nginx", "12:00:01"),
+			  other[] = DATED_AT("Nginx", "12:00:01");
+	static const char text[] = DATED;
+	uint32_t used;
+
+	(void)state;
+	assert_int_equal(hear_with(&memory, &hearing, text, strlen(text), &used), ANSWER_GOOD);
+	memory.answer = ANSWER_STATUS;
+	assert_int_equal(hear_with(&memory, &hearing, later, strlen(later), &used), ANSWER_STATUS);
+	assert_int_equal(hear_with(&memory, &hearing, other, strlen(other), &used), ANSWER_GOOD);
+}
+
+/* A head that has no room, one of chunks, one after another: none is kept. */
+static void memory_keeps_plain_heads(void **state)
+{
+	static const char *const others[] = {
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+	};
+	char text[HTTP_HEAD_MOST + 64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		struct http_memory memory = {0};
+
+		assert_same(&memory, others[i], strlen(others[i]));
+		assert_int_equal(memory.head_bytes, 0);
+	}
+	for (int more = -1; more <= 1; more++) {
+		struct http_memory memory = {0};
+		int fill = HTTP_HEAD_MOST - (int)strlen("HTTP/1.1 204 N\r\nX: \r\n\r\n") + more;
+
+		snprintf(text, sizeof(text), "HTTP/1.1 204 N\r\nX: %0*d\r\n\r\n", fill, 1);
+		assert_same(&memory, text, strlen(text));
+		assert_int_equal(memory.head_bytes, more > 0 ? 0 : HTTP_HEAD_MOST + more);
+	}
+}
+
 /* And of a part no pointer. */
 static void no_pointer_is_kept(void **state)
 {
@@ -390,6 +499,10 @@ int main(void)
 		cmocka_unit_test(responses_byte_by_byte),
 		cmocka_unit_test(what_follows_is_not_heard),
 		cmocka_unit_test(nothing_is_kept_of_a_whole_one),
+		cmocka_unit_test(memory_changes_no_answer),
+		cmocka_unit_test(memory_knows_a_date_alone),
+		cmocka_unit_test(memory_is_used),
+		cmocka_unit_test(memory_keeps_plain_heads),
 		cmocka_unit_test(no_pointer_is_kept),
 		cmocka_unit_test(malformed_cut_anywhere),
 		cmocka_unit_test(body_longer_than_said),

@@ -4,6 +4,8 @@
 #include "out/report_html.h"
 #include "out/report_text.h"
 
+#include "filled.h"
+#include "stages_filled.h"
 #include "wellformed.h"
 
 #include <errno.h>
@@ -170,6 +172,43 @@ static void test_passed(void **state)
 }
 
 /* A server alone has no target: whoever comes. The record is a lab's, but for that. */
+/* Stages are shaded in place of the hold, and have a table; their names are others' words. */
+static void test_stages(void **state)
+{
+	struct report *report = loaded(PASSED);
+	uint32_t held = 0;
+
+	(void)state;
+	fill_living(&report->result);
+	snprintf(report->result.stages[0].name, STAGE_NAME_BYTES, "a<b>&\"c");
+	report->result.stages[1].start_ns = MS;
+	report->result.stages[2].start_ns = 2 * MS;
+	for (uint32_t p = 0; p < report->track.count; p++) {
+		if (report->track.points[p].phase != LIVE_HOLD)
+			continue;
+		report->track.points[p].latency = fill_quantiles(MS);
+		held++;
+	}
+	assert_true(held > 0);
+	char *page = drawn(report_html, report), *text = drawn(report_text, report);
+
+	assert_wellformed(page);
+	assert_has(page, "<h2 id=\"stages\">Stages</h2>");
+	assert_has(page, "<th scope=\"row\">a&lt;b&gt;&amp;");
+	assert_has(page, " · a&lt;b&gt;&amp;");
+	assert_has(page, " · churn 1.00 ms · storm ");
+	assert_has(page, "<td class=\"n\" title=\"answers/s\">20,000</td>");
+	assert_has(page, "<td class=\"n\" title=\"storm, all back\">never</td>");
+	assert_has(page, "target: 17 messages were due while");
+	assert_has(page, "Latency of answers");
+	assert_null(strstr(page, "<b>&"));
+	assert_has(text, "3 of 3, storm: 30.0 s, 999,990 open");
+	assert_has(text, "812,000 connections in 2 trials");
+	free(page);
+	free(text);
+	report_free(report);
+}
+
 static void test_server(void **state)
 {
 	struct report *report = loaded(PASSED);
@@ -438,6 +477,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_check),
 		cmocka_unit_test(test_passed),
+		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_text),

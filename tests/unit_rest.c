@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -67,14 +66,14 @@ static void test_model(void **state)
 {
 	static struct rest_entry ring[ROOM];
 	static uint64_t until_ns[FIRST + ROOM];
-	uint64_t now_ns = 0, held = 1, refused = 0;
+	uint64_t now_ns = 0, held = 1, refused = 0, random = 7;
 	struct rest r;
 
 	(void)state;
-	srand(7);
 	rest_init(&r, ring, FIRST, ROOM);
 	for (int i = 0; i < STEPS; i++) {
-		now_ns += (uint64_t)(rand() % 5);
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		now_ns += (random >> 33) % 5;
 		if (!rest_has(&r, now_ns)) {
 			assert_true(rest_next_ns(&r) > now_ns);
 			refused++;

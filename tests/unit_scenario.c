@@ -13,6 +13,7 @@
 #include "cmd/connect.h"
 #include "cmd/lab.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static int parse(const char *text)
 	int failed;
 
 	assert_non_null(exact);
-	memcpy(exact, text, len);
+	for (size_t i = 0; i < len; i++)
+		exact[i] = text[i];
 	err.text[0] = '\0';
 	failed = scenario_parse(commands, 2, "a.ini", exact, len, &scenario, &err);
 	free(exact);
@@ -223,6 +225,33 @@ static void most_of_all(void **state)
 	assert_string_equal(err.text, "a.ini:67: more than 32 stages");
 }
 
+/* What comes with the program can be run, and says what it is for first. */
+static void examples(void **state)
+{
+	static char text[CONF_BYTES_MOST + 1];
+	DIR *dir = opendir("examples");
+	int seen = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+		size_t len = strlen(entry->d_name);
+		char path[512];
+
+		if (len < 4 || strcmp(entry->d_name + len - 4, ".ini") != 0)
+			continue;
+		snprintf(path, sizeof(path), "examples/%s", entry->d_name);
+		ssize_t bytes = conf_load(path, text, &err);
+
+		assert_true(bytes > 0 && text[0] == ';');
+		text[bytes] = '\0';
+		parse_well(text);
+		seen++;
+	}
+	closedir(dir);
+	assert_true(seen >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +261,7 @@ int main(void)
 		cmocka_unit_test(errors_of_the_command),
 		cmocka_unit_test(errors_of_stages),
 		cmocka_unit_test(most_of_all),
+		cmocka_unit_test(examples),
 	};
 
 	return cmocka_run_group_tests_name("scenario", tests, NULL, NULL);

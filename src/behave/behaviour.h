@@ -16,11 +16,14 @@
 
 #define BEHAVIOUR_MORE ANSWER_COUNT /* in place of an answer: it is not whole yet */
 
+struct http_memory; /* behave/http.h */
+
 struct behaviour {
 	const struct stage *stage;
 	const struct request *request; /* of http   */
 	const struct script *script;   /* of script */
 	uint64_t key;
+	struct http_memory *memory; /* of http: the caller's, zeroed; NULL: it does without */
 };
 
 /* A message and what is to come of it. */

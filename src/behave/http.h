@@ -15,6 +15,19 @@
 
 #include "behave/behaviour.h"
 
+#define HTTP_HEAD_MOST  1024 /* bytes of a head that is kept */
+#define HTTP_DATE_BYTES 29   /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7) */
+
+/* The head of the last response that was whole in one read, and what came of it: one that is the
+ * same but for its date is not taken apart again. It changes no answer, only what one costs. */
+struct http_memory {
+	uint32_t head_bytes, body_bytes; /* 0: none is kept */
+	uint32_t date_at;                /* where its date begins; 0: it has none */
+	enum answer answer;
+	bool is_last;
+	uint8_t head[HTTP_HEAD_MOST];
+};
+
 /* behaviour_turn, _write and _hear of TRAFFIC_HTTP. */
 void http_turn(const struct behaviour *b, uint32_t index, uint32_t number, struct turn *out);
 void http_write(const struct behaviour *b, uint32_t index, uint32_t number, uint32_t offset,

@@ -124,7 +124,9 @@ static void write_phases(FILE *to, const struct report *report)
 	for (uint32_t i = 0; i < count; i++) {
 		text_init(&t, line, sizeof(line));
 		text_duration(&t, bands[i].to_ns - bands[i].from_ns);
-		fprintf(to, "%s%s %s", i > 0 ? " · " : "", bands[i].name, line);
+		fprintf(to, "%s", i > 0 ? " · " : "");
+		markup_text(to, bands[i].name);
+		fprintf(to, " %s", line);
 	}
 	fprintf(to, "</p>\n");
 }

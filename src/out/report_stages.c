@@ -9,7 +9,7 @@
 
 static void cell(FILE *to, const char *column, const char *words)
 {
-	fprintf(to, "<td class=\"n\" title=\"%s\">", column);
+	fprintf(to, "<td class=\"n%s\" title=\"%s\">", words[0] != '\0' ? "" : " none", column);
 	markup_text(to, words[0] != '\0' ? words : "–");
 	fprintf(to, "</td>");
 }

@@ -153,7 +153,7 @@ const char *const report_style[] = {
 	"table.stack tr{display:block;padding:6px 0;border-bottom:1px solid var(--rule)}\n"
 	"table.stack td,table.stack th{display:block;border:0;padding:1px 0;"
 	"text-align:left}\n"
-	"table.stack thead{display:none}\n"
+	"table.stack thead,table.stack td.none{display:none}\n"
 	"table.stack td[title]::before{content:attr(title) \": \";color:var(--soft)}\n"
 	".spark{width:72px}}\n",
 

@@ -341,12 +341,12 @@ void client_push_on_data(struct client *c, uint32_t conn, const uint8_t *data, u
 {
 	if (is_push(c))
 		shm_set(c->me->traffic.heard_bytes, c->me->traffic.heard_bytes + len);
-	else
-		shm_set(c->me->received_bytes, c->me->received_bytes + len);
 	if (!take(c, conn, &data, &len))
 		return;
 	if (len > 0 && is_push(c))
 		shm_count(c->me->traffic.answers[ANSWER_UNASKED]);
+	else
+		shm_set(c->me->received_bytes, c->me->received_bytes + len);
 	client_ask(c, conn, ENGINE_WAIT_IDLE);
 }
 

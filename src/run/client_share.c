@@ -66,8 +66,7 @@ static uint32_t shed(struct client *c, uint32_t conn)
 	struct flight *f = flights_of(&c->flights, conn);
 
 	if (client_is_open(c, conn)) {
-		client_close(c, conn, way_to_close(c), AGAIN_STAGED); /* by us, not lost */
-		c->again_count--;
+		client_close(c, conn, way_to_close(c), AGAIN_NOT);
 		c->states[conn] = CONN_IDLE;
 		shm_count(c->me->unstaged);
 		return 1;

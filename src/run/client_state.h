@@ -32,6 +32,7 @@ struct traffic;
 struct client_push;
 struct churn;
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by what they are for */
 struct client {
 	const struct experiment *x;
 	struct shm *shm;

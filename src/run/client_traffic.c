@@ -134,6 +134,7 @@ void client_traffic_begin(struct client *c)
 		.request = &c->x->request,
 		.script = &c->x->script,
 		.key = c->shm->key,
+		.memory = &t->memory,
 	};
 	t->is_open_loop = stage_is_open_loop(c->stage);
 	t->at = t->passed = 0;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/wheel.h"
 #include "behave/behaviour.h"
+#include "behave/http.h"
 #include "run/client_state.h"
 
 #include <assert.h>
@@ -43,6 +44,7 @@ static_assert(sizeof(struct exchange) == 32, "two to a cache line");
 
 struct traffic {
 	struct behaviour behaviour;
+	struct http_memory memory;
 	struct exchange *all;
 	struct hearing *hearings; /* touched only by those whose answer comes in parts */
 	bool is_on;               /* the stage has traffic */

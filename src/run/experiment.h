@@ -42,16 +42,16 @@ struct experiment {
 	uint32_t listen_count;
 	uint32_t listeners;     /* ports of all of them                                         */
 	uint32_t listen_groups; /* sets of listening sockets; server i takes from set i % groups */
-	bool knows_tokens;      /* servers can tell a token of this run from others             */
 	uint32_t server_workers, client_workers;
 	uint32_t clients_at_once;    /* so many ramp and prove at a time; the others wait */
 	uint32_t server_worker_most; /* connections a server's engine is sized for            */
 	uint64_t nofile;             /* descriptor limit of a worker                          */
 	uint64_t memlock_bytes;      /* of locked memory for one worker; UINT64_MAX: no bound */
 	uint32_t without;            /* features of the engine that may not be used           */
-	bool freebind; /* source addresses are this host's by a route alone          */
+	bool freebind;     /* source addresses are this host's by a route alone          */
+	bool knows_tokens; /* servers can tell a token of this run from others             */
+	bool pinned;       /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	int backlog;
-	bool pinned;          /* a server and a client on each CPU, joined by SO_INCOMING_CPU */
 	uint64_t rate_per_s;  /* of all workers together; 0: as fast as it goes          */
 	uint64_t in_flight;   /* connects and echoes under way in one client at most      */
 	uint64_t ramp_to;     /* the ramp opens so many of n; 0: all. Stages open more */

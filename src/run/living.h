@@ -17,10 +17,10 @@ struct living_stage {
 	char name[STAGE_NAME_BYTES]; /* of a scenario's; empty: it is the hold     */
 	uint64_t for_ns;             /* of a scenario's; the hold's is given apart */
 	uint64_t connections, rate_per_s;
-	int traffic; /* enum traffic_kind */
 	uint64_t message_rate_per_s, every_ns, in_flight;
 	struct opt_sizes size;
 	uint64_t churn_per_s; /* UINT64_MAX: as fast as it goes */
+	int traffic;          /* enum traffic_kind */
 	int churn_by;         /* 0 fin, 1 rst */
 	struct opt_percent storm;
 	uint64_t storm_at_ns;
