@@ -215,7 +215,7 @@ static void run_queue(struct client *c, uint32_t most)
 	     left--, most--) {
 		uint32_t conn = t->queue[t->queue_from];
 
-		t->queue_from = (t->queue_from + 1) % c->me->count;
+		t->queue_from = t->queue_from + 1 < c->me->count ? t->queue_from + 1 : 0;
 		t->queue_count--;
 		t->all[conn].flags &= (uint16_t)~EXCHANGE_QUEUED;
 		if (!serve(c, conn))
@@ -455,7 +455,7 @@ void client_traffic_end(struct client *c)
 		end_one(c, i);
 	for (; t->queue_count > 0; t->queue_count--) {
 		t->all[t->queue[t->queue_from]].flags &= (uint16_t)~EXCHANGE_QUEUED;
-		t->queue_from = (t->queue_from + 1) % c->me->count;
+		t->queue_from = t->queue_from + 1 < c->me->count ? t->queue_from + 1 : 0;
 	}
 	t->is_on = false;
 }

@@ -13,7 +13,7 @@
 #define TRAFFIC_BATCH      256 /* begun between two polls */
 #define TRAFFIC_SEND_MOST  16384
 #define TRAFFIC_GRAIN_NS   (250 * NS_PER_MS / 1000) /* plans wake the worker no more often */
-#define TRAFFIC_SWEEPS     8                        /* looks at each exchange in a time-out */
+#define TRAFFIC_SWEEPS     8ULL                     /* looks at each exchange in a time-out */
 #define TRAFFIC_SWEEP_PART 64                       /* of which each turn takes a part */
 
 enum {
