@@ -57,9 +57,9 @@ struct client {
 	uint32_t stage_number;     /* of the one that was begun last; 0: none yet */
 	uint64_t stage_ns;         /* when it began, by the director              */
 	bool is_draining;          /* it is over, and what is under way comes to its end */
-	bool is_cut;               /* this stage\'s storm has been */
+	bool is_cut;               /* this stage's storm has been */
+	bool is_hurried;           /* the run is interrupted: it ends sooner             */
 	uint64_t drain_end_ns;     /* or until then                                      */
-	bool is_hurried;           /* that is sooner, as the run is interrupted          */
 	uint32_t share_low,
 		share_high; /* client_share: the next to open, above the next to close */
 	struct pace share_pace;

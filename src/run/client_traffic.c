@@ -215,7 +215,7 @@ static void run_queue(struct client *c, uint32_t most)
 	     left--, most--) {
 		uint32_t conn = t->queue[t->queue_from];
 
-		t->queue_from = (t->queue_from + 1) % c->me->count;
+		t->queue_from = t->queue_from + 1 < c->me->count ? t->queue_from + 1 : 0;
 		t->queue_count--;
 		t->all[conn].flags &= (uint16_t)~EXCHANGE_QUEUED;
 		if (!serve(c, conn))
@@ -279,6 +279,7 @@ static void say_all_planned(struct client *c, uint32_t most)
 		if (!say_planned(c))
 			return;
 		advance(c);
+		t->planned_ns = c->now_ns;
 	}
 }
 
@@ -339,6 +340,16 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
 	return a_ns < b_ns ? a_ns : b_ns;
 }
 
+/* Of many messages a second some are said at a time: a wake-up for each costs more than it. */
+static uint64_t next_planned_ns(const struct traffic *t)
+{
+	uint64_t soonest_ns = t->planned_ns + TRAFFIC_GRAIN_NS;
+
+	if (t->due_ns >= t->end_ns)
+		return UINT64_MAX;
+	return t->due_ns > soonest_ns ? t->due_ns : soonest_ns;
+}
+
 /* When there is something to say. */
 static uint64_t next_say_ns(const struct client *c)
 {
@@ -349,7 +360,7 @@ static uint64_t next_say_ns(const struct client *c)
 	if (c->is_draining)
 		return UINT64_MAX;
 	if (t->is_open_loop)
-		return t->due_ns < t->end_ns ? t->due_ns : UINT64_MAX;
+		return next_planned_ns(t);
 	return t->is_all_begun || t->active >= t->room ? UINT64_MAX : c->now_ns;
 }
 
@@ -444,7 +455,7 @@ void client_traffic_end(struct client *c)
 		end_one(c, i);
 	for (; t->queue_count > 0; t->queue_count--) {
 		t->all[t->queue[t->queue_from]].flags &= (uint16_t)~EXCHANGE_QUEUED;
-		t->queue_from = (t->queue_from + 1) % c->me->count;
+		t->queue_from = t->queue_from + 1 < c->me->count ? t->queue_from + 1 : 0;
 	}
 	t->is_on = false;
 }

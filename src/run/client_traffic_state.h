@@ -2,6 +2,7 @@
  * client_traffic.c. */
 #pragma once
 
+#include "base/clock.h"
 #include "base/wheel.h"
 #include "behave/behaviour.h"
 #include "behave/http.h"
@@ -11,8 +12,9 @@
 
 #define TRAFFIC_BATCH      256 /* begun between two polls */
 #define TRAFFIC_SEND_MOST  16384
-#define TRAFFIC_SWEEPS     8  /* looks at each exchange in a time-out */
-#define TRAFFIC_SWEEP_PART 64 /* of which each turn takes a part */
+#define TRAFFIC_GRAIN_NS   (250 * NS_PER_MS / 1000) /* plans wake the worker no more often */
+#define TRAFFIC_SWEEPS     8ULL                     /* looks at each exchange in a time-out */
+#define TRAFFIC_SWEEP_PART 64                       /* of which each turn takes a part */
 
 enum {
 	EXCHANGE_BUSY = 1,      /* a message has been said, and has not come to its end */
@@ -57,6 +59,7 @@ struct traffic {
 	uint64_t round;
 	double interval_ns, phase; /* from one message to the next; where this worker begins */
 	uint64_t due_ns, end_ns;   /* of the next message; the stage's, from when none is due */
+	uint64_t planned_ns;       /* when the plan was followed last */
 	uint32_t room;             /* closed loop: exchanges under way at most       */
 	uint32_t passed;           /* connections since the last one that could begin */
 	bool is_all_begun;         /* there is none that could begin                  */
