@@ -24,9 +24,9 @@ FUZZ_SECONDS ?= 60
 # $(call pkg,OPTION,PACKAGES,FALLBACK): what pkg-config says, FALLBACK where it or a .pc is missing.
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null || echo '$(3)')
 
-LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd,)
-LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd ncursesw,-luring \
-	-lmnl -ljansson -linih -lz -lmicrohttpd -lncursesw -ltinfo) -lhttp_parser
+LIB_CFLAGS    := $(call pkg,--cflags,liburing libmnl jansson inih zlib libmicrohttpd libcurl,)
+LIB_LIBS      := $(call pkg,--libs,liburing libmnl jansson inih zlib libmicrohttpd libcurl ncursesw,-luring \
+	-lmnl -ljansson -linih -lz -lmicrohttpd -lcurl -lncursesw -ltinfo) -lhttp_parser
 CMOCKA_CFLAGS := $(call pkg,--cflags,cmocka,)
 CMOCKA_LIBS   := $(call pkg,--libs,cmocka,-lcmocka)
 
@@ -74,9 +74,10 @@ LAB_BIN   := $(LAB:tests/%.c=$(B)/tests/%)
 ASAN_UNIT := $(UNIT:tests/%.c=$(B)/asan/tests/%)
 ASAN_LAB  := $(LAB:tests/%.c=$(B)/asan/tests/%)
 # Labs that mostly wait, or show numbers: sanitized, they are test-full's.
-ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire bill capture clients connect \
-	churn find latency limits loss modes others peers push record scenario servers solutions storm \
-	traffic traffic_servers walls_% watch),$(ASAN_LAB))
+ASAN_LATE := $(filter $(addprefix $(B)/asan/tests/lab_,addr addr_wire apart api api_token bill capture \
+	classic_hosts churn clients connect endings faults find idle lan latency limits loss modes others path peers plain \
+	push record room scenario servers shards solutions storm traffic traffic_servers via walls_% \
+	watch),$(ASAN_LAB))
 FUZZ_BIN  := $(FUZZ:tests/%.c=$(B)/fuzz/%)
 # The inputs kept for a fuzzer, replayed without one.
 REPLAY    := $(patsubst tests/fixtures/fuzz_%,$(B)/asan/tests/replay_%,$(sort $(wildcard tests/fixtures/fuzz_*)))
@@ -84,7 +85,7 @@ BENCH_BIN := $(BENCH:bench/%.c=$(B)/bench/%)
 
 # What tests share, and parts that a large one has in a directory of its name.
 LAB_TOOLS := tests/apart.c tests/capture.c tests/cgroup.c tests/counts.c tests/ground.c \
-	tests/guardian.c tests/hlog.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
+	tests/guardian.c tests/hlog.c tests/hosts.c tests/killer.c tests/others.c tests/peer.c tests/rules.c \
 	tests/sealed.c tests/snapshot.c tests/staged.c tests/trial.c tests/tuned.c tests/wall.c \
 	tests/web.c tests/wire.c
 FAKE      := tests/fake_engine.c tests/fake_poll.c
@@ -96,7 +97,7 @@ ASAN_TEST := $(patsubst %.c,$(B)/asan/obj/%.o,$(UNIT) $(LAB) $(TEST_PART))
 # ---- verbs ----------------------------------------------------------------------------------
 
 .PHONY: all deps deps-test deps-servers deps-lint deps-fuzz deps-full deps-bench million millions run-srv \
-	run-cli stop-cli stop-srv ping ifup ifdown tune untune test test-full walls bench lint format clean install help \
+	run-cli stop-cli stop-srv watch ping ifup ifdown tune untune test test-full walls boxes bench lint format clean install help \
 	everything print-tidy-flags
 
 all: $(B)/megaconn ## check what is needed, then build build/megaconn
@@ -118,7 +119,7 @@ deps-full: deps-fuzz ## install what test-full needs: chromium, prometheus, node
 	@scripts/deps.sh full
 	@$(MAKE) '$(B)/npm/installed'
 
-deps-bench: deps ## install what bench measures itself beside: nginx, wrk, h2load, sockperf
+deps-bench: deps-servers ## install what bench measures itself beside: nginx, wrk, h2load, sockperf
 	@scripts/deps.sh bench
 
 deps-lint: deps-test ## install what lint needs
@@ -136,63 +137,76 @@ millions: $(B)/megaconn ## as many as its memory holds, clients by our own TCP, 
 	$(B)/megaconn lab -n max --hold 60s --out '$(RECORD)'
 
 run-srv: $(B)/megaconn ## start the server in the background, as megaconn.conf says (or CONFIG=FILE)
-	@$(B)/megaconn classic run-srv --config '$(CONFIG)'
+	@mkdir -p '$(B)/runs'
+	@$(B)/megaconn classic run-srv --config '$(CONFIG)' --out '$(RECORD)-srv'
 
 run-cli: $(B)/megaconn ## start the client in the background, likewise
-	@$(B)/megaconn classic run-cli --config '$(CONFIG)'
+	@mkdir -p '$(B)/runs'
+	@$(B)/megaconn classic run-cli --config '$(CONFIG)' --out '$(RECORD)-cli'
 
-stop-cli: $(B)/megaconn ## end the client that run-cli started
-	@$(B)/megaconn classic stop-cli
+stop-cli: $(B)/megaconn ## end the client that run-cli started, and say what came of it
+	@$(B)/megaconn classic stop-cli --config '$(CONFIG)'
 
-stop-srv: $(B)/megaconn ## end the server that run-srv started
-	@$(B)/megaconn classic stop-srv
+stop-srv: $(B)/megaconn ## end the server that run-srv started, and say what it has counted
+	@$(B)/megaconn classic stop-srv --config '$(CONFIG)'
 
-ping: $(B)/megaconn ## which client-ips of megaconn.conf somebody has already
+watch: $(B)/megaconn ## what this host's TCP does while it runs: sockets, memory, slab caches, limits
+	@$(B)/megaconn watch
+
+ping: $(B)/megaconn ## which client-ips of megaconn.conf somebody has already (root)
 	@$(B)/megaconn addr ping --config '$(CONFIG)'
 
 ifup: $(B)/megaconn ## add client-ips of megaconn.conf to its device (root)
 	@$(B)/megaconn addr up --config '$(CONFIG)'
 
 ifdown: $(B)/megaconn ## take away exactly what ifup added (root)
-	@$(B)/megaconn addr down
+	@$(B)/megaconn addr down --config '$(CONFIG)'
 
 tune: $(B)/megaconn ## raise what megaconn.conf needs (root); untune puts it back
 	@$(B)/megaconn tune apply --config '$(CONFIG)'
 
-untune: $(B)/megaconn ## put back what tune raised
-	@$(B)/megaconn tune revert
+untune: $(B)/megaconn ## put back what tune raised (root)
+	@$(B)/megaconn tune revert --config '$(CONFIG)'
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
 # that a lab test starts, SMALL=1 and FULL=1 say how large it may be. Alone are labs that change
-# settings of the machine, measure memory, or want time-outs to be those of the wire.
-ALONE := lab_walls_* lab_bill lab_capture lab_clients lab_doctor lab_endings lab_limits lab_loss \
-	lab_solutions
+# settings of the machine, measure memory, or want time-outs to be those of the wire; they come
+# last, as each waits until nothing else runs.
+ALONE := lab_walls_files lab_walls_memory lab_walls_net lab_bill lab_capture lab_doctor lab_endings \
+	lab_limits lab_loss lab_plain lab_room lab_solutions
+alone_last = $(filter-out $(ALONE:%=$(1)/%),$(2)) $(filter $(ALONE:%=$(1)/%),$(2))
 # An ordinary user's locked memory, which rings are made of, is one account for all programs.
 LANES := $(if $(filter 0,$(shell id -u)),3,1)
-TEST_RUN = LANES=$(LANES) MEGACONN=$(B)/megaconn $(UNIT_BIN) $(LAB_BIN) \
+TEST_RUN = LANES=$(LANES) MEGACONN=$(B)/megaconn $(UNIT_BIN) \
+	$(call alone_last,$(B)/tests,$(LAB_BIN)) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
 FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
-	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(LAB_BIN) \
+	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(B)/tests/unit_engine $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
 	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
-	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(subst %,*,$(ALONE))' scripts/run-tests.sh $(TEST_RUN)
 
 test-full: deps-full $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
-	@LOGS='$(B)/test-logs' ALONE='$(ALONE)' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+	@LOGS='$(B)/test-logs' ALONE='$(subst %,*,$(ALONE))' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 
 walls: deps-servers $(B)/megaconn $(WALLS) ## provoke every limit, and write docs/walls.md (root)
 	@MEGACONN=$(B)/megaconn scripts/walls.sh $(WALLS)
 
+boxes: deps-servers $(B)/megaconn $(B)/tests/lab_via ## fill each box that a lab may have in between, and write docs/boxes.md (root)
+	@MEGACONN=$(B)/megaconn scripts/boxes.sh $(B)/tests/lab_via
+
 bench: deps-bench $(B)/megaconn $(BENCH_BIN) ## measure by design and size, in one run (BENCH_SIZES="10k 100k 1M" BENCH_ROUNDS=2)
 	bench/run.sh
 	bench/watch.sh
 	bench/living.sh
+	bench/hosts.sh
+	bench/boxes.sh
 
 lint: deps-lint ## format, clang-tidy, both compilers with -Werror, house rules
 	@scripts/lint.sh
@@ -254,6 +268,15 @@ $(B)/fuzz/obj/%.o: %.c Makefile | deps-fuzz
 $(B)/obj/src/out/page.o $(B)/asan/obj/src/out/page.o $(B)/fuzz/obj/src/out/page.o: \
 	$(wildcard src/out/page*.html src/out/page*.css src/out/page*.js)
 
+# Of which a program takes what it needs: tests that are linked with all of it would fill 2 GB. The
+# objects stay where they are (T).
+$(B)/obj/megaconn.a: $(OBJ)
+$(B)/asan/obj/megaconn.a: $(ASAN_OBJ)
+$(B)/obj/megaconn.a $(B)/asan/obj/megaconn.a:
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsT $@ $^
+
 $(B)/megaconn: $(B)/obj/src/main.o $(OBJ)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -294,25 +317,26 @@ $(B)/asan/tests/replay_segments: $(WATCH:%.c=$(B)/asan/obj/%.o)
 parts = $(addprefix $(1)/,$(addsuffix .o,$(basename $(sort $(wildcard $(2)/*.c)))))
 
 .SECONDEXPANSION:
-$(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(OBJ) \
+$(UNIT_BIN) $(LAB_BIN): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/megaconn.a \
 	$$(call parts,$(B)/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
-		$(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(filter %.a,$^) $(CMOCKA_LIBS) $(LDLIBS)
 
-$(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(ASAN_OBJ) \
+$(ASAN_UNIT) $(ASAN_LAB): $(B)/asan/tests/%: $(B)/asan/obj/tests/%.o $(B)/asan/obj/megaconn.a \
 	$$(call parts,$(B)/asan/obj,tests/$$*)
 	@mkdir -p $(@D)
 	$(call say,LINK-A)
-	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
-		$(LDLIBS)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) \
+		$(filter %.a,$^) $(CMOCKA_LIBS) $(LDLIBS)
 
 $(REPLAY): $(B)/asan/tests/replay_%: $(B)/asan/obj/tests/fuzz_%.o $(B)/asan/obj/tests/replay.o \
-	$(ASAN_OBJ)
+	$(B)/asan/obj/megaconn.a
 	@mkdir -p $(@D)
 	$(call say,LINK-A)
-	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(CFLAGS_EXTRA) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+		$(CMOCKA_LIBS) $(LDLIBS)
 
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/%.o $(FUZZ_OBJ)
 	$(call say,LINK-F)

@@ -5,15 +5,18 @@
 #             with one thread of its own: megaconn connect --traffic http, wrk, h2load, alternating
 #             in BENCH_LIVING_ROUNDS (3) rounds, and the medians
 #   a message one connection, one echo at a time: megaconn to its own server, sockperf to its own
-#   labs      echo as fast as it is answered on 1/100, 1/10 and all of BENCH_LIVING_SIZE (1M), a
-#             heartbeat each 30 s, a push to all, a churn of SIZE / 50 a second
+#   labs      echo as fast as it is answered on 1/100, 1/10 and all of BENCH_LIVING_SIZE (1M), with
+#             one message under way on each connection and with 256 in all; a heartbeat each 30 s, a
+#             push to all, a churn of SIZE / 50 a second
 #
-# BENCH_LIVING_S (10) seconds each, a heartbeat six times, and a push three times as long. CPU time is all that a tool's
-# processes used, from start to end, by request. Prints tables with target and measured, and keeps
+# BENCH_LIVING_S (10) seconds each, a heartbeat six times, a push three times, and an echo on each of
+# all connections four times as long. CPU time is all that a tool's processes used, from start to
+# end, by request. Prints tables with target and measured, and keeps
 # them in build/bench/living.md. Exit code 1 where a run failed; a target that is missed is a figure.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
+. bench/values.sh
 
 size=${BENCH_LIVING_SIZE:-1M}
 peers=${BENCH_LIVING_PEERS:-1k}
@@ -46,55 +49,6 @@ say()
 have()
 {
 	PATH=$PATH:/usr/sbin command -v "$1" >/dev/null 2>&1
-}
-
-# number SIZE: 10k is 10000.
-number()
-{
-	case $1 in
-	*M) echo "${1%M}000000" ;;
-	*k) echo "${1%k}000" ;;
-	*) echo "$1" ;;
-	esac
-}
-
-# value FILE PATH: of a result, "traffic.rate_per_s"; "-" where it is null or missing. What it reads
-# is written by jansson, a value a line.
-value()
-{
-	[ -f "$1" ] || {
-		echo -
-		return
-	}
-	awk -v wanted="$2" '
-		{
-			line = $0
-			sub(/^ +/, "", line)
-			sub(/,$/, "", line)
-		}
-		line ~ /^[]}]/ { depth--; next }
-		{
-			key = value = ""
-			if (match(line, /^"[^"]*": /)) {
-				key = substr(line, 2, RLENGTH - 4)
-				value = substr(line, RLENGTH + 1)
-			} else {
-				value = line
-			}
-			path = key
-			for (i = depth; i > 1; i--)
-				if (name[i] != "")
-					path = name[i] "." path
-			if (value ~ /^[[{]$/) {
-				name[++depth] = key
-				next
-			}
-			if (path == wanted && !found) {
-				found = 1
-				print value == "null" ? "-" : value
-			}
-		}
-		END { if (!found) print "-" }' "$1"
 }
 
 # spent FILE: "user system" seconds that `times` says of the children.
@@ -317,18 +271,33 @@ ms()
 	value "$runs/$1.json" "$2" | awk '{ if ($1 == "-") print "-"; else printf "%.2f ms", $1 / 1e6 }'
 }
 
-echo_labs()
+# echo_rows KIND WORDS HOLD_OF_ALL [OPTION]...: on 1/100, 1/10 and all, and what is left of the rate.
+echo_rows()
 {
+	kind=$1
+	words=$2
+	longest_s=$3
+	shift 3
 	for part in 100 10 1; do
 		n=$((all / part))
-		lab "echo-$part" "$n" --traffic echo --hold "${seconds}s"
+		hold_s=$seconds
+		[ "$part" -ne 1 ] || hold_s=$longest_s
+		lab "$kind-$part" "$n" --traffic echo "$@" --hold "${hold_s}s"
 		target=-
 		[ "$part" -ne 10 ] || target='>= 100,000'
-		figure "echo, closed loop, $n connections: messages/s" "$target" "$(of "echo-$part" traffic.rate_per_s)"
+		figure "echo, closed loop, $words, $n open: messages/s" "$target" \
+			"$(of "$kind-$part" traffic.rate_per_s)"
 	done
-	echo "$(of echo-1 traffic.rate_per_s) $(of echo-100 traffic.rate_per_s)" >"$runs/ratio"
-	figure "echo: rate with $all to that with $((all / 100))" '>= 70 %' \
-		"$(awk '{ if ($1 == "-" || $2 + 0 == 0) print "-"; else printf "%.0f %%", 100 * $1 / $2 }' "$runs/ratio")"
+	figure "echo, $words: rate with $all open to that with $((all / 100))" '>= 70 %' \
+		"$(echo "$(of "$kind-1" traffic.rate_per_s) $(of "$kind-100" traffic.rate_per_s)" |
+			awk '{ if ($1 == "-" || $2 + 0 == 0) print "-"; else printf "%.0f %%", 100 * $1 / $2 }')"
+}
+
+# With one on each of a million connections a turn takes ten seconds and more.
+echo_labs()
+{
+	echo_rows echo 'one on each' "$((4 * seconds))"
+	echo_rows bounded '256 under way' "$seconds" --in-flight 256
 }
 
 living_labs()

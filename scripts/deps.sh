@@ -68,12 +68,13 @@ check_build()
 		need libncurses-dev "the screen of megaconn watch"
 		need libmicrohttpd-dev "metrics and the live page"
 		need libhttp-parser-dev "hearing HTTP responses"
+		need libcurl4-gnutls-dev "asking a server on another host for its counts"
 		return
 	fi
 	headers "stdio.h" || need libc6-dev "the headers of the C library"
 	# One question for all of them is the usual case, and the quick one.
-	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h http_parser.h" &&
-		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd -lhttp_parser &&
+	headers "liburing.h libmnl/libmnl.h jansson.h ini.h zlib.h ncurses.h microhttpd.h http_parser.h curl/curl.h" &&
+		links "$cc" -luring -lmnl -ljansson -linih -lz -lncursesw -ltinfo -lmicrohttpd -lhttp_parser -lcurl &&
 		return
 	{ headers liburing.h && links "$cc" -luring; } ||
 		need liburing-dev "io_uring, the engine for very many sockets"
@@ -91,6 +92,8 @@ check_build()
 		need libmicrohttpd-dev "metrics and the live page"
 	{ headers http_parser.h && links "$cc" -lhttp_parser; } ||
 		need libhttp-parser-dev "hearing HTTP responses"
+	{ headers curl/curl.h && links "$cc" -lcurl; } ||
+		need libcurl4-gnutls-dev "asking a server on another host for its counts"
 }
 
 check_test()
@@ -99,6 +102,7 @@ check_test()
 		need libcmocka-dev "the unit and lab tests"
 	have nft || [ -x /usr/sbin/nft ] ||
 		need nftables "rules that drop packets, or make the kernel track connections"
+	have ip || [ -x /sbin/ip ] || need iproute2 "hosts and networks of the tests' own"
 	have tmux || need tmux "a terminal to test the screen of megaconn watch in"
 	# A real link with the sanitizers takes longer than all other checks: ask for the library first.
 	if have "$cc" && [ -z "$(library asan)" ] && ! links "$cc" -fsanitize=address,undefined; then
@@ -116,13 +120,20 @@ library()
 	esac
 }
 
+nginx_has_stream()
+{
+	PATH=$PATH:/usr/sbin nginx -V 2>&1 | grep -q -e '--with-stream '
+}
+
 # Other people's servers, and what looks at packets: tests that want them say so and skip where they
 # are missing.
 check_servers()
 {
 	have nginx || [ -x /usr/sbin/nginx ] || need nginx-light "a server to test connect against"
 	have redis-server || need redis-server "a server to test connect against"
-	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against"
+	have haproxy || [ -x /usr/sbin/haproxy ] || need haproxy "a server to test connect against, and a box for lab --via"
+	[ -f /usr/lib/nginx/modules/ngx_stream_module.so ] || nginx_has_stream ||
+		need libnginx-mod-stream "a box for lab --via nginx-stream"
 	have mosquitto || [ -x /usr/sbin/mosquitto ] || need mosquitto "a server to test scripts against"
 	have tshark || need tshark "looks through packets of our own TCP for errors"
 }

@@ -13,10 +13,11 @@ set -u
 
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
-# Headers that are a contract or a structure alone.
-headers_alone="src/engine/uring_abi.h src/engine/uring_state.h src/engine/epoll_state.h
- src/base/environment.h src/base/limits.h src/base/probed.h src/base/sample.h src/base/version.h
- src/base/wall.h src/run/client_state.h src/run/client_traffic_state.h src/run/experiment.h src/run/server_state.h src/utcp/device.h src/utcp/segment.h
+# Headers that are a contract, a structure or one small function alone.
+headers_alone="src/base/api.h src/engine/uring_abi.h src/engine/uring_state.h src/engine/epoll_state.h
+ src/base/environment.h src/base/limits.h src/base/mix.h src/base/probed.h src/base/sample.h
+ src/base/version.h src/base/wall.h src/run/client_state.h src/run/client_traffic_state.h
+ src/run/experiment.h src/run/server_state.h src/utcp/device.h src/utcp/segment.h
  src/utcp/utcp_state.h "
 
 pairs()
@@ -129,7 +130,7 @@ function may_include(path,   to) {
 		return 0
 	if (path == "plan/ip.h")
 		return 1
-	return room == "utcp" && path ~ /^(engine\/engine|plan\/tuple|kernel\/(tun|veth|link|route|channel))\.h$/
+	return room == "utcp" && path ~ /^(engine\/engine|plan\/tuple|kernel\/(tun|veth|link|route|channel|arp|icmp))\.h$/
 }
 
 function check_include(line,   path) {

@@ -9,6 +9,7 @@
 #include "cmd/connect.h"
 #include "cmd/doctor.h"
 #include "cmd/lab.h"
+#include "cmd/merge.h"
 #include "cmd/plan.h"
 #include "cmd/report.h"
 #include "cmd/run.h"
@@ -34,6 +35,8 @@ static const struct {
 	{"watch", cmd_watch, "a monitor of this host's connections, whatever its servers are"},
 	{"bill", cmd_bill, "where the kernel's memory for this machine's TCP sockets goes"},
 	{"report", cmd_report, "a run that was recorded, as one page; or two runs compared"},
+	{"merge", cmd_merge,
+         "adds up the results of many hosts that made one run (connect --shard)"},
 	{"addr", cmd_addr, "source addresses: which are free, adds them, takes them away"},
 	{"tune", cmd_tune, "raises the settings that N connections need, and puts them back"},
 	{"classic", cmd_classic, "a server and a client in the background, as megaconn.conf says"},

@@ -49,6 +49,9 @@ void apart_assert_failed(const struct trial *trial, const char *cause, int64_t c
 /* Asserts what a passed run of n proved connections must have in connect's result. */
 void apart_assert_proved(const struct trial *connect, int64_t n);
 
+/* The same where no kernel was asked: neither end's is this one's. */
+void apart_assert_proved_unasked(const struct trial *connect, int64_t n);
+
 /* Likewise of a serve that has accepted n. */
 void apart_assert_served(const struct trial *serve, int64_t accepted, int64_t tokens);
 

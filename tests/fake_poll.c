@@ -50,7 +50,7 @@ static void note_end(struct side *s, struct end *end, int32_t result, bool is_en
 	if (!is_end || end->has_ended)
 		return;
 	end->has_ended = true;
-	s->tally.ended[result == 0 ? CAUSE_CLOSED : cause_of_errno(result)]++;
+	s->tally.ended[result == 0 ? CAUSE_CLOSED : cause_of_loss(result)]++;
 }
 
 static int tell_connected(struct side *s, struct end *end, struct engine_event *event)

@@ -33,7 +33,7 @@ static inline void fill_bill(struct bill *b)
 /* Of a million connections; unless it passed, some failed, were lost, and one came back wrong. */
 static inline void fill_result(struct result *r, enum verdict verdict)
 {
-	const struct result_proof proof = {1000000, 1000000, 0, 1000000, 0, 2 * SECOND, true};
+	const struct result_proof proof = {1000000, 1000000, 0, 1000000, 0, 2 * SECOND, true, 0};
 
 	*r = (struct result){
 		.verdict = verdict,
@@ -48,12 +48,13 @@ static inline void fill_result(struct result *r, enum verdict verdict)
 		.server_ports = 30,
 		.server_workers = 2,
 		.client_workers = 3,
-		.established = {1000000, 1000001, 1000002},
+		.established = {1000000, 1000001, 1000002, 0},
 		.open_at_end = 1000000,
 		.has_proof = true,
 		.proved_ramp = proof,
 		.proved = proof,
-		.timing = {.ramp_ns = 12500000000,
+		.timing = {.started_unix_ns = UINT64_C(1795435200250000000),
+	                   .ramp_ns = 12500000000,
 	                   .rate_per_s = 80000,
 	                   .hold_ns = 10 * SECOND,
 	                   .teardown_ns = 1500000000,

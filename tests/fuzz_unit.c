@@ -1,6 +1,8 @@
-/* fuzz_unit: a libFuzzer target for the parsers of user input: unit_*, ip_parse. Besides memory
- * errors it looks for broken promises: *out written on failure, values that do not survive being
- * written out and parsed again. */
+/* fuzz_unit: a libFuzzer target for the parsers of user input: unit_*, ip_parse, moment_parse.
+ * Besides memory errors it looks for broken promises: *out written on failure, values that do not
+ * survive being written out and parsed again. */
+#include "base/clock.h"
+#include "base/moment.h"
 #include "base/text.h"
 #include "base/unit.h"
 #include "plan/ip.h"
@@ -83,6 +85,23 @@ static void check_ip(const char *s)
 	require(ip_equal(&ip, &next));
 }
 
+/* What is taken is within a day, and comes back from its own words to the millisecond. */
+static void check_moment(const char *s)
+{
+	const uint64_t now_ns = UINT64_C(1795435200000000000);
+	uint64_t at_ns = UNTOUCHED, again_ns = 0;
+	char text[MOMENT_TEXT_BYTES];
+	struct err err = {""};
+
+	if (moment_parse("--start-at", s, now_ns, &at_ns, &err) != 0) {
+		require(at_ns == UNTOUCHED && strlen(err.text) > 0);
+		return;
+	}
+	require(at_ns >= now_ns && at_ns - now_ns <= MOMENT_AHEAD_S * NS_PER_S);
+	(void)moment_parse("--start-at", moment_format(at_ns, text), now_ns, &again_ns, &err);
+	require(again_ns == at_ns - at_ns % NS_PER_MS);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char s[128];
@@ -97,5 +116,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_unit(unit_duration, s, "ns");
 	check_ports(s);
 	check_ip(s);
+	check_moment(s);
 	return 0;
 }

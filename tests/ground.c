@@ -80,18 +80,32 @@ static void read_text(int fd, char *text)
 	close(fd);
 }
 
+void ground_start(struct ground_run *run, trial_prepare prepare, const char *const *args)
+{
+	run->out = memfd_create("out", 0);
+	run->err = memfd_create("err", 0);
+	run->pid = fork();
+	assert_true(run->out >= 0 && run->err >= 0 && run->pid >= 0);
+	if (run->pid == 0)
+		become_program(run->out, run->err, prepare, args);
+}
+
+void ground_wait(struct ground_run *run, struct ground_end *end)
+{
+	int status = 0;
+
+	assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
+	end->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	read_text(run->out, end->out);
+	read_text(run->err, end->err);
+}
+
 void ground_run(struct ground_end *end, trial_prepare prepare, const char *const *args)
 {
-	int out = memfd_create("out", 0), err = memfd_create("err", 0), status = 0;
-	pid_t pid = fork();
+	struct ground_run run;
 
-	assert_true(out >= 0 && err >= 0 && pid >= 0);
-	if (pid == 0)
-		become_program(out, err, prepare, args);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	end->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	read_text(out, end->out);
-	read_text(err, end->err);
+	ground_start(&run, prepare, args);
+	ground_wait(&run, end);
 }
 
 void ground_expect(struct ground_end *end, int code, const char *const *args)

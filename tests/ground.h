@@ -24,6 +24,14 @@ struct ground_end {
 #define GROUND_ARGS_MOST 16
 void ground_run(struct ground_end *end, trial_prepare prepare, const char *const *args);
 
+/* The same in two steps, for what only asks and waits: several of these run side by side. */
+struct ground_run {
+	pid_t pid;
+	int out, err;
+};
+void ground_start(struct ground_run *run, trial_prepare prepare, const char *const *args);
+void ground_wait(struct ground_run *run, struct ground_end *end);
+
 /* Runs it and fails with its words where the exit code is another. */
 void ground_expect(struct ground_end *end, int code, const char *const *args);
 

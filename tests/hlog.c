@@ -224,3 +224,22 @@ void hlog_assert_others(const char *path, const uint64_t counts[HIST_BUCKETS])
 	waitpid(pid, &status, 0);
 	assert_int_equal(status, 0);
 }
+
+uint64_t hlog_total(const uint64_t counts[HIST_BUCKETS])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < HIST_BUCKETS; i++)
+		sum += counts[i];
+	return sum;
+}
+
+uint64_t hlog_quantile(const uint64_t counts[HIST_BUCKETS], double q)
+{
+	uint64_t rank = hist_rank(q, hlog_total(counts)), passed = 0;
+	size_t i = 0;
+
+	while ((passed += counts[i]) < rank)
+		i++;
+	return hist_bound(i);
+}

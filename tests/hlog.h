@@ -20,5 +20,9 @@ size_t hlog_sum_tag(const char *path, const char *tag, uint64_t counts[HIST_BUCK
 /* The same of a log in which all have the tag "connect", which is asserted. */
 size_t hlog_sum(const char *path, uint64_t counts[HIST_BUCKETS]);
 
+/* How many values these are, and the one at that rank of them (the bound of its bucket). */
+uint64_t hlog_total(const uint64_t counts[HIST_BUCKETS]);
+uint64_t hlog_quantile(const uint64_t counts[HIST_BUCKETS], double q);
+
 /* Asserts that hdr-histogram-js (npm, in build/npm) reads these counts in the log. */
 void hlog_assert_others(const char *path, const uint64_t counts[HIST_BUCKETS]);

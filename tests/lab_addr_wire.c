@@ -114,6 +114,14 @@ static void await_rest(void)
 	assert_int_equal(pending, 0);
 }
 
+/* One probe after a random part of a second, and a second for the answer, by default: on this wire
+ * an answer takes no time. */
+static void hasten_duplicate_detection(void)
+{
+	assert_int_equal(sysctl_set("net.ipv6.conf." NEAR ".router_solicitation_delay", "0"), 0);
+	assert_int_equal(sysctl_set("net.ipv6.neigh." NEAR ".retrans_time_ms", "200"), 0);
+}
+
 static int set_up(void **state)
 {
 	int failed = ground_set_up(state);
@@ -124,6 +132,10 @@ static int set_up(void **state)
 	if (!is_wired)
 		return 0;
 	set_up_far();
+	/* For what_fails_midway_is_undone. For good: the route of an address that is added comes
+	 * later, from a work queue, and would be in one dump and not in another. */
+	ground_delete("lo", "::1", 128);
+	hasten_duplicate_detection();
 	add_route("198.19.0.0", 16, "198.18.1.2");
 	add_route("2001:2:0:5::", 64, "2001:2:0:1::2");
 	await_rest();
@@ -146,12 +158,28 @@ static void need_wire(void)
 
 /* ---- ping ----------------------------------------------------------------------------------- */
 
-static const char *ping(const char *pool, int code)
+/* Each asks and waits for more than a second, so all of a test's do so side by side. */
+static void start_ping(struct ground_run *run, trial_prepare prepare, const char *pool)
 {
 	const char *const args[] = {"ping", pool, "--dev", NEAR, NULL};
 
-	ground_expect(&end, code, args);
+	ground_start(run, prepare, args);
+}
+
+static const char *end_ping(struct ground_run *run, int code)
+{
+	ground_wait(run, &end);
+	if (end.code != code)
+		fail_msg("exit code %d, not %d\n%s%s", end.code, code, end.err, end.out);
 	return end.out;
+}
+
+static const char *ping(const char *pool, int code)
+{
+	struct ground_run run;
+
+	start_ping(&run, NULL, pool);
+	return end_ping(&run, code);
 }
 
 static void assert_lines(const char *out, const char *const *lines, size_t count)
@@ -178,30 +206,41 @@ static void on_the_link(void **state)
 		"2001:2:0:1::40 is taken: ", "2001:2:0:1::43 is taken: ",
 		"free: 2001:2:0:1::3f, 2001:2:0:1::41-2001:2:0:1::42, 2001:2:0:1::44\n",
 		"4 of 6 are free, 2 taken\n"};
+	struct ground_run runs[4];
+
 	(void)state;
 	need_wire();
-	assert_lines(ping("198.18.1.28-47", 1), lines4, 5);
+	start_ping(&runs[0], NULL, "198.18.1.28-47");
+	start_ping(&runs[1], NULL, "2001:2:0:1::3f-2001:2:0:1::44");
+	start_ping(&runs[2], NULL, "198.18.1.50-60");
+	start_ping(&runs[3], NULL, "10.7.0.1-3");
+	assert_lines(end_ping(&runs[0], 1), lines4, 5);
 	assert_non_null(strstr(end.out, " has it\n"));
-	assert_lines(ping("2001:2:0:1::3f-2001:2:0:1::44", 1), lines6, 4);
-	ping("198.18.1.50-60", 0);
+	assert_lines(end_ping(&runs[1], 1), lines6, 4);
+	end_ping(&runs[2], 0);
 	ground_assert_out(&end, "11 of 11 are free\n");
 	/* There is no route to it: it would be the link's first address of that network. */
-	ping("10.7.0.1-3", 0);
+	end_ping(&runs[3], 0);
 	ground_assert_out(&end, "3 of 3 are free\n");
 }
 
 static void beyond_the_link(void **state)
 {
+	struct ground_run runs[3];
+
 	(void)state;
 	need_wire();
-	ping("198.19.5.4-6", 1);
+	start_ping(&runs[0], NULL, "198.19.5.4-6");
+	start_ping(&runs[1], NULL, "2001:2:0:5::4-2001:2:0:5::6");
+	start_ping(&runs[2], NULL, "198.18.1.43,198.19.5.5,198.18.1.44");
+	end_ping(&runs[0], 1);
 	ground_assert_out(&end, "198.19.5.5 is taken: it answers ICMP echo\n");
 	ground_assert_out(&end, "2 of 3 are free, 1 taken\n");
-	ping("2001:2:0:5::4-2001:2:0:5::6", 1);
+	end_ping(&runs[1], 1);
 	ground_assert_out(&end, "2001:2:0:5::5 is taken: it answers ICMP echo\n");
 	ground_assert_out(&end, "2 of 3 are free, 1 taken\n");
 	/* Both ways at once. */
-	ping("198.18.1.43,198.19.5.5,198.18.1.44", 1);
+	end_ping(&runs[2], 1);
 	ground_assert_out(&end, "1 of 3 are free, 2 taken\n");
 }
 
@@ -248,6 +287,7 @@ static void who_probes_as_well(void **state)
 static void ordinary_user_may_not_ask(void **state)
 {
 	const char *const args[] = {"ping", "198.18.1.50", "--dev", NEAR, NULL};
+	struct ground_run runs[2];
 
 	(void)state;
 	need_wire();
@@ -258,13 +298,10 @@ static void ordinary_user_may_not_ask(void **state)
 	ground_assert_err(&end, "takes root (CAP_NET_RAW)");
 	/* Beyond the link he may, where the ping socket is allowed. */
 	assert_int_equal(sysctl_set("net.ipv4.ping_group_range", "0 65535"), 0);
+	start_ping(&runs[0], trial_become_nobody, "198.19.5.4-6");
+	start_ping(&runs[1], trial_become_nobody, "2001:2:0:5::4-2001:2:0:5::6");
 	for (size_t i = 0; i < 2; i++) {
-		const char *const echo[] = {"ping",
-		                            i == 0 ? "198.19.5.4-6" : "2001:2:0:5::4-2001:2:0:5::6",
-		                            "--dev", NEAR, NULL};
-
-		ground_run(&end, trial_become_nobody, echo);
-		assert_int_equal(end.code, 1);
+		end_ping(&runs[i], 1);
 		ground_assert_out(&end, "5 is taken: it answers ICMP echo\n");
 		ground_assert_out(&end, "2 of 3 are free, 1 taken\n");
 	}
@@ -272,19 +309,21 @@ static void ordinary_user_may_not_ask(void **state)
 
 /* ---- up and down ---------------------------------------------------------------------------- */
 
+/* The last two, of single addresses, are lab_addr's on the loopback: here in the full run. */
 static void up_and_down_leave_nothing(void **state)
 {
 	static const char *const wishes[][7] = {
-		{"up", "198.18.1.60-79", "--dev", NEAR},
 		{"up", "198.18.1.60-79", "--dev", NEAR, "--prefix", "24"},
 		{"up", "198.18.3.1-9", "--dev", NEAR, "--prefix", "24"},
-		{"up", "2001:2:0:1::60-2001:2:0:1::79", "--dev", NEAR},
 		{"up", "2001:2:0:1::60-2001:2:0:1::79", "--dev", NEAR, "--prefix", "64"},
+		{"up", "198.18.1.60-79", "--dev", NEAR},
+		{"up", "2001:2:0:1::60-2001:2:0:1::79", "--dev", NEAR},
 	};
+	const size_t count = sizeof(wishes) / sizeof(wishes[0]) - (trial_is_full() ? 0 : 2);
 
 	(void)state;
 	need_wire();
-	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct ground_dump before = ground_dump();
 
 		ground_expect(&end, 0, wishes[i]);
@@ -339,14 +378,12 @@ static void what_fails_midway_is_undone(void **state)
 
 	(void)state;
 	need_wire();
-	ground_delete("lo", "::1", 128);
 	before = ground_dump();
 	ground_expect(&end, 1, up);
 	ground_assert_err(&end, "cannot add ::1/128 on " NEAR ": Cannot assign requested address");
 	assert_string_equal(end.out, "");
 	assert_int_equal(ground_journals(), 0);
 	ground_assert_same(&before);
-	ground_add("lo", "::1", 128);
 }
 
 /* A local route for a prefix that others on the link use would cut them off. */

@@ -173,6 +173,24 @@ static void few_tuples(void **state)
 	trial_end(&serve);
 }
 
+/* More may be under way than there are: that none is open now and then ends no hold. */
+static void connect_all_under_way(void **state)
+{
+	const char *serve_args[] = {"--listen", "127.0.0.1:9302", NULL};
+	const char *args[] = {"127.0.0.1:9302", "-n",  "5",          "--hold", "500ms",
+	                      "--churn",        "max", "--churn-by", "rst",    NULL};
+	struct trial serve, connect;
+
+	(void)state;
+	apart_serve(&serve, NULL, serve_args);
+	apart_run(&connect, NULL, args);
+	apart_assert_proved(&connect, 5);
+	assert_true(trial_real(&connect, "timing.hold_s") >= 0.5);
+	apart_stop(&serve, SIGINT, 0);
+	trial_end(&connect);
+	trial_end(&serve);
+}
+
 /* A lab whose plan has too few is refused, and told what helps. */
 static void lab_with_few_tuples(void **state)
 {
@@ -216,6 +234,7 @@ int main(void)
 		APART_TEST(busy_ones_are_waited_for),
 		APART_TEST(connect_churns),
 		APART_TEST(few_tuples),
+		APART_TEST(connect_all_under_way),
 		APART_TEST(lab_with_few_tuples),
 		APART_TEST(interrupted),
 	};

@@ -61,7 +61,9 @@ static void await(const char *word)
 
 static void page_in_a_browser(void **state)
 {
-	const char *const args[] = {"-n", "2000", "--hold", "15s", "--http", "127.0.0.1:0", NULL};
+	const char *const args[] = {"-n",        "2000",        "--hold",  "15s",
+	                            "--traffic", "echo",        "--every", "100ms",
+	                            "--http",    "127.0.0.1:0", NULL};
 	char address[32];
 	const char *const serve_args[] = {"--listen", "127.0.0.1:28710", "--http", address, NULL};
 	struct trial lab, serve;

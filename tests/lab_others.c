@@ -21,34 +21,25 @@ static const struct others hasty_redis = {.address = HERE, .port = REDIS_PORT, .
 
 static int64_t many(void)
 {
-	return trial_is_small() ? 1000 : 15000;
+	return trial_is_full() ? 15000 : trial_is_small() ? 1000 : 4000;
 }
 
 static const char *many_text(void)
 {
-	return trial_is_small() ? "1000" : "15000";
-}
-
-static int set_up(void **state)
-{
-	return others_make() == 0 ? apart_set_up(state) : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return others_drop();
+	return trial_n("4000", "1000", "15000");
 }
 
 /* --- three ways to end ----------------------------------------------------------------------- */
 
+/* The time-out is what redis is given to echo in, which says nothing to what is no command. */
 static void hold(struct trial *connect, int port, const char *engine, const char *time)
 {
 	char target[32];
 
 	snprintf(target, sizeof(target), "127.0.0.1:%d", port);
 	const char *const args[] = {target,   "-n", many_text(), "--source", "127.0.1.1-127.0.1.4",
-	                            "--hold", time, "--engine",  engine,     NULL};
+	                            "--hold", time, "--engine",  engine,     "--timeout",
+	                            "1s",     NULL};
 
 	apart_hold(connect, NULL, args);
 	assert_non_null(strstr(connect->err, "no echo proof is possible"));
@@ -68,7 +59,7 @@ static void closed_by_us(int port, int engine)
 {
 	struct trial connect;
 
-	hold(&connect, port, apart_engine(engine), "500ms");
+	hold(&connect, port, apart_engine(engine), "200ms");
 	assert_held(&connect, 0);
 	assert_string_equal(trial_word(&connect, "verdict"), "pass");
 	assert_int_equal(trial_number(&connect, "established.client"), many());
@@ -165,5 +156,5 @@ int main(void)
 		APART_TEST(redis_closed_by_it), APART_TEST(redis_killed),
 	};
 
-	return cmocka_run_group_tests_name("lab_others", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("lab_others", tests, others_set_up, others_tear_down);
 }

@@ -27,52 +27,82 @@ static void assert_adds_up(const struct trial *connect, int64_t opened, int64_t 
 	                 n);
 }
 
+/* A peer of this kind for each engine, on a port of its own, and a connect to it with its own
+ * arguments: both wait at the same time. */
+static void start_peers(const struct peer *kind, pid_t pids[APART_ENGINES])
+{
+	for (int i = 0; i < APART_ENGINES; i++) {
+		struct peer peer = *kind;
+
+		peer.port = (uint16_t)(PORT + i);
+		pids[i] = peer_start(&peer);
+	}
+}
+
+static void end_connect(struct trial *connect, pid_t peer)
+{
+	trial_end(connect);
+	peer_end(peer);
+}
+
+static void wait_connect(struct trial *connect)
+{
+	trial_wait(connect, 90);
+	trial_assert_no_process_left(connect);
+}
+
 /* Its queue takes backlog + 1; nobody answers the rest. */
 static void small_queue_that_is_never_emptied(void **state)
 {
-	const struct peer peer = {.manner = PEER_NEVER_ACCEPTS, .port = PORT, .backlog = 20};
+	const struct peer peer = {.manner = PEER_NEVER_ACCEPTS, .backlog = 20};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {
-			HERE,      "-n",     "100",       "--engine", apart_engine(i),
-			"--proof", "none",   "--timeout", "700ms",    "--retries",
-			"0",       "--hold", "200ms",     NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
+		const char *const args[] = {targets[i],      "-n",        "100",  "--engine",
+		                            apart_engine(i), "--proof",   "none", "--timeout",
+		                            "700ms",         "--retries", "0",    "--hold",
+		                            "200ms",         NULL};
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 1);
-		assert_string_equal(trial_word(&connect, "verdict"), "fail");
-		assert_opened(&connect, 21);
-		apart_assert_failed(&connect, "timeout", 79);
-		apart_assert_lost(&connect, "timeout", 0);
-		assert_int_equal(trial_number(&connect, "not_tried"), 0);
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 1);
+		assert_string_equal(trial_word(&connects[i], "verdict"), "fail");
+		assert_opened(&connects[i], 21);
+		apart_assert_failed(&connects[i], "timeout", 79);
+		apart_assert_lost(&connects[i], "timeout", 0);
+		assert_int_equal(trial_number(&connects[i], "not_tried"), 0);
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
 static void large_queue_that_is_never_emptied(void **state)
 {
-	const struct peer peer = {.manner = PEER_NEVER_ACCEPTS, .port = PORT, .backlog = 4096};
+	const struct peer peer = {.manner = PEER_NEVER_ACCEPTS, .backlog = 4096};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *const args[] = {
-			HERE,        "-n",    apart_n_text(), "--hold",        "200ms",
+			targets[i],  "-n",    apart_n_text(), "--hold",        "200ms",
 			"--timeout", "500ms", "--engine",     apart_engine(i), NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 0);
-		assert_opened(&connect, apart_n());
-		assert_non_null(strstr(connect.err, "no echo proof is possible"));
-		assert_non_null(strstr(connect.out, "not proved, as nobody echoes"));
-		apart_assert_lost(&connect, "closed", 0);
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 0);
+		assert_opened(&connects[i], apart_n());
+		assert_non_null(strstr(connects[i].err, "no echo proof is possible"));
+		assert_non_null(strstr(connects[i].out, "not proved, as nobody echoes"));
+		apart_assert_lost(&connects[i], "closed", 0);
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
@@ -140,22 +170,26 @@ static void every_seventh_is_reset_and_proved(void **state)
 
 static void closed_after_a_second(void **state)
 {
-	const struct peer peer = {.manner = PEER_CLOSES, .port = PORT, .number = 1000};
+	const struct peer peer = {.manner = PEER_CLOSES, .number = 1000};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE,      "-n",       apart_n_text(),  "--hold", "30s",
-		                            "--watch", "--engine", apart_engine(i), NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
+		const char *const args[] = {targets[i], "-n",      apart_n_text(), "--hold",
+		                            "30s",      "--watch", "--engine",     apart_engine(i),
+		                            NULL};
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 3);
-		apart_assert_lost(&connect, "closed", apart_n());
-		assert_int_equal(trial_number(&connect, "open_at_end"), 0);
-		assert_int_equal(trial_number(&connect, "failed.total"), 0);
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 3);
+		apart_assert_lost(&connects[i], "closed", apart_n());
+		assert_int_equal(trial_number(&connects[i], "open_at_end"), 0);
+		assert_int_equal(trial_number(&connects[i], "failed.total"), 0);
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
@@ -232,26 +266,29 @@ static void dies_and_comes_back(void **state)
 
 static void dies_for_good(void **state)
 {
+	struct trial connects[APART_ENGINES];
+
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		struct trial connect;
 		pid_t pid = start_echo(i);
 
-		starts_to_connect(&connect, i, NULL);
+		starts_to_connect(&connects[i], i, NULL);
 		apart_sleep(200);
 		peer_end(pid);
-		trial_wait(&connect, 30);
-		trial_assert_code(&connect, 1);
-		int64_t lost = trial_number(&connect, "lost");
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 1);
+		int64_t lost = trial_number(&connects[i], "lost");
 
 		assert_in_range(lost, 1, apart_n() - 1);
-		assert_int_equal(trial_number(&connect, "open_at_end"), 0);
-		assert_adds_up(&connect, lost, apart_n());
-		assert_in_range(trial_number(&connect, "failed.by_cause.refused"), 100, apart_n());
-		assert_in_range(trial_number(&connect, "not_tried"), 1, apart_n());
-		assert_non_null(strstr(trial_word(&connect, "reason"), "were not tried"));
-		trial_assert_no_process_left(&connect);
-		trial_end(&connect);
+		assert_int_equal(trial_number(&connects[i], "open_at_end"), 0);
+		assert_adds_up(&connects[i], lost, apart_n());
+		assert_in_range(trial_number(&connects[i], "failed.by_cause.refused"), 100,
+		                apart_n());
+		assert_in_range(trial_number(&connects[i], "not_tried"), 1, apart_n());
+		assert_non_null(strstr(trial_word(&connects[i], "reason"), "were not tried"));
+		trial_end(&connects[i]);
 	}
 }
 
@@ -260,67 +297,76 @@ static void dies_for_good(void **state)
 
 static void greets_first(void **state)
 {
-	const struct peer peer = {.manner = PEER_GREETS, .port = PORT};
+	const struct peer peer = {.manner = PEER_GREETS};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE,    "-n",       apart_n_text(),  "--hold",
-		                            "500ms", "--engine", apart_engine(i), NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
+		const char *const args[] = {targets[i], "-n",       apart_n_text(),  "--hold",
+		                            "500ms",    "--engine", apart_engine(i), NULL};
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 0);
-		assert_opened(&connect, apart_n());
-		assert_non_null(strstr(connect.err, "no echo proof is possible"));
-		assert_int_equal(trial_number(&connect, "unasked_bytes"),
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 0);
+		assert_opened(&connects[i], apart_n());
+		assert_non_null(strstr(connects[i].err, "no echo proof is possible"));
+		assert_int_equal(trial_number(&connects[i], "unasked_bytes"),
 		                 apart_n() * (int64_t)strlen(PEER_GREETING));
-		apart_assert_lost(&connect, "mismatched", 0);
-		trial_end(&connect);
-		peer_end(pid);
+		apart_assert_lost(&connects[i], "mismatched", 0);
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
 static void answers_something_else(void **state)
 {
-	const struct peer peer = {.manner = PEER_GARBLES, .port = PORT};
+	const struct peer peer = {.manner = PEER_GARBLES};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *const args[] = {
-			HERE,      "-n",   apart_n_text(), "--hold",        "0",
-			"--proof", "echo", "--engine",     apart_engine(i), NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
+			targets[i], "-n",   apart_n_text(), "--hold",        "0",
+			"--proof",  "echo", "--engine",     apart_engine(i), NULL};
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 3);
-		assert_int_equal(trial_number(&connect, "proved_ramp.sent"), apart_n());
-		assert_int_equal(trial_number(&connect, "proved_ramp.echoed"), 0);
-		assert_int_equal(trial_number(&connect, "proved_ramp.mismatched"), apart_n());
-		apart_assert_lost(&connect, "mismatched", apart_n());
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 3);
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.sent"), apart_n());
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.echoed"), 0);
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.mismatched"), apart_n());
+		apart_assert_lost(&connects[i], "mismatched", apart_n());
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
 static void echoes_byte_by_byte(void **state)
 {
-	const struct peer peer = {.manner = PEER_IS_SLOW, .port = PORT};
+	const struct peer peer = {.manner = PEER_IS_SLOW};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *const args[] = {
-			HERE, "-n",       "500",           "--hold",
-			"0",  "--engine", apart_engine(i), i == 0 ? NULL : "--watch",
+			targets[i], "-n",       "500",           "--hold",
+			"0",        "--engine", apart_engine(i), i == 0 ? NULL : "--watch",
 			NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
 
-		apart_run(&connect, NULL, args);
-		apart_assert_proved(&connect, 500);
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		apart_assert_proved(&connects[i], 500);
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
@@ -328,43 +374,52 @@ static void echoes_byte_by_byte(void **state)
  * given up. */
 static void stops_reading_in_the_proof(void **state)
 {
-	const struct peer peer = {.manner = PEER_STALLS, .port = PORT, .number = 300};
+	const struct peer peer = {.manner = PEER_STALLS, .number = 300};
+	struct trial connects[APART_ENGINES];
+	pid_t pids[APART_ENGINES];
 
 	(void)state;
+	start_peers(&peer, pids);
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE,    "-n",       apart_n_text(),  "--hold",
-		                            "0",     "--proof",  "echo",          "--timeout",
-		                            "500ms", "--engine", apart_engine(i), NULL};
-		struct trial connect;
-		pid_t pid = peer_start(&peer);
+		const char *const args[] = {
+			targets[i], "-n",       apart_n_text(),  "--hold", "0",
+			"--proof",  "echo",     "--timeout",     "500ms",  "--retries",
+			"0",        "--engine", apart_engine(i), NULL};
 
-		apart_run(&connect, NULL, args);
-		trial_assert_code(&connect, 3);
-		assert_int_equal(trial_number(&connect, "proved_ramp.echoed"), 300);
-		assert_int_equal(trial_number(&connect, "proved_ramp.mismatched"), 0);
-		apart_assert_lost(&connect, "timeout", apart_n());
-		trial_end(&connect);
-		peer_end(pid);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		wait_connect(&connects[i]);
+		trial_assert_code(&connects[i], 3);
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.echoed"), 300);
+		assert_int_equal(trial_number(&connects[i], "proved_ramp.mismatched"), 0);
+		apart_assert_lost(&connects[i], "timeout", apart_n());
+		end_connect(&connects[i], pids[i]);
 	}
 }
 
 static void nobody_listens(void **state)
 {
+	struct trial connects[APART_ENGINES];
+
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
-		const char *const args[] = {HERE, "-n", apart_n_text(), "--engine", apart_engine(i),
-		                            NULL};
-		struct trial connect;
+		const char *const args[] = {targets[i],      "-n", apart_n_text(), "--engine",
+		                            apart_engine(i), NULL};
 
-		apart_connect(&connect, NULL, args);
-		trial_wait(&connect, trial_is_small() ? 20 : 5);
-		trial_assert_code(&connect, 1);
-		assert_opened(&connect, 0);
-		assert_adds_up(&connect, 0, apart_n());
-		apart_assert_failed(&connect, "refused", trial_number(&connect, "failed.total"));
-		assert_non_null(strstr(trial_word(&connect, "reason"), "not be opened (refused "));
-		trial_assert_no_process_left(&connect);
-		trial_end(&connect);
+		apart_connect(&connects[i], NULL, args);
+	}
+	for (int i = 0; i < APART_ENGINES; i++) {
+		trial_wait(&connects[i], trial_is_small() ? 20 : 5);
+		trial_assert_code(&connects[i], 1);
+		assert_opened(&connects[i], 0);
+		assert_adds_up(&connects[i], 0, apart_n());
+		apart_assert_failed(&connects[i], "refused",
+		                    trial_number(&connects[i], "failed.total"));
+		assert_non_null(
+			strstr(trial_word(&connects[i], "reason"), "not be opened (refused "));
+		trial_assert_no_process_left(&connects[i]);
+		trial_end(&connects[i]);
 	}
 }
 

@@ -57,7 +57,7 @@ static int64_t rounds_of(const struct trial *trial, int64_t n, int64_t most)
 
 static void lab_with(const char *option, const char *engine, const char *size)
 {
-	const char *n = trial_n("20000", "2000", "100k");
+	const char *n = trial_n("5000", "2000", "100k");
 	const char *const args[] = {
 		"-n",    n,        "--traffic", "push",           option, engine, "--every",
 		"500ms", "--hold", "1500ms",    "--message-size", size,   NULL};
@@ -99,15 +99,15 @@ static void lab_on_tun(void **state)
 static void lab_of_large(void **state)
 {
 	const char *const args[] = {
-		"-n",    "500",    "--traffic", "push", "--message-size", "20000-50000", "--every",
+		"-n",    "200",    "--traffic", "push", "--message-size", "20000-50000", "--every",
 		"300ms", "--hold", "600ms",     NULL};
 	struct trial trial;
 
 	(void)state;
 	trial_run(&trial, NULL, args);
 	trial_assert_code(&trial, 0);
-	trial_assert_passed(&trial, 500);
-	assert_heard(&trial, 0, 500, rounds_of(&trial, 500, 2));
+	trial_assert_passed(&trial, 200);
+	assert_heard(&trial, 0, 200, rounds_of(&trial, 200, 2));
 	trial_end(&trial);
 }
 

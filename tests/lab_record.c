@@ -193,39 +193,19 @@ static void assert_walls(int64_t n)
 	json_decref(root);
 }
 
-static uint64_t total(void)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < HIST_BUCKETS; i++)
-		sum += counts[i];
-	return sum;
-}
-
-/* The value at that rank, from the log's counts. */
-static uint64_t log_quantile(double q)
-{
-	uint64_t rank = hist_rank(q, total()), passed = 0;
-	size_t i = 0;
-
-	while ((passed += counts[i]) < rank)
-		i++;
-	return hist_bound(i);
-}
-
 /* Log, series and result say the same of the time that connecting took. */
 static void assert_connects(const struct trial *trial, uint64_t n)
 {
 	const struct seen *last = &seen[lines - 1];
 
 	assert_true(hlog_sum(path_of("connect.hlog"), counts) > 0);
-	assert_true(total() == n && last->count == n && last->connected == n);
-	assert_true(log_quantile(0.5) == last->p50_ns);
+	assert_true(hlog_total(counts) == n && last->count == n && last->connected == n);
+	assert_true(hlog_quantile(counts, 0.5) == last->p50_ns);
 	assert_true(last->p50_ns == (uint64_t)trial_number(trial, "timing.connect_ns.p50"));
 	assert_true(last->p99_ns == (uint64_t)trial_number(trial, "timing.connect_ns.p99"));
 	assert_true(last->max_ns == (uint64_t)trial_number(trial, "timing.connect_ns.max"));
-	assert_true(log_quantile(1) >= last->max_ns);
-	assert_true((double)log_quantile(1) <= (double)last->max_ns * PERCENT_MOST);
+	assert_true(hlog_quantile(counts, 1) >= last->max_ns);
+	assert_true((double)hlog_quantile(counts, 1) <= (double)last->max_ns * PERCENT_MOST);
 }
 
 /* --- what is in it -------------------------------------------------------------------------- */
@@ -368,7 +348,7 @@ static void kill_and_look(bool all, unsigned int ms)
 	assert_true(last->clients == (uint64_t)apart_n());
 	assert_true(last->unix_ns < killed_ns && killed_ns - last->unix_ns < 1500000000);
 	assert_true(hlog_sum(path_of("connect.hlog"), counts) > 0);
-	assert_true(total() == (uint64_t)apart_n());
+	assert_true(hlog_total(counts) == (uint64_t)apart_n());
 	assert_false(is_there("result.json"));
 	assert_true(is_there("walls.json"));
 	assert_environment("lab");

@@ -179,6 +179,25 @@ static void fewer_while_they_talk(void **state)
 	trial_end(&trial);
 }
 
+/* Fewer than workers: who has none has no part of a rate either. */
+static void one_has_the_whole_rate(void **state)
+{
+	static const char text[] = "[scenario]\ncommand = lab\nconnections = 1000\nclients = "
+				   "sockets\nworkers = 2\n[stage one]\nfor = 100ms\n"
+				   "connections = 1\n[stage talk]\nfor = 1s\ntraffic = echo\n"
+				   "message-rate = 100/s\nchurn = 20/s\n";
+	static const char *const none[] = {NULL};
+	struct trial trial;
+
+	(void)state;
+	run_file(&trial, text, NULL, none);
+	trial_assert_code(&trial, 0);
+	assert_answered(&trial, 1);
+	assert_true(of_stage(&trial, 1, "traffic.said") >= 80);
+	assert_true(of_stage(&trial, 1, "churn.closed") >= 18);
+	trial_end(&trial);
+}
+
 /* A server alone sees them go, and come back; --close says how. */
 static void clients_alone(void **state)
 {
@@ -279,7 +298,7 @@ static void mistakes(void **state)
 	check_mistake(good, hold, "stands in the scenario's stages");
 	check_mistake(good, echo, "stands in the scenario's stages");
 	check_mistake(good, find, "--find-max is of one hold");
-	check_mistake(no_path, none, "--path is of --traffic http");
+	check_mistake(no_path, none, "[scenario]: path is of traffic http");
 	check_mistake(no_target, none, "where to?");
 }
 
@@ -290,6 +309,7 @@ int main(void)
 		APART_TEST(all_of_it_by_epoll),
 		APART_TEST(all_of_it_by_our_own_tcp),
 		APART_TEST(fewer_while_they_talk),
+		APART_TEST(one_has_the_whole_rate),
 		APART_TEST(clients_alone),
 		APART_TEST(interrupted),
 		APART_TEST(options_hold),

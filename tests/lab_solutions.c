@@ -13,8 +13,8 @@
 
 static void run_passes(const char *solution, const char *family)
 {
-	const char *n = trial_n("10000", "2000", "100000");
-	const char *args[] = {"-n", n, "--hold", "300ms", "--solution", solution, family, NULL};
+	const char *n = trial_n("5000", "2000", "100000");
+	const char *args[] = {"-n", n, "--hold", "100ms", "--solution", solution, family, NULL};
 	struct trial trial;
 
 	trial_run(&trial, NULL, args);
@@ -237,7 +237,7 @@ static void assert_first_for_oom(pid_t pid)
 /* The kernel's own counters, read from outside, against the numbers of the result. */
 static void kernel_agrees(void **state)
 {
-	const char *const args[] = {"-n", "5000", "--hold", "2s", NULL};
+	const char *const args[] = {"-n", "5000", "--hold", "1500ms", NULL};
 	struct trial trial;
 
 	(void)state;

@@ -5,15 +5,16 @@
 #include "trial.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* 30 %, to the connection; all are back, in this order, and proved. */
 static void run_storm(const char *option, const char *value)
 {
-	const char *n = trial_n("20000", "2000", NULL);
+	const char *n = trial_n("5000", "2000", "20000");
 	const char *args[] = {"-n",   n,       "--hold", "700ms", "--storm", "30%",
 	                      "--at", "100ms", option,   value,   NULL};
-	int64_t cut = trial_is_small() ? 600 : 6000;
+	int64_t cut = strtol(n, NULL, 10) / 10 * 3;
 	struct trial trial;
 
 	trial_run(&trial, NULL, args);

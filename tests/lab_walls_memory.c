@@ -94,6 +94,7 @@ static void memory_of_a_lab(void **state)
 	struct trial lab;
 
 	(void)state;
+	wall_need_time("memory_of_clients shows as much");
 	need_cgroup();
 	int64_t predicted = wall_predict(&wall, "both");
 

@@ -3,6 +3,10 @@
 
 #include "apart.h"
 
+#include "kernel/netlink.h"
+#include "kernel/sysctl.h"
+#include "plan/ip.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +21,7 @@
 static char dir[64], config[128], log_path[128];
 static size_t greeting_len; /* of the log, when it listened */
 
-int others_make(void)
+static int make_directory(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/megaconn-lab-others-XXXXXX");
 	if (!mkdtemp(dir))
@@ -36,14 +40,34 @@ static void clear(const char *name)
 		rmdir(path);
 }
 
-int others_drop(void)
+int others_tear_down(void **state)
 {
 	static const char *const names[] = {"a.conf", "body",  "fastcgi", "log",
 	                                    "pid",    "proxy", "scgi",    "uwsgi"};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		clear(names[i]);
 	return rmdir(dir);
+}
+
+int others_set_up(void **state)
+{
+	return make_directory() == 0 ? apart_set_up(state) : -1;
+}
+
+int others_set_up_here(void **state)
+{
+	struct ip here;
+
+	if (others_set_up(state) != 0)
+		return -1;
+	if (!apart_is_private())
+		return 0;
+	assert_int_equal(ip_parse(OTHERS_HERE, &here), 0);
+	assert_int_equal(netlink_add_addresses("lo", &here, 1), 0);
+	/* A burst of connects finds room: what is sent again then is somebody's mistake. */
+	return sysctl_set("net.core.somaxconn", "65535");
 }
 
 /* --- processes ------------------------------------------------------------------------------- */

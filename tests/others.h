@@ -6,9 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Group set-up and tear-down: the directory. Not 0 where it cannot be made, or is not empty. */
-int others_make(void);
-int others_drop(void);
+/* Beyond 127.0.0.0/8, so that clients of our own TCP reach it. */
+#define OTHERS_HERE "198.19.0.1"
+
+/* Group set-up and tear-down: a directory of theirs and apart's network, which in the second has
+ * OTHERS_HERE (where it is private) and long listen queues. */
+int others_set_up(void **state);
+int others_set_up_here(void **state);
+int others_tear_down(void **state);
 
 struct others {
 	const char *address; /* it listens on */

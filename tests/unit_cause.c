@@ -58,6 +58,27 @@ static void test_errnos(void **state)
 	}
 }
 
+/* Of a connection that was open, silence and the want of a way are the path's end. */
+static void test_losses(void **state)
+{
+	static const int gone[] = {ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN};
+
+	(void)state;
+	for (int code = 0; code < 4096; code++) {
+		enum cause expected = cause_of_errno(-code);
+
+		for (size_t i = 0; i < COUNT_OF(gone); i++) {
+			if (gone[i] == code)
+				expected = CAUSE_PATH_GONE;
+		}
+		assert_int_equal(cause_of_loss(-code), expected);
+	}
+	for (int i = 0; i < CAUSE_COUNT; i++)
+		assert_int_equal(cause_is_silence((enum cause)i), i == CAUSE_TIMEOUT ||
+		                                                          i == CAUSE_PATH_GONE ||
+		                                                          i == CAUSE_SOURCE_GONE);
+}
+
 /* They stand in results: never renamed. */
 static const char *const names[] = {
 	[CAUSE_REFUSED] = "refused",
@@ -73,6 +94,8 @@ static const char *const names[] = {
 	[CAUSE_MISMATCH] = "mismatched",
 	[CAUSE_UNREACHABLE] = "unreachable",
 	[CAUSE_FORBIDDEN] = "forbidden",
+	[CAUSE_PATH_GONE] = "path_gone",
+	[CAUSE_SOURCE_GONE] = "source_gone",
 	[CAUSE_WORKER_DIED] = "worker_died",
 	[CAUSE_OTHER] = "other",
 };
@@ -160,7 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errnos),  cmocka_unit_test(test_names),
 		cmocka_unit_test(test_advice),  cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_explain), cmocka_unit_test(test_losses),
 	};
 
 	return cmocka_run_group_tests_name("unit_cause", tests, NULL, NULL);

@@ -169,10 +169,19 @@ static void bad_values(void **state)
 	check_error("[experiment]\nsolution = 3\n", "m.conf:2: solution 3: must be one of 1, 2");
 	check_error("[experiment]\nengine = warp\n",
 	            "m.conf:2: engine warp: must be one of auto, uring, epoll");
+	check_error(
+		"[server]\nserver-ip = 10.0.0.1\nhttp = 9464\n[client]\nclient-ips = 10.0.0.2\n",
+		"m.conf:3: http 9464: who asks on 10.0.0.1 says a token: token = ... in both "
+		"hosts' files, such as openssl rand -hex 16 makes");
+	check_error(
+		"[server]\ntoken = short\n",
+		"m.conf:2: token: 16 to 256 of A-Z a-z 0-9 . _ ~ -, such as openssl rand -hex 16 "
+		"makes");
 	check_error("[server]\nserver-ip = localhost\n",
 	            "m.conf:2: server-ip localhost: not an address (try 127.0.0.1, 10.0.0.1)");
-	check_error("[server]\nport = 8090\n",
-	            "m.conf:2: unknown key port in [server] (server-ip, server-ports)");
+	check_error(
+		"[server]\nport = 8090\n",
+		"m.conf:2: unknown key port in [server] (server-ip, server-ports, http, token)");
 	check_error("[client]\nserver-ip = 127.0.0.1\n", "m.conf:2: server-ip belongs in [server]");
 	check_error("[network]\n",
 	            "m.conf:1: unknown section [network] (there are [experiment], [server], "
@@ -213,9 +222,26 @@ static void missing_file(void **state)
 	assert_int_equal(classic_conf_read("/", &conf, &err), -EISDIR);
 }
 
+static void counts_over_http(void **state)
+{
+	char text[CLASSIC_TARGET_BYTES];
+
+	(void)state;
+	assert_int_equal(parse(""), 0);
+	assert_string_equal(classic_conf_http(&conf, text), "");
+	assert_int_equal(parse("[server]\nhttp = 9464\n"), 0); /* on a loopback address */
+	assert_string_equal(classic_conf_http(&conf, text), "127.0.0.1:9464");
+	assert_int_equal(parse("[server]\nserver-ip = fd00::1\nhttp = 1\ntoken = "
+	                       "0123456789abcdef\n[client]\nclient-ips = fd00::2\n"),
+	                 0);
+	assert_string_equal(classic_conf_http(&conf, text), "[fd00::1]:1");
+	assert_string_equal(conf.token, "0123456789abcdef");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_over_http),
 		cmocka_unit_test(shipped_file_is_the_default),
 		cmocka_unit_test(all_keys),
 		cmocka_unit_test(as_connect_takes_it),

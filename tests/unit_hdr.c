@@ -1,8 +1,9 @@
 /* unit_hdr: lines of an HdrHistogram log, taken apart by a decoder of our own; tests/lab_record
  * asks the reader of others. */
 #include "hlog.h"
-#include "out/hdr.h"
+#include "out/hdr_read.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,13 +172,160 @@ static void room(void **state)
 	free(less);
 }
 
+/* --- reading back --------------------------------------------------------------------------- */
+
+static struct hist back;
+
+static int read_line(const char *text, size_t len, struct hdr_read *out)
+{
+	return hdr_read_line(text, len, out, &back);
+}
+
+/* What one line has is what the next reads; and lines add up. */
+static void lines_come_back(void **state)
+{
+	struct hdr_read read;
+
+	(void)state;
+	srandom(7);
+	memset(&back, 0, sizeof(back));
+	memset(&hist, 0, sizeof(hist));
+	for (int i = 0; i < 50; i++) {
+		earlier = hist;
+		for (int j = 0; j < 1 + random() % 2000; j++)
+			hist_record(&hist, (uint64_t)random() >> random() % 31);
+		size_t len = hdr_line("corrected", 1500000000, 2750000000, &earlier, &hist, line,
+		                      sizeof(line));
+
+		assert_int_equal(read_line(line, len, &read), 0);
+		assert_int_equal(read.kind, HDR_COUNTS);
+		assert_string_equal(read.tag, "corrected");
+		assert_int_equal(read.from_ns, 1500000000);
+		assert_int_equal(read.to_ns, 2750000000);
+		assert_int_equal(back.count, hist.count);
+		assert_memory_equal(back.buckets, hist.buckets, sizeof(hist.buckets));
+	}
+	assert_true(back.max_ns >= hist.max_ns);
+	assert_true(back.max_ns <= hist.max_ns + hist.max_ns / 64 + 1);
+}
+
+static void headers_and_stages_come_back(void **state)
+{
+	struct hdr_read read;
+	size_t len = hdr_header(UINT64_C(1795435200250999999), line, sizeof(line));
+	const char *base = strstr(line, "#[BaseTime");
+
+	(void)state;
+	assert_true(len > 0 && base);
+	assert_int_equal(read_line(line, strcspn(line, "\n"), &read), 0);
+	assert_int_equal(read.kind, HDR_OTHER);
+	assert_int_equal(read_line(base, strcspn(base, "\n") + 1, &read), 0);
+	assert_int_equal(read.kind, HDR_BASE);
+	assert_int_equal(read.base_unix_ns, UINT64_C(1795435200250000000));
+	len = hdr_stage(17, line, sizeof(line));
+	assert_int_equal(read_line(line, len, &read), 0);
+	assert_int_equal(read.kind, HDR_STAGE);
+	assert_int_equal(read.stage, 17);
+	assert_int_equal(hdr_stage(17, line, 4), 0);
+	assert_int_equal(read_line("\"StartTimestamp\",\"Interval_Length\"", 35, &read), 0);
+	assert_int_equal(read_line("\n", 1, &read), 0);
+}
+
+/* Cut anywhere, or with another byte anywhere: it is damaged, or nothing is lost by it; and what is
+ * damaged adds nothing. */
+static void damage_adds_nothing(void **state)
+{
+	static char copy[HDR_LINE_MOST];
+	static struct hist before;
+	struct hdr_read read;
+
+	(void)state;
+	memset(&hist, 0, sizeof(hist));
+	for (uint64_t i = 0; i < 300; i++)
+		hist_record(&hist, i * i * 977);
+	size_t len = hdr_line("connect", 0, 1000000000, &none, &hist, line, sizeof(line));
+
+	for (size_t i = 0; i < len; i++) {
+		memset(&back, 0, sizeof(back));
+		if (i < len - 1 && read_line(line, i, &read) == 0)
+			assert_true(i == 0);
+		memcpy(copy, line, len);
+		copy[i] = (char)(copy[i] ^ (1 << (i % 7)));
+		before = back;
+		if (read_line(copy, len, &read) != 0)
+			assert_memory_equal(&back, &before, sizeof(back));
+	}
+}
+
+/* Each can be told, all of them together cannot. */
+static void a_sum_that_overflows_is_refused(void **state)
+{
+	struct hdr_read read;
+
+	(void)state;
+	memset(&back, 0, sizeof(back));
+	memset(&hist, 0, sizeof(hist));
+	for (size_t i = 0; i < 4; i++)
+		hist_add(&hist, hist_bound(i), (UINT64_C(1) << 62) - (i == 3));
+	size_t len = hdr_line("connect", 0, 1000000000, &none, &hist, line, sizeof(line));
+
+	assert_int_equal(read_line(line, len, &read), 0);
+	assert_true(back.count == UINT64_MAX);
+	memset(&back, 0, sizeof(back));
+	hist_add(&hist, hist_bound(7), 1);
+	hist.count = 1; /* the writer only asks whether there is any */
+	len = hdr_line("connect", 0, 1000000000, &none, &hist, line, sizeof(line));
+	assert_int_equal(read_line(line, len, &read), -EINVAL);
+	assert_int_equal(back.count, 0);
+}
+
+static void what_is_no_line_of_ours_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"x",
+		"Tag=",
+		"Tag=connect",
+		"Tag=connect,",
+		"Tag=connect,1.500,1.000,1.000,",
+		"Tag=connect,1.500,1.000,1.000,====",
+		"Tag=connect,1.500,1.000,1.000,AAAA",
+		"Tag=connect,1.500,1.000,1.000,AAA",
+		"Tag=connect,1.5,1.000,1.000,AAAA",
+		"Tag=connect,-1.500,1.000,1.000,AAAA",
+		"Tag=averyveryverylongtagindeed,1.500,1.000,1.000,AAAA",
+		"#[Stage: x]",
+		"#[Stage: 4294967296]",
+		"#[Stage: 3",
+		"#[BaseTime: now",
+		"#[BaseTime: 99999999999999999999.000 (seconds since epoch)]",
+		/* HdrHistogram's own, with 3 digits */
+		"Tag=connect,0.000,1.000,1.000,HISTFAAAABx4nJNpmSzMwMDAxAABzFCaEUoz2X+AsAA4FgJG",
+	};
+	struct hdr_read read;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&back, 0, sizeof(back));
+		assert_int_not_equal(read_line(bad[i], strlen(bad[i]), &read), 0);
+		assert_int_equal(back.count, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(edges),        cmocka_unit_test(random_values),
-		cmocka_unit_test(large_counts), cmocka_unit_test(intervals),
-		cmocka_unit_test(interval_max), cmocka_unit_test(header),
+		cmocka_unit_test(edges),
+		cmocka_unit_test(random_values),
+		cmocka_unit_test(large_counts),
+		cmocka_unit_test(intervals),
+		cmocka_unit_test(interval_max),
+		cmocka_unit_test(header),
 		cmocka_unit_test(room),
+		cmocka_unit_test(lines_come_back),
+		cmocka_unit_test(headers_and_stages_come_back),
+		cmocka_unit_test(damage_adds_nothing),
+		cmocka_unit_test(a_sum_that_overflows_is_refused),
+		cmocka_unit_test(what_is_no_line_of_ours_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,14 +254,14 @@ static void of_the_whole_run(void **state)
 	const struct living_options storm = {.hold = {.storm = {1, true}}, .find_max = true};
 
 	(void)state;
-	check_refused(&path, NS_PER_S, "--path is of --traffic http");
+	check_refused(&path, NS_PER_S, "--path is of traffic http");
 	assert_int_equal(set(&bad_path, RUN_LAB, NS_PER_S), -EINVAL);
 	assert_non_null(strstr(err.text, "slash"));
-	check_refused(&script, NS_PER_S, "--script is of --traffic script");
+	check_refused(&script, NS_PER_S, "--script is of traffic script");
 	assert_int_equal(set(&none, RUN_LAB, NS_PER_S), -ENOENT);
 	assert_string_equal(err.text,
 	                    "/nonexistent/a.script: cannot be read: No such file or directory");
-	check_refused(&p99, NS_PER_S, "--p99 is of answers: with --traffic");
+	check_refused(&p99, NS_PER_S, "--p99 is of answers: with traffic");
 	check_refused(&storm, NS_PER_S, "--find-max: a storm has no rate: without --storm");
 }
 

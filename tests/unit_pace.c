@@ -187,6 +187,20 @@ static void test_long_time(void **state)
 	assert_int_equal(pace_due(&p, UINT64_MAX), 0);
 }
 
+static void test_shares(void **state)
+{
+	static const uint64_t rates[] = {0, 1, 3, 4, 10, 1000003, UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		uint64_t sum = 0;
+
+		for (uint32_t number = 0; number < 4; number++)
+			sum += pace_share(rates[i], number, 4);
+		assert_true(sum == (rates[i] > 0 && rates[i] < 4 ? 4 : rates[i]));
+	}
+}
+
 static void test_edges(void **state)
 {
 	struct pace p;
@@ -210,7 +224,7 @@ int main(void)
 		cmocka_unit_test(test_partial_take), cmocka_unit_test(test_backlog_bound),
 		cmocka_unit_test(test_stalls),       cmocka_unit_test(test_zero_rate),
 		cmocka_unit_test(test_high_rate),    cmocka_unit_test(test_long_time),
-		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_edges),        cmocka_unit_test(test_shares),
 	};
 
 	return cmocka_run_group_tests_name("unit_pace", tests, NULL, NULL);

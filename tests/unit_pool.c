@@ -439,6 +439,34 @@ static void test_quoting(void **state)
 	expect_refused(text, expected);
 }
 
+/* Each slice of a list has its addresses in their order, whatever ranges they are in. */
+static void test_slice(void **state)
+{
+	static const char list[] = "198.18.0.1-5,198.18.1.7,198.18.2.0/29";
+	struct pool all;
+
+	(void)state;
+	expect_parsed(list, 12);
+	all = pool;
+	for (uint32_t first = 0; first < all.count; first++) {
+		for (uint32_t count = 1; first + count <= all.count; count++) {
+			pool = all;
+			pool_slice(&pool, first, count);
+			assert_int_equal(pool.count, count);
+			for (uint32_t i = 0; i < count; i++) {
+				struct ip ip = pool_at(&all, first + i);
+				char text[IP_TEXT_BYTES];
+
+				expect_at(i, ip_format(&ip, text));
+			}
+			if (first > 0)
+				expect_outside("198.18.0.1");
+			if (first + count < all.count)
+				expect_outside("198.18.2.6");
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_bad_ranges),
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_overlaps),
+		cmocka_unit_test(test_slice),
 		cmocka_unit_test(test_quoting),
 	};
 

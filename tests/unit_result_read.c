@@ -1,6 +1,7 @@
 /* unit_result_read: a result that was written comes back as it was; what is damaged, foreign or of
  * a later time is one clear line. */
 #include "out/json.h"
+#include "out/result_path.h"
 #include "out/result_read.h"
 
 #include "filled.h"
@@ -64,7 +65,15 @@ static void test_all_comes_back(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
-		const struct result *r = filled(verdicts[i]);
+		struct result sharded = *filled(verdicts[i]);
+		const struct result *r = &sharded;
+
+		sharded.shard.number = 3;
+		sharded.shard.of = 20;
+		sharded.shard.connections = 20000000;
+		sharded.shard.first = 2000000;
+		sharded.shard.count = 1000000;
+
 		struct result *back = read_back(r);
 		const struct bill *x = &r->memory.bill, *y = &back->memory.bill;
 
@@ -74,6 +83,7 @@ static void test_all_comes_back(void **state)
 		assert_string_equal(back->client_engine, r->client_engine);
 		assert_string_equal(back->host.kernel, r->host.kernel);
 		assert_int_equal(back->target, r->target);
+		assert_memory_equal(&back->shard, &r->shard, sizeof(r->shard));
 		assert_int_equal(back->ipv6, r->ipv6);
 		assert_memory_equal(&back->established, &r->established, sizeof(r->established));
 		assert_memory_equal(&back->failed_by_cause, &r->failed_by_cause,
@@ -119,6 +129,127 @@ static void test_unknown_stays_unknown(void **state)
 	assert_false(back->proved.done);
 	assert_int_equal(back->memory.connections, 0);
 	assert_int_equal(back->memory.bill.connections, 0);
+}
+
+static void fill_outage(struct result_outage *o, uint64_t i)
+{
+	*o = (struct result_outage){
+		.start_ns = (i + 1) * 1000000000,
+		.duration_ns = i % 2 == 0 ? RESULT_UNKNOWN : 2000000000,
+		.open_before = 100 + i,
+		.open_least = 50 + i,
+		.silent = 3 + i,
+		.quiet_ns = 250000000,
+		.answered_ns = 500000000,
+		.lost = 20 + i,
+		.back = 10 + i,
+		.back_50_ns = 100000000,
+		.back_99_ns = 750000000,
+		.back_100_ns = RESULT_UNKNOWN,
+	};
+	o->lost_by_cause[CAUSE_PATH_GONE] = 20 + i;
+}
+
+/* Every field of outages, and how many there were beyond those that are kept. */
+static void test_outages_come_back(void **state)
+{
+	struct result *r = filled(VERDICT_PASS);
+
+	(void)state;
+	for (uint32_t i = 0; i < RESULT_OUTAGES_MAX; i++)
+		fill_outage(&r->outages[i], i);
+	for (uint32_t count = 0; count < RESULT_OUTAGES_MAX + 4; count += 3) {
+		uint32_t kept = count < RESULT_OUTAGES_MAX ? count : RESULT_OUTAGES_MAX;
+
+		r->outage_count = count;
+		struct result *back = read_back(r);
+
+		assert_int_equal(back->outage_count, count);
+		assert_memory_equal(back->outages, r->outages, kept * sizeof(r->outages[0]));
+	}
+	snprintf(r->source_gone, sizeof(r->source_gone), "198.18.0.3");
+	assert_string_equal(read_back(r)->source_gone, "198.18.0.3");
+}
+
+/* Each count has a number of its own; every third is unknown. */
+static void fill_end(struct path_end *end, uint64_t base)
+{
+	path_end_init(end);
+	for (size_t i = 0; i < path_counts_count; i++) {
+		uint64_t count = i % 3 == 2 ? PATH_UNKNOWN : base + i;
+
+		memcpy((char *)end + path_counts[i].offset, &count, sizeof(count));
+	}
+	snprintf(end->peer_low, sizeof(end->peer_low), "198.18.0.1");
+	snprintf(end->peer_high, sizeof(end->peer_high), "2001:2::ffff");
+}
+
+/* Every kind, with what is known of it and without. */
+static void test_path_comes_back(void **state)
+{
+	struct result *r = filled(VERDICT_FAIL);
+
+	(void)state;
+	for (int kind = 0; kind < PATH_KIND_COUNT; kind++) {
+		bool has = kind % 2 == 0;
+
+		path_init(&r->path);
+		r->path.has = true;
+		r->path.kind = (enum path_kind)kind;
+		r->path.has_server = has;
+		fill_end(&r->path.client, 100);
+		if (has)
+			fill_end(&r->path.server, 1000);
+		r->path.limit = has ? 50000 : PATH_UNKNOWN;
+		r->path.ports = has ? 64512 : PATH_UNKNOWN;
+		r->path.lost_out = has ? 0.25 : -1;
+		r->path.lost_back = has ? 0.125 : -1;
+		r->path.extra = (uint64_t)kind;
+		snprintf(r->path.says, sizeof(r->path.says), "%s", has ? "it says" : "");
+		snprintf(r->path.advice, sizeof(r->path.advice), "%s", has ? "do this" : "");
+		assert_memory_equal(&read_back(r)->path, &r->path, sizeof(r->path));
+	}
+	path_init(&r->path);
+	assert_false(read_back(r)->path.has);
+}
+
+static int read_path(const char *json, struct path *path)
+{
+	json_t *object = json_loads(json, 0, NULL);
+	struct err err = {""};
+	int failed = result_path_read(object, "it", path, &err);
+
+	assert_non_null(object);
+	assert_int_equal(failed != 0, err.text[0] != '\0');
+	json_decref(object);
+	return failed;
+}
+
+/* What another host or version may have written. */
+static void test_odd_paths(void **state)
+{
+	static const char *const odd[] = {
+		"[]",
+		"{}",
+		"{\"client\": 7}",
+		"{\"client\": {\"syns_out\": -1}}",
+		"{\"client\": {\"syns_out\": \"1\"}}",
+		"{\"client\": {\"peer_low\": 7}}",
+		"{\"client\": {\"peer_low\": \"\\u001b[2J\"}}",
+		"{\"client\": {\"peer_high\": \"not an address\"}}",
+		"{\"client\": {}, \"server\": []}",
+		"{\"client\": {}, \"limit\": -1}",
+		"{\"client\": {}, \"lost_out\": \"all\"}",
+		"{\"client\": {}, \"says\": 1}",
+	};
+	struct path path;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_int_equal(read_path(odd[i], &path), -EINVAL);
+	assert_int_equal(read_path("{\"client\": {}, \"kind\": \"of a later version\"}", &path), 0);
+	assert_int_equal(path.kind, PATH_NOT_KNOWN);
+	assert_true(path.has && path.client.syns_out == PATH_UNKNOWN);
 }
 
 /* Every field of stages and search. */
@@ -207,6 +338,12 @@ static const struct {
          "\"stages\": [{\"traffic\": {\"limited\": "
          "\"x\"}}]}",
          -EINVAL, "r: 'limited' of 'traffic' is not as it should be"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"outages\": {}}", -EINVAL,
+         "r: 'outages' of 'outages' is not as it should be"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"outages\": [7]}", -EINVAL,
+         "r: 'outages' of 'outages' is not as it should be"},
+	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"outages_left_out\": 1}",
+         -EINVAL, "r: 'outages_left_out' of 'outages_left_out' is not as it should be"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"slabs\": 1}}",
          -EINVAL, "r: 'memory.slabs' is not a list"},
 	{"{\"schema\": \"megaconn.result/1\", \"verdict\": \"pass\", \"memory\": {\"bill\": "
@@ -259,7 +396,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_comes_back),
 		cmocka_unit_test(test_unknown_stays_unknown),
+		cmocka_unit_test(test_path_comes_back),
+		cmocka_unit_test(test_odd_paths),
 		cmocka_unit_test(test_stages_come_back),
+		cmocka_unit_test(test_outages_come_back),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_truncated_anywhere),

@@ -145,6 +145,9 @@ static void errors_of_the_command(void **state)
 {
 	(void)state;
 	check_error("", "a.ini: no command in [scenario] (command = lab, or connect)");
+	check_error("[Scenario]\ncommand = lab\n",
+	            "a.ini:2: unknown section [Scenario] (there are [scenario], [ramp], [stage "
+	            "NAME])");
 	check_error("command = serve\n", "a.ini:2: command serve: must be one of lab, connect");
 	check_error("command = lab\ncommand = lab\n",
 	            "a.ini:3: command is given twice (first in line 2)");

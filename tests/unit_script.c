@@ -352,7 +352,7 @@ static void mistakes_are_named(void **state)
 		{"send \"{index:011}\"\n", "no such name in braces"},
 		{"send \"{index:0100}\"\n", "no such name in braces"},
 		{"send \"{index:0\"\n", "no such name in braces"},
-		{"send \"a\"\nwait\nsend \"b\"\n", "a.script:2: wait : not a duration"},
+		{"send \"a\"\nwait\nsend \"b\"\n", "a.script:2: wait needs a duration"},
 		{"send \"a\"\nwait soon\n", "wait soon: not a duration (try 500ms, 30s, 1m)"},
 		{"wait 25h\nsend \"a\"\n", "a.script:1: wait 25h: too long (at most 24h)"},
 		{"send \"a\"\nwait 1s\n", "a.script:2: nothing comes after the last wait"},

@@ -80,6 +80,10 @@ static void test_push(void **state)
 	t->last = fill_quantiles(500 * MS);
 	t->first.count = t->last.count = 12;
 	assert_int_equal(stage_lines(r, 0, lines), 5);
+	assert_string_equal(lines[1].text,
+	                    "push 64 B, 20,000/s asked: 20,000/s heard; 1,200,000 pushed: good "
+	                    "1,199,990, late 3, missing 7, overdue 9; 17 left out, as the one "
+	                    "before was still being sent");
 	assert_string_equal(lines[3].name, "to all");
 	assert_string_equal(lines[3].text,
 	                    "first after 1.00 ms, half after 2.00 ms, last after 500 ms (median of "
@@ -90,9 +94,11 @@ static void test_churn_and_storm(void **state)
 {
 	static const char *const churn[][2] = {
 		{"stage", "2 of 3, churn: 10.0 s, 1,000,000 to 999,990 open"},
-		{"churn", "20,011/s (20,000/s asked) by FIN: 200,113 closed, 200,103 opened again; "
-	                  "failed 10 (timeout 10); open 999,744 to 1,000,000; TIME_WAIT up to "
-	                  "40,210; put off 5 times, as no tuple was free"},
+		{"churn",
+	         "20,011/s (20,000/s asked) by FIN: 200,113 closed, 200,103 opened again; "
+	         "failed 10 (timeout 10); open 999,744 to 1,000,000; TIME_WAIT up to "
+	         "40,210; 5 left out, as no tuple was free or too many connects were under "
+	         "way"},
 		{"reconnects", "p50 1.00 ms  p90 2.00 ms  p99 3.00 ms  p99.9 4.00 ms  p99.99 5.00 "
 	                       "ms  max 6.00 ms"},
 	};
@@ -121,6 +127,10 @@ static void test_search(void **state)
 	assert_int_equal(stage_lines_search(r, lines), 1);
 	assert_string_equal(lines[0].text, "812,000 connections in 2 trials; more did not pass: "
 	                                   "p99 61.2 ms is above 50 ms");
+	r->search.found = 0;
+	memcpy(r->search.what, "churn", sizeof("churn"));
+	assert_int_equal(stage_lines_search(r, lines), 1);
+	assert_string_equal(lines[0].text, "no churned/s in 2 trials: p99 61.2 ms is above 50 ms");
 }
 
 int main(void)

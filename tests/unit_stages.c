@@ -94,6 +94,26 @@ static void test_traffic(void **state)
 	assert_true(r->server_cpus < 0); /* a run that has none */
 }
 
+/* What is answered while it drains is no part of a closed loop's rate: that would be more by as
+ * much as was under way. */
+static void test_closed(void **state)
+{
+	const struct result_traffic *r = &shm->result.stages[0].traffic;
+
+	(void)state;
+	x.stages[0].traffic = TRAFFIC_ECHO;
+	say(&shm->workers[0].traffic, 77, 1000000);
+	stages_begin(&x, shm, 0, 0);
+	say(&shm->workers[0].traffic, 600, 1000000);
+	shm->workers[1].traffic.answers[ANSWER_LATE] += 100;
+	stages_over(shm);
+	say(&shm->workers[1].traffic, 500, 1000000);
+	stages_end(&x, shm, 0, 10 * NS_PER_S);
+	assert_int_equal(r->answers[ANSWER_GOOD], 1100);
+	assert_true(r->asked_per_s == 0);
+	assert_true(r->rate_per_s == 70);
+}
+
 /* Of a worker that has died nobody knows what it used. */
 static void test_dead(void **state)
 {
@@ -249,6 +269,10 @@ static void test_limited_open(void **state)
 	t.corrected.p99_ns = 60000000;
 	t.busy = 12;
 	check(&t, &open_case, LIMITED_TARGET, "12 messages were due while");
+	t.busy = 0; /* it was slip, though not enough of it to be named */
+	check(&t, &open_case, LIMITED_NOT, "the rate was held; slip p99");
+	t.answers[ANSWER_GOOD] = 9000;
+	check(&t, &open_case, LIMITED_TARGET, "not all that was said was answered; answers took");
 	t = held();
 	t.corrected.p99_ns = t.slip.p99_ns = 60000000;
 	check(&t, &open_case, LIMITED_TOOL, "messages were said late: slip p99 60");
@@ -256,8 +280,14 @@ static void test_limited_open(void **state)
 	t.answers[ANSWER_GOOD] = t.said = 5000;
 	t.client_cpus = 1.95;
 	check(&t, &open_case, LIMITED_TOOL, "client workers used 1.95 of the 2 CPUs");
+	t.client_cpus = 0.3;
+	check(&t, &open_case, LIMITED_TARGET,
+	      "fewer messages were said than were due, as connections were closed or rested; "
+	      "client workers used 0.30 of the 2 CPUs they may, all programs 1.00 of 2");
 	t = held();
 	t.corrected.count = 0;
+	check(&t, &open_case, LIMITED_NOT, "a script without an expect waits for nothing");
+	t.answers[ANSWER_GOOD] = 0;
 	check(&t, &open_case, LIMITED_TARGET, "nothing was answered");
 }
 
@@ -304,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_traffic, make),
+		cmocka_unit_test_setup(test_closed, make),
 		cmocka_unit_test_setup(test_dead, make),
 		cmocka_unit_test_setup(test_churn, make),
 		cmocka_unit_test_setup(test_storm, make),

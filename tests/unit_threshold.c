@@ -51,7 +51,7 @@ static void test_nothing_fails(void **state)
 
 	(void)state;
 	assert_string_equal(why(r), "7 of 1,200,000 messages were not answered as they should be: "
-	                            "missing 7 in stage calls");
+	                            "7 not answered in stage calls");
 	r->stages[0].traffic.answers[ANSWER_MISSING] = 0;
 	assert_string_equal(why(r), "10 connections could not be opened again after they were "
 	                            "closed (timeout 10) in stage churn");
@@ -59,6 +59,21 @@ static void test_nothing_fails(void **state)
 	assert_string_equal(why(r), "2 of 300,000 connections that were cut did not come back "
 	                            "(refused 2) in stage storm");
 	r->stages[2].storm.back = 300000;
+	assert_string_equal(why(r), "");
+}
+
+/* With --fail, too: nothing of nothing is no share. */
+static void test_nothing_pushed(void **state)
+{
+	struct result *r = living();
+
+	(void)state;
+	x.has_failed_most = true;
+	x.failed_most_parts = STAGE_PARTS;
+	assert_string_equal(why(r), "");
+	r->stages[0].traffic = (struct result_traffic){.kind = TRAFFIC_PUSH};
+	assert_non_null(strstr(why(r), "nothing was pushed in stage calls"));
+	r->stages[0].traffic.said = 1;
 	assert_string_equal(why(r), "");
 }
 
@@ -100,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_nothing_fails, reset),
+		cmocka_unit_test_setup(test_nothing_pushed, reset),
 		cmocka_unit_test_setup(test_p99, reset),
 		cmocka_unit_test_setup(test_share, reset),
 	};

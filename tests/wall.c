@@ -65,6 +65,25 @@ void wall_need_root(void)
 		apart_skip("the setting is the machine's: only root may write it");
 }
 
+/* Where walls.sh has its lines written. */
+static const char *table_path(void)
+{
+	const char *path = getenv("WALLS_TABLE");
+
+	return path && path[0] != '\0' ? path : NULL;
+}
+
+bool wall_has_time(void)
+{
+	return trial_is_full() || table_path();
+}
+
+void wall_need_time(const char *instead)
+{
+	if (!wall_has_time())
+		apart_skip(instead);
+}
+
 static void read_here(const char *name, char *value, size_t size)
 {
 	char path[160];
@@ -238,8 +257,8 @@ int64_t wall_predict(const struct wall *wall, const char *role)
 void wall_tell(const char *row, const char *how, const char *predicted, const char *reached,
                const char *note)
 {
-	const char *path = getenv("WALLS_TABLE");
-	FILE *table = path && path[0] != '\0' ? fopen(path, "a") : NULL;
+	const char *path = table_path();
+	FILE *table = path ? fopen(path, "a") : NULL;
 
 	if (!table)
 		return;

@@ -17,6 +17,10 @@ int wall_restore(void **state);
 void wall_need_network(void);
 void wall_need_root(void);
 
+/* Skips a test of which a shorter one shows as much, but in test-full and for docs/walls.md. */
+void wall_need_time(const char *instead);
+bool wall_has_time(void);
+
 /* Writes a setting of the test's own network, of the machine; skips the test where it cannot be. */
 void wall_set(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void wall_set_machine(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

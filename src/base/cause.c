@@ -1,10 +1,9 @@
 /* cause: the table of causes, and which errno is which. */
 #include "base/cause.h"
 
-#include "base/text.h"
-
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 
 static const struct {
 	const char *name, *row, *advice;
@@ -32,11 +31,17 @@ static const struct {
 	[CAUSE_RESET] = {"reset", "", "the other end sent RST: it, or something between, gave up"},
 	[CAUSE_CLOSED] = {"closed", "", "the other end closed it (FIN)"},
 	[CAUSE_MISMATCH] = {"mismatched", "",
-                            "what came back is not what was sent: the server does not "
-                            "echo, or something between changes data"},
+                            "what came back is not what was asked for: the server speaks "
+                            "something else, or something between changes data"},
 	[CAUSE_UNREACHABLE] = {"unreachable", "",
                                "no route to the target: check addresses and links"},
 	[CAUSE_FORBIDDEN] = {"forbidden", "", "a firewall or a permission forbids it"},
+	[CAUSE_PATH_GONE] = {"path_gone", "",
+                             "what was sent was not acknowledged: the host or the path is gone; "
+                             "check the server's host, links and routers"},
+	[CAUSE_SOURCE_GONE] = {"source_gone", "",
+                               "its source address is no longer this host's: add it again "
+                               "(megaconn addr up)"},
 	[CAUSE_WORKER_DIED] = {"worker_died", "memory",
                                "the process that held it ended: see the kernel's log "
                                "for an OOM kill"},
@@ -80,6 +85,18 @@ enum cause cause_of_errno(int code)
 	}
 }
 
+enum cause cause_of_loss(int code)
+{
+	enum cause cause = cause_of_errno(code);
+
+	return cause == CAUSE_TIMEOUT || cause == CAUSE_UNREACHABLE ? CAUSE_PATH_GONE : cause;
+}
+
+bool cause_is_silence(enum cause cause)
+{
+	return cause == CAUSE_TIMEOUT || cause == CAUSE_PATH_GONE || cause == CAUSE_SOURCE_GONE;
+}
+
 const char *cause_name(enum cause cause)
 {
 	return causes[cause].name;
@@ -103,4 +120,19 @@ void cause_explain(enum cause cause, char *out, size_t size)
 	text_add(&t, "%s", cause_advice(cause));
 	if (cause_row(cause)[0] != '\0')
 		text_add(&t, " (megaconn doctor: %s)", cause_row(cause));
+}
+
+void cause_list(struct text *t, const uint64_t *by_cause, const char *before, const char *after)
+{
+	bool is_any = false;
+
+	for (int i = 0; i < CAUSE_COUNT; i++) {
+		if (by_cause[i] == 0)
+			continue;
+		text_add(t, "%s%s ", is_any ? ", " : before, causes[i].name);
+		text_count(t, by_cause[i]);
+		is_any = true;
+	}
+	if (is_any)
+		text_add(t, "%s", after);
 }

@@ -9,6 +9,9 @@
 /* CLOCK_MONOTONIC in nanoseconds; the same for all processes of a host. */
 uint64_t clock_now_ns(void);
 
+/* CLOCK_REALTIME: ns since 1970-01-01T00:00:00Z, as this host has it. */
+uint64_t clock_unix_ns(void);
+
 /* Sleeps for at least so long, unless a signal comes. */
 void clock_sleep_ns(uint64_t duration_ns);
 

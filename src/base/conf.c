@@ -16,12 +16,11 @@
 #include "base/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 #define PATH_SHOWN 200 /* the end of a long path */
@@ -399,32 +398,9 @@ int conf_parse(const struct conf_key *keys, size_t count, const char *path, cons
 	return read_all(&r);
 }
 
-/* Reads up to `size` bytes; returns how many, or a negative errno. */
-static ssize_t read_file(const char *path, char *buffer, size_t size)
-{
-	size_t len = 0;
-	ssize_t got = 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	while (got != 0 && len < size) {
-		got = read(fd, buffer + len, size - len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			break;
-		len += (size_t)got;
-	}
-	int failed = got < 0 ? -errno : 0;
-
-	close(fd);
-	return failed < 0 ? failed : (ssize_t)len;
-}
-
 ssize_t conf_load(const char *path, char *text, struct err *err)
 {
-	ssize_t len = read_file(path, text, CONF_BYTES_MOST + 1);
+	ssize_t len = file_read(path, text, CONF_BYTES_MOST + 1);
 
 	if (len < 0) {
 		err_set(err, 0, "cannot be read: %s", strerror((int)-len));

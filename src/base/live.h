@@ -18,8 +18,10 @@ enum live_phase {
 
 struct live {
 	enum live_phase phase;
-	uint64_t target; /* 0: a server, which has none */
-	uint64_t opened; /* open now; in a proof: proved so far */
+	uint64_t starts_in_ns; /* it waits to begin; 0: it does not */
+	uint32_t stage;        /* of the hold, from 1; 0: none has begun */
+	uint64_t target;       /* 0: a server, which has none */
+	uint64_t opened;       /* open now; in a proof: proved so far */
 	uint64_t rate_per_s;
 	uint64_t failed, failed_by_cause[CAUSE_COUNT]; /* those lost later as well */
 	uint64_t eta_ns;                               /* UINT64_MAX: unknown */

@@ -29,6 +29,13 @@ static void give_up_backlog(struct pace *p, uint64_t now_ns)
 	p->taken = (uint64_t)(line_at(p, now_ns) - p->burst_max);
 }
 
+uint64_t pace_share(uint64_t rate_per_s, uint32_t number, uint32_t sharers)
+{
+	uint64_t share = rate_per_s / sharers + (number % sharers < rate_per_s % sharers);
+
+	return share == 0 && rate_per_s > 0 ? 1 : share;
+}
+
 void pace_init(struct pace *p, uint64_t rate_per_s, uint64_t burst_max, uint64_t now_ns)
 {
 	*p = (struct pace){

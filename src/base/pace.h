@@ -14,6 +14,10 @@ struct pace {
 	uint64_t burst_max; /* most that may be due at once, >= 1 */
 };
 
+/* What number `number` of `sharers` (> 0) has of a rate: all parts together are the rate, where
+ * that is at least one for each; where it is less, each has one. Of 0, no limit, 0. */
+uint64_t pace_share(uint64_t rate_per_s, uint32_t number, uint32_t sharers);
+
 void pace_init(struct pace *p, uint64_t rate_per_s, uint64_t burst_max, uint64_t now_ns);
 
 /* How many may start now, at most burst_max (UINT64_MAX where there is no limit). May move

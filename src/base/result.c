@@ -1,6 +1,8 @@
 /* result: what holds of every result, whoever fills it. */
 #include "base/result.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ void result_init(struct result *result)
 	memset(&result->established, 0xff, sizeof(result->established));
 	memset(&result->timing, 0xff, sizeof(result->timing));
 	result->listen_overflows = RESULT_UNKNOWN;
+	path_init(&result->path);
 }
 
 int64_t result_bytes(const struct result_memory *memory)
@@ -19,6 +22,18 @@ int64_t result_bytes(const struct result_memory *memory)
 	    memory->client_user_bytes == RESULT_UNKNOWN_BYTES)
 		return RESULT_UNKNOWN_BYTES;
 	return memory->kernel_bytes + memory->server_user_bytes + memory->client_user_bytes;
+}
+
+void result_say_differing(const struct result_differing *d, struct text *t)
+{
+	text_add(t, "index ");
+	text_count(t, d->index);
+	if (d->source[0] != '\0')
+		text_add(t, " (%s to %s)", d->source, d->target);
+	text_add(t, d->client ? ": echoed for the client, never seen by the server"
+	                      : ": seen by the server, whose echo never reached the client");
+	if (d->round > 0)
+		text_add(t, " after the hold");
 }
 
 static const char *const limited_names[] = {

@@ -2,6 +2,8 @@
  * by itself a mix of a counter (splitmix64), so that it may begin anywhere. */
 #include "behave/echo.h"
 
+#include "base/mix.h"
+
 #include <endian.h>
 #include <string.h>
 
@@ -9,17 +11,10 @@
 #define STEP       UINT64_C(0x9e3779b97f4a7c15)
 #define PIECE      256U
 
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return x ^ (x >> 31);
-}
-
 /* What the words of a message are counted from. */
 static uint64_t seed_of(const struct behaviour *b, uint32_t index, uint32_t number)
 {
-	return mix((b->key ^ ((uint64_t)number << 32 | index)) + STEP);
+	return mix64(b->key ^ ((uint64_t)number << 32 | index));
 }
 
 static uint32_t size_of(const struct behaviour *b, uint32_t index, uint32_t number)
@@ -29,7 +24,7 @@ static uint32_t size_of(const struct behaviour *b, uint32_t index, uint32_t numb
 
 	if (sizes == 1)
 		return s->size_least_bytes;
-	uint64_t drawn = mix(seed_of(b, index, number) ^ STEP) >> 32;
+	uint64_t drawn = mix64(seed_of(b, index, number) ^ STEP) >> 32;
 
 	return s->size_least_bytes + (uint32_t)(drawn * sizes >> 32);
 }
@@ -51,7 +46,7 @@ static void put_header(const struct behaviour *b, uint32_t index, uint32_t numbe
 
 static uint64_t word_at(uint64_t seed, uint32_t word)
 {
-	return htole64(mix(seed + word * STEP) | UPPER_BITS);
+	return htole64(mix64(seed + word * STEP) | UPPER_BITS);
 }
 
 /* The part of a word from `offset`, up to its end or `len` bytes. Returns how many. */

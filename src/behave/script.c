@@ -2,6 +2,7 @@
  * stands for, so that any part of it can be written without the rest. */
 #include "behave/script.h"
 
+#include "base/mix.h"
 #include "behave/behaviour.h"
 
 #include <string.h>
@@ -30,14 +31,6 @@ struct piece {
 	uint32_t len;
 };
 
-static uint64_t mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return x ^ (x >> 31);
-}
-
 static struct place place_of(const struct behaviour *b, uint32_t index, uint32_t number)
 {
 	return (struct place){b->script, b->key, index, number};
@@ -63,7 +56,7 @@ static uint64_t nonce_of(const struct place *place)
 		if (script->turns[position(script, number)].say_bytes > 0)
 			break;
 	}
-	return mix(mix(place->key ^ place->index) ^ number);
+	return mix64(mix64(place->key ^ place->index) ^ number);
 }
 
 static struct reader read_text(const struct place *place, uint16_t at, uint16_t bytes)

@@ -259,6 +259,8 @@ static int take_wait(struct parsing *p)
 		memcpy(text, p->at, len);
 		text[len] = '\0';
 	}
+	if (len == 0)
+		return err_set(p->err, -EINVAL, "wait needs a duration (try wait 500ms)");
 	if (len >= sizeof(text) || memchr(text, '\0', len) || unit_duration(text, &wait_ns) != 0)
 		return err_set(p->err, -EINVAL, "wait %s: not a duration (try 500ms, 30s, 1m)",
 		               text_quote(p->at, len).text);

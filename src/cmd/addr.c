@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "cmd/addr_tell.h"
 #include "cmd/classic_conf.h"
+#include "cmd/classic_files.h"
+#include "cmd/classic_next.h"
 #include "cmd/verb.h"
 #include "kernel/address.h"
 #include "kernel/addresses.h"
@@ -51,7 +53,7 @@ static const struct opt options[] = {
 	{"allow-public", 0, OPT_FLAG, AT(allow_public), 0, 0, NULL, NULL,
          "ping, up: addresses that may be somebody's in the Internet"},
 	{"config", 'c', OPT_TEXT, AT(config), 0, 0, NULL, "FILE",
-         "take client-ips and device of a megaconn.conf for POOL and DEV"},
+         "take client-ips and device of a megaconn.conf for POOL and DEV, and say the next step"},
 	{"help", 'h', OPT_FLAG, AT(help), 0, 0, NULL, NULL, "this text"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -271,8 +273,10 @@ static int ping(struct command *c)
 
 	if (failed < 0)
 		return refuse(&err, exit_of_prepare(failed));
-	if (ranges->count == 0)
+	if (ranges->count == 0) {
+		classic_next(CLASSIC_PINGED, c->config);
 		return EXIT_PASS;
+	}
 	size_t bytes = ranges->addresses * sizeof(struct neighbour);
 	struct neighbour *neighbours = marks_of(bytes, &err);
 
@@ -283,9 +287,11 @@ static int ping(struct command *c)
 	addr_tell_free(ranges, neighbours, c->link.name);
 	struct addr_counts counts = addr_count(ranges, neighbours);
 
+	bool is_taken = counts.of[NEIGHBOUR_TAKEN] + counts.of[NEIGHBOUR_ECHOES] > 0;
+
 	map_drop(neighbours, bytes);
-	return counts.of[NEIGHBOUR_TAKEN] + counts.of[NEIGHBOUR_ECHOES] > 0 ? EXIT_FAILED
-	                                                                    : EXIT_PASS;
+	classic_next(is_taken ? CLASSIC_PINGED_TAKEN : CLASSIC_PINGED, c->config);
+	return is_taken ? EXIT_FAILED : EXIT_PASS;
 }
 
 /* ---- up ------------------------------------------------------------------------------------- */
@@ -396,7 +402,8 @@ static int add(struct command *c, uint8_t *marks)
 	if (list->is_anyip && list->ranges.at[0].first.family == AF_INET6)
 		printf("note: megaconn binds these; other programs need IPV6_FREEBIND, or "
 		       "net.ipv6.ip_nonlocal_bind=1\n");
-	printf("next: megaconn addr down takes away what was added\n");
+	printf("%s takes away what was added\n",
+	       c->config ? "make ifdown" : "next: megaconn addr down");
 	return EXIT_PASS;
 }
 
@@ -407,8 +414,10 @@ static int up(struct command *c)
 
 	if (failed < 0)
 		return refuse(&err, exit_of_prepare(failed));
-	if (c->list.ranges.count == 0)
+	if (c->list.ranges.count == 0) {
+		classic_next(CLASSIC_UP, c->config);
 		return EXIT_PASS;
+	}
 	uint8_t *marks = marks_of(c->list.ranges.addresses, &err);
 
 	if (!marks)
@@ -416,6 +425,8 @@ static int up(struct command *c)
 	int code = c->dry_run || geteuid() != 0 ? only_say(c, marks) : add(c, marks);
 
 	map_drop(marks, c->list.ranges.addresses);
+	if (code == EXIT_PASS && !c->dry_run)
+		classic_next(CLASSIC_UP, c->config);
 	return code;
 }
 
@@ -441,9 +452,21 @@ static int down(struct command *c)
 	const struct addresses_view view = {
 		.context = &c->dry_run, .event = addr_tell_event, .complain = complain};
 	const struct addresses_down how = {.dry_run = c->dry_run, .force = c->force, .view = &view};
+	struct pidfile_process who;
 	struct err err = {""};
 
-	return ended(addresses_down(&how, &err), &err);
+	if (!c->dry_run && !c->force && classic_runs(CLASSIC_SIDE_CLIENT, &who)) {
+		err_set(&err, 0,
+		        "the client that run-cli started runs (pid %d), and would lose its "
+		        "connections: make stop-cli first, or megaconn addr down --force",
+		        who.pid);
+		return refuse(&err, EXIT_REFUSED);
+	}
+	int code = ended(addresses_down(&how, &err), &err);
+
+	if (code == EXIT_PASS && !c->dry_run)
+		classic_next(CLASSIC_DOWN, c->config);
+	return code;
 }
 
 static int show(struct command *c)
@@ -484,10 +507,11 @@ static void print_help(void)
 	printf("\n");
 	opt_print_help(options, OPTION_COUNT);
 	printf("\ndown --force: forgets what is damaged or of another network namespace, and\n"
-	       "deletes a primary address also where others' addresses go with it.\n\n"
+	       "deletes a primary address also where others' addresses go with it, and addresses\n"
+	       "that the client of make run-cli holds connections from.\n\n"
 	       "What up adds is written to " JOURNAL_DIR " before.\n\n"
 	       "exit codes: 0 done, or none is taken; 1 failed, or some are taken (ping);\n"
-	       "2 usage; 4 refused: an address is taken (up), or it takes root\n");
+	       "2 usage; 4 refused: an address is taken (up) or in use (down), or it takes root\n");
 }
 
 static int check_operands(const struct verb *verb, int argc, char **argv, int at, struct command *c,

@@ -1,9 +1,11 @@
 /* choices: tables, in step with each other. */
 #include "cmd/choices.h"
 
+#include "base/moment.h"
 #include "base/wall.h"
 #include "engine/engine.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 const char *const choices_engine[] = {
@@ -21,6 +23,13 @@ const char *const choices_role[] = {
 };
 
 const char *const choices_without[] = {"none", "bind", "defer", "bind+defer", NULL};
+
+int choices_start_at(const char *text, bool is_search, uint64_t *unix_ns, struct err *err)
+{
+	if (text && is_search)
+		return err_set(err, -EINVAL, "--find-max is many runs: not with --start-at");
+	return text ? moment_parse("--start-at", text, clock_unix_ns(), unix_ns, err) : 0;
+}
 
 uint32_t choices_without_mask(int choice)
 {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "out/http_token.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +26,8 @@ enum key {
 	KEY_ENGINE,
 	KEY_SERVER_IP,
 	KEY_SERVER_PORTS,
+	KEY_HTTP,
+	KEY_TOKEN,
 	KEY_CLIENT_IPS,
 	KEY_CLIENT_PORTS,
 	KEY_DEVICE,
@@ -49,6 +52,8 @@ static const struct conf_key keys[KEY_COUNT] = {
 	[KEY_SERVER_IP] = {"server", "server-ip", OPT_TEXT, AT(server_ip), SIZE(server_ip), 0, 0,
                            NULL},
 	[KEY_SERVER_PORTS] = {"server", "server-ports", OPT_PORTS, AT(server_ports), 0, 0, 0, NULL},
+	[KEY_HTTP] = {"server", "http", OPT_COUNT, AT(http), 0, 1, 65535, NULL},
+	[KEY_TOKEN] = {"server", "token", OPT_TEXT, AT(token), SIZE(token), 0, 0, NULL},
 	[KEY_CLIENT_IPS] = {"client", "client-ips", OPT_TEXT, AT(client_ips), SIZE(client_ips), 0,
                             0, NULL},
 	[KEY_CLIENT_PORTS] = {"client", "client-ports", OPT_PORTS, AT(client_ports), 0, 0, 0, NULL},
@@ -168,6 +173,27 @@ static int decide_n(const struct check *c, struct classic_conf *conf)
 	return check_ports(c, conf);
 }
 
+/* What other hosts ask with stands in both files: one that was made by the server would have to be
+ * carried over at each start. */
+static int check_http(const struct check *c, const struct classic_conf *conf)
+{
+	size_t len = strlen(conf->token);
+
+	if (conf->http > 0 && len == 0 && !ip_is_loopback(&conf->server)) {
+		err_set(c->err, 0,
+		        "http %" PRIu64 ": who asks on %s says a token: token = ... in both hosts' "
+		        "files, such as openssl rand -hex 16 makes",
+		        conf->http, conf->server_ip);
+		return wrong(c, KEY_HTTP);
+	}
+	if (len == 0 || http_token_is_one(conf->token, len))
+		return 0;
+	err_set(c->err, 0,
+	        "token: %d to %d of A-Z a-z 0-9 . _ ~ -, such as openssl rand -hex 16 makes",
+	        HTTP_TOKEN_LEAST, HTTP_TOKEN_MOST);
+	return wrong(c, KEY_TOKEN);
+}
+
 static int complete(const struct check *c, struct classic_conf *conf)
 {
 	conf->solution += 1;
@@ -176,8 +202,10 @@ static int complete(const struct check *c, struct classic_conf *conf)
 		        conf->server_ip);
 		return wrong(c, KEY_SERVER_IP);
 	}
-	int failed = find_clients(c, conf);
+	int failed = check_http(c, conf);
 
+	if (failed == 0)
+		failed = find_clients(c, conf);
 	return failed < 0 ? failed : decide_n(c, conf);
 }
 
@@ -217,6 +245,17 @@ const char *classic_conf_target(const struct classic_conf *conf, char text[CLASS
 
 	snprintf(text, CLASSIC_TARGET_BYTES, is_ipv6 ? "[%s]:%u-%u" : "%s:%u-%u", conf->server_ip,
 	         conf->server_ports.low, last);
+	return text;
+}
+
+const char *classic_conf_http(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES])
+{
+	bool is_ipv6 = conf->server.family == AF_INET6;
+
+	text[0] = '\0';
+	if (conf->http > 0)
+		snprintf(text, CLASSIC_TARGET_BYTES, is_ipv6 ? "[%s]:%u" : "%s:%u", conf->server_ip,
+		         (unsigned int)conf->http);
 	return text;
 }
 

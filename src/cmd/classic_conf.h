@@ -15,6 +15,8 @@ struct classic_conf {
 	int solution;       /* 1: many client IPs to one port, 2: one client IP to many ports */
 	char server_ip[64]; /* an address, as ip_parse takes it                               */
 	struct opt_ports server_ports; /* solution 1 uses the first of them alone             */
+	uint64_t http;   /* port of server_ip where the server tells its counts; 0: nowhere   */
+	char token[257]; /* of who asks there; empty: none is needed, on a loopback address   */
 	char client_ips[256]; /* LIST|RANGE|CIDR; solution 2 uses the first of them alone     */
 	struct opt_ports client_ports;
 	char device[16]; /* the link that addr up puts client_ips on; not looked for here     */
@@ -45,6 +47,9 @@ uint32_t classic_conf_server_ports(const struct classic_conf *conf);
 /* "HOST:PORT" or "HOST:PORT-PORT" of the server, as connect takes it. */
 #define CLASSIC_TARGET_BYTES 96
 const char *classic_conf_target(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES]);
+
+/* "HOST:PORT" of its counts over HTTP, as serve --http takes it; empty where there are none. */
+const char *classic_conf_http(const struct classic_conf *conf, char text[CLASSIC_TARGET_BYTES]);
 
 /* The addresses that are used of the client: a pool, as connect takes it; `text` or conf's own. */
 const char *classic_conf_source(const struct classic_conf *conf, char text[IP_TEXT_BYTES]);

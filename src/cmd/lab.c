@@ -15,9 +15,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TIMEOUT_NS      (5 * NS_PER_S)
+#define RETRIES         3
+#define BOX_TIMEOUT_NS  (2 * NS_PER_S)
+#define RETRIES_AS_EVER UINT64_MAX
+
 struct command {
 	struct lab_options lab;
+	const char *start_at;
 	int solution, engine, clients, without;
+	const char *via;
 	struct opt_ports ports;
 	struct tell tell;
 	bool help;
@@ -44,6 +51,9 @@ static const struct opt options[] = {
 	CHOICES_ROW_RATE(lab.rate_per_s, ", all workers together"),
 	{"hold", 0, OPT_DURATION, AT(lab.hold_ns), 0, 86400 * NS_PER_S, NULL, "T",
          "how long they are held between the two proofs (default 10s)"},
+	CHOICES_ROW_START_AT,
+	{"via", 0, OPT_TEXT, AT(via), 0, 0, NULL, "KIND[:LIMIT]",
+         "a box in between: nat, conntrack, haproxy, nginx-stream (docs/boxes.md)"},
 	CHOICES_ROW_TIMEOUT(lab.timeout_ns),
 	CHOICES_ROW_RETRIES(lab.retries),
 	{"ipv6", '6', OPT_FLAG, AT(lab.ipv6), 0, 0, NULL, NULL, "IPv6 in place of IPv4"},
@@ -55,6 +65,7 @@ static const struct opt options[] = {
          "stay on the host's network: 127.0.0.0/8 or ::1, settings as they are"},
 	CHOICES_ROW_WITHOUT,
 	CHOICES_ROW_HTTP,
+	CHOICES_ROW_HTTP_TOKEN,
 	CHOICES_ROW_JSON("write the result"),
 	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
@@ -75,6 +86,8 @@ static void print_help(void)
 	opt_print_help_part(options, OPTION_COUNT, 0, LIVING_FIRST);
 	printf("\nwhat they do while they are held:\n");
 	opt_print_help_part(options, OPTION_COUNT, LIVING_FIRST, OPTION_COUNT);
+	printf("\nWith --via a connect is given up after 2 s and not tried again, where\n"
+	       "--timeout and --retries do not say otherwise.\n");
 	printf("\nexit codes: 0 pass, 1 failed or partial, 2 usage, 3 not proved, 4 refused,\n"
 	       "130 interrupted\n");
 }
@@ -103,6 +116,10 @@ static int parse(const struct scenario *scenario, int argc, char **argv, struct 
 	if (operands < argc)
 		return err_set(err, -EINVAL, "unexpected '%s' (see 'megaconn lab --help')",
 		               text_quote(argv[operands], strlen(argv[operands])).text);
+	if (c->via)
+		failed = via_parse(c->via, &c->lab.via, err);
+	if (failed != 0)
+		return failed;
 	c->lab.solution = (enum solution)c->solution;
 	c->lab.engine = (enum engine_kind)c->engine;
 	c->lab.clients = (enum lab_clients)c->clients;
@@ -112,10 +129,25 @@ static int parse(const struct scenario *scenario, int argc, char **argv, struct 
 	failed = scenario ? take_scenario(scenario, c, err) : 0;
 	if (failed != 0 || c->help)
 		return failed;
+	failed = choices_start_at(c->start_at, c->lab.living.find_max, &c->lab.start_at_unix_ns,
+	                          err);
+	if (failed != 0)
+		return failed;
 	failed = living_check(&c->lab.living, RUN_LAB, c->lab.n, c->lab.hold_ns, err);
 	if (failed != 0)
 		return failed;
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
+}
+
+/* Whose box is full is not asked four times, 5 s each. */
+static void set_patience(struct lab_options *lab)
+{
+	bool has_box = lab->via.kind != VIA_NONE;
+
+	if (lab->timeout_ns == 0)
+		lab->timeout_ns = has_box ? BOX_TIMEOUT_NS : TIMEOUT_NS;
+	if (lab->retries == RETRIES_AS_EVER)
+		lab->retries = has_box ? 0 : RETRIES;
 }
 
 /* `scenario`: NULL where there is none. */
@@ -125,14 +157,14 @@ static int run(const struct scenario *scenario, int argc, char **argv)
 	struct command c = {
 		.lab = {.n = 1000000,
 	                .hold_ns = scenario ? 0 : 10 * NS_PER_S,
-	                .timeout_ns = 5 * NS_PER_S,
-	                .retries = 3},
+	                .retries = RETRIES_AS_EVER},
 	};
 	struct err err = {""};
 	int failed = parse(scenario, argc, argv, &c, &err);
 
 	if (failed != 0 || c.help)
 		return tell_usage(failed, &err, print_help);
+	set_patience(&c.lab);
 	if (scenario) { /* the record has the words that were typed */
 		argc = scenario->argc;
 		argv = scenario->argv;

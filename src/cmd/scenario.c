@@ -86,24 +86,30 @@ static int begin_stage(struct walk *w, const char *name, unsigned int line, stru
 	}
 	if (s->stage_count == STAGES_MAX)
 		return err_set(err, -EINVAL, "more than %d stages", STAGES_MAX);
-	w->place = PLACE_STAGE;
 	w->stage_lines[s->stage_count] = line;
 	s->stages[s->stage_count] = (struct living_stage){0};
 	memcpy(s->stages[s->stage_count++].name, name, strlen(name) + 1);
 	return 0;
 }
 
-static int begin_once(struct walk *w, enum place place, unsigned int *seen, unsigned int line,
-                      struct err *err)
+static int begin_once(struct walk *w, unsigned int *seen, unsigned int line, struct err *err)
 {
 	if (*seen > 0)
 		return err_set(err, -EINVAL, "there is one already (line %u)", *seen);
-	if (place == PLACE_RAMP && w->out->stage_count > 0)
+	if (w->place == PLACE_RAMP && w->out->stage_count > 0)
 		return err_set(err, -EINVAL, "[ramp] comes before the stages (line %u)",
 		               w->stage_lines[0]);
 	*seen = line;
-	w->place = place;
 	return 0;
+}
+
+static enum place place_of(const char *title)
+{
+	if (strcmp(title, "scenario") == 0)
+		return PLACE_SCENARIO;
+	if (strcmp(title, "ramp") == 0)
+		return PLACE_RAMP;
+	return strncmp(title, "stage ", 6) == 0 ? PLACE_STAGE : PLACE_NONE;
 }
 
 static int on_section(void *context, const char *title, unsigned int line, struct err *err)
@@ -111,16 +117,19 @@ static int on_section(void *context, const char *title, unsigned int line, struc
 	struct walk *w = context;
 
 	memset(w->given, 0, sizeof(w->given));
-	if (w->is_first) {
-		w->place = strcmp(title, "scenario") == 0 ? PLACE_SCENARIO : PLACE_NONE;
+	w->place = place_of(title);
+	if (w->is_first && w->place != PLACE_NONE)
 		return 0;
-	}
-	if (strcmp(title, "scenario") == 0)
-		return begin_once(w, PLACE_SCENARIO, &w->scenario_line, line, err);
-	if (strcmp(title, "ramp") == 0)
-		return begin_once(w, PLACE_RAMP, &w->ramp_line, line, err);
-	if (strncmp(title, "stage ", 6) == 0)
+	switch (w->place) {
+	case PLACE_SCENARIO:
+		return begin_once(w, &w->scenario_line, line, err);
+	case PLACE_RAMP:
+		return begin_once(w, &w->ramp_line, line, err);
+	case PLACE_STAGE:
 		return begin_stage(w, title + 6 + strspn(title + 6, " "), line, err);
+	case PLACE_NONE:
+		break;
+	}
 	return err_set(err, -EINVAL,
 	               "unknown section [%s] (there are [scenario], [ramp], [stage NAME])",
 	               text_quote(title, strlen(title)).text);

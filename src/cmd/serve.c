@@ -44,15 +44,16 @@ static const struct opt options[] = {
 	{"every", 0, OPT_DURATION, AT(serve.every_ns), NS_PER_MS, LIVING_MOST_NS, NULL, "T",
          "from one round of mode push to the next (default 1s)"},
 	{"message-size", 0, OPT_SIZES, AT(serve.size), 1, STAGE_MESSAGE_MOST, NULL, "S[-S]",
-         "of a push (default 64), or evenly between two; echo: what is read at once"},
+         "of a push (default 64); echo: what is read at once"},
 	CHOICES_ROW_ENGINE,
 	CHOICES_ROW_WORKERS(serve.workers, 1024, "processes"),
 	{"close", 0, OPT_CHOICE, AT(close), 0, 0, closes, "HOW",
          "how what is open at the end is closed: fin or rst"},
-	CHOICES_ROW_BACKLOG(serve.backlog, "; net.core.somaxconn bounds it"),
+	CHOICES_ROW_BACKLOG(serve.backlog, "; somaxconn bounds it"),
 	CHOICES_ROW_RESERVE(serve.reserve_bytes, "memory that stays free"),
 	CHOICES_ROW_WITHOUT,
 	CHOICES_ROW_HTTP,
+	CHOICES_ROW_HTTP_TOKEN,
 	CHOICES_ROW_JSON("write the result at the end"),
 	CHOICES_ROW_OUT,
 	CHOICES_ROW_QUIET,
@@ -142,6 +143,7 @@ static int parse(int argc, char **argv, struct command *c, struct err *err)
 	c->serve.mode = (enum serve_mode)c->mode;
 	c->serve.body_bytes = c->body == BODY_NONE ? SERVE_BODY_USUAL : (uint32_t)c->body;
 	c->serve.close = c->close == 1 ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN;
+	c->serve.has_api = c->tell.http != NULL;
 	c->serve.without = choices_without_mask(c->without);
 	return c->tell.json ? whole_file_check(c->tell.json, err) : 0;
 }

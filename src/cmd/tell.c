@@ -34,14 +34,34 @@ static void serve_http(struct tell *tell)
 	if (!tell->http || tell->has_served)
 		return;
 	tell->has_served = true;
-	tell->server = http_open(tell->http, &why);
+	const struct http_gate gate = {.token = &tell->token, .api = tell->api};
+
+	tell->server = http_open(tell->http, &gate, &why);
 	if (!tell->server) {
 		say_failed(tell, err_set(&err, -1, "no metrics and live page: %s", why.text), &err);
 		return;
 	}
 	text_init(&t, line, sizeof(line));
-	text_add(&t, "metrics and live page: %s", http_url(tell->server));
+	text_add(&t, "metrics and live page: ");
+	http_token_page(&tell->token, http_url(tell->server), &t);
 	progress_say(&tell->progress, line);
+	if (tell->quiet && tell->token.is_made) /* or nobody would ever know it */
+		fprintf(stderr, "megaconn: %s\n", line);
+	if (!tell->api || tell->clients_know || tell->token.text[0] == '\0')
+		return;
+	text_init(&t, line, sizeof(line));
+	http_token_tell(&tell->token, tell->token_file, http_url(tell->server), &t);
+	progress_say(&tell->progress, line);
+}
+
+/* It comes before HTTP is served, and goes while that is. */
+static void on_api(void *context, const struct api_source *source)
+{
+	struct tell *tell = context;
+
+	tell->api = source;
+	if (!source && tell->server)
+		http_leave_api(tell->server);
 }
 
 static void on_live(void *context, const struct live *live)
@@ -50,6 +70,13 @@ static void on_live(void *context, const struct live *live)
 
 	serve_http(tell);
 	progress_draw(&tell->progress, live, clock_now_ns());
+}
+
+static void on_status(void *context, const char *line)
+{
+	struct tell *tell = context;
+
+	progress_status(&tell->progress, line);
 }
 
 static void on_say(void *context, const char *line)
@@ -148,6 +175,11 @@ int tell_init(struct tell *tell, int argc, char **argv)
 	struct err err = {""};
 	int failed = tell->http ? http_check(tell->http, &err) : 0;
 
+	if (failed == 0 && tell->http)
+		failed = http_token_choose(tell->http, tell->token_file, &tell->token, &err);
+	else if (failed == 0 && tell->token_file)
+		failed = err_set(&err, -EINVAL, "--http-token-file is of --http");
+
 	if (failed != 0) {
 		err_print(&err);
 		return failed == -EINVAL ? EXIT_USAGE : EXIT_REFUSED;
@@ -157,9 +189,11 @@ int tell_init(struct tell *tell, int argc, char **argv)
 		.context = tell,
 		.say = on_say,
 		.live = on_live,
+		.status = on_status,
 		.walls = on_walls,
 		.sample = on_sample,
 		.ready = on_ready,
+		.api = on_api,
 	};
 	return tell->out ? open_record(tell, argc, argv) : EXIT_PASS;
 }

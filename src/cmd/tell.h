@@ -13,18 +13,22 @@
 #include <stdbool.h>
 
 struct tell {
-	const char *json; /* NULL: none; "-": stdout, and the summary goes to stderr */
-	const char *http; /* ADDR:PORT of metrics and live page; NULL: none          */
-	const char *out;  /* NULL, or the directory of the record */
+	const char *json;       /* NULL: none; "-": stdout, and the summary goes to stderr */
+	const char *http;       /* ADDR:PORT of metrics and live page; NULL: none          */
+	const char *token_file; /* of who asks there; NULL: none is given            */
+	const char *out;        /* NULL, or the directory of the record */
 	bool quiet;
+	bool clients_know;            /* whom to ask, and with which token: it need not be said */
 	void (*ready)(void *context); /* NULL, or called once: see run_view */
 	void *context;
 	struct progress progress;
-	struct http *server;   /* of `http`, while the run lasts */
-	bool has_served;       /* or tried to                    */
-	struct record *record; /* in `out`, likewise             */
-	sigset_t before;       /* signals blocked before that    */
-	struct run_view view;  /* for the run; valid while the structure stays where it is */
+	struct http_token token;      /* of `http`: who may ask                           */
+	const struct api_source *api; /* of a server: for other hosts' runs; NULL: none */
+	struct http *server;          /* of `http`, while the run lasts */
+	bool has_served;              /* or tried to                    */
+	struct record *record;        /* in `out`, likewise             */
+	sigset_t before;              /* signals blocked before that    */
+	struct run_view view;         /* for the run; valid while the structure stays where it is */
 };
 
 /* Where nothing is run: prints the error of a command line that failed (!= 0), else the help.

@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "cmd/choices.h"
 #include "cmd/classic_conf.h"
+#include "cmd/classic_files.h"
+#include "cmd/classic_host.h"
+#include "cmd/classic_next.h"
 #include "cmd/tune_say.h"
 #include "cmd/verb.h"
 #include "kernel/persist.h"
@@ -40,7 +43,8 @@ static const struct opt options[] = {
 	{"target", 0, OPT_TEXT, AT(target), 0, 0, NULL, "HOST:PORT[-PORT]",
          "where to, as connect has it"},
 	{"config", 'c', OPT_TEXT, AT(config), 0, 0, NULL, "FILE",
-         "n, source, ports and target from a megaconn.conf; options given beside it win"},
+         "n, source, ports, target and role from a megaconn.conf, and say the next step; options "
+         "given beside it win"},
 	{"nofile", 0, OPT_COUNT, AT(nofile), 1024, PERSIST_NOFILE_MOST, NULL, "N",
          "of persist: open files of a process (default n + 1024, or what is now)"},
 	{"dry-run", 0, OPT_FLAG, AT(dry_run), 0, 0, NULL, NULL,
@@ -92,7 +96,23 @@ static bool is_root(void)
 	return geteuid() == 0;
 }
 
-/* n, source, ports and target of the file, where they were not given. */
+/* What this host is for, by the addresses that it has. */
+static void take_role(struct command *c, const struct classic_conf *conf)
+{
+	static const enum wall_role roles[] = {
+		[CLASSIC_NEITHER] = WALL_ROLE_BOTH,
+		[CLASSIC_SERVER] = WALL_ROLE_SERVER,
+		[CLASSIC_CLIENT] = WALL_ROLE_CLIENT,
+		[CLASSIC_ONE_HOST] = WALL_ROLE_BOTH,
+	};
+	struct classic_host host;
+	struct err err;
+
+	if (c->role < 0 && classic_host_look(conf, &host, &err) == 0)
+		c->role = (int)roles[host.place];
+}
+
+/* n, source, ports, target and role of the file, where they were not given. */
 static int take_config(struct command *c, struct err *err)
 {
 	static char target[CLASSIC_TARGET_BYTES], first[IP_TEXT_BYTES];
@@ -108,6 +128,7 @@ static int take_config(struct command *c, struct err *err)
 	c->ports = c->ports.low > 0 ? c->ports : conf.client_ports;
 	c->source = c->source ? c->source : classic_conf_source(&conf, first);
 	c->target = c->target ? c->target : classic_conf_target(&conf, target);
+	take_role(c, &conf);
 	return 0;
 }
 
@@ -161,6 +182,14 @@ static int plan(struct command *c, int *code)
 	return failed;
 }
 
+/* Of which end, where it is one. */
+static const char *role_words(const struct command *c)
+{
+	return c->role == WALL_ROLE_SERVER   ? " at the server's end"
+	       : c->role == WALL_ROLE_CLIENT ? " at the client's end"
+	                                     : "";
+}
+
 static void say_nothing_to_change(const struct command *c)
 {
 	char buffer[32];
@@ -168,7 +197,8 @@ static void say_nothing_to_change(const struct command *c)
 
 	text_init(&text, buffer, sizeof(buffer));
 	text_count(&text, c->n);
-	printf("nothing to change: no setting stands in the way of %s connections\n", buffer);
+	printf("nothing to change: no setting stands in the way of %s connections%s\n", buffer,
+	       role_words(c));
 }
 
 /* ---- apply, show, diff ---------------------------------------------------------------------- */
@@ -190,11 +220,18 @@ static int apply(struct command *c)
 		return fail(rc, &err);
 	if (tune_say_changes(&list, is_wish ? "would set " : "") == 0) {
 		say_nothing_to_change(c);
+		if (!c->dry_run)
+			classic_next(CLASSIC_TUNED, c->config);
 		return EXIT_PASS;
 	}
 	if (is_wish)
 		return c->dry_run ? EXIT_PASS : need_root("apply");
-	printf("next: megaconn tune revert puts it back; megaconn tune persist keeps it\n");
+	if (c->config)
+		printf("no other setting is in the way%s; make untune puts it back\n",
+		       role_words(c));
+	else
+		printf("next: megaconn tune revert puts it back; megaconn tune persist keeps it\n");
+	classic_next(CLASSIC_TUNED, c->config);
 	return EXIT_PASS;
 }
 
@@ -251,21 +288,48 @@ static int diff(struct command *c)
 
 /* ---- revert --------------------------------------------------------------------------------- */
 
+/* Whether it had to. */
+static bool warn_of_running(void)
+{
+	bool has_warned = false;
+	struct pidfile_process who;
+	struct err err;
+
+	for (int i = 0; i < 2; i++) {
+		enum classic_side side = i == 0 ? CLASSIC_SIDE_SERVER : CLASSIC_SIDE_CLIENT;
+
+		if (!classic_runs(side, &who))
+			continue;
+		err_set(&err, 0,
+		        "warning: the %s that %s started runs (pid %d), with settings that are "
+		        "put back under it: %s is what comes before",
+		        classic_side_name(side), i == 0 ? "run-srv" : "run-cli", who.pid,
+		        i == 0 ? "make stop-srv" : "make stop-cli");
+		err_print(&err);
+		has_warned = true;
+	}
+	return has_warned;
+}
+
 static int revert(struct command *c)
 {
 	struct tune_say_revert say = {.dry_run = c->dry_run || !is_root()};
 	const struct settings_revert how = {.force = c->force, .dry_run = say.dry_run};
 	const struct settings_view view = {.tell = tune_say_told, .context = &say};
 	struct err err = {""};
+
+	bool has_warned = !say.dry_run && warn_of_running();
 	int rc = settings_revert(&how, &view, &err);
 
-	if (rc == 0) {
+	if (rc == 0)
 		printf("nothing to revert\n");
-		return EXIT_PASS;
-	}
-	if (!is_root() && (!c->dry_run || rc == -EACCES))
+	else if (!is_root() && (!c->dry_run || rc == -EACCES))
 		return need_root("revert");
-	return rc < 0 ? fail(rc, &err) : EXIT_PASS;
+	else if (rc < 0)
+		return fail(rc, &err);
+	if (!say.dry_run && !has_warned)
+		classic_next(CLASSIC_UNTUNED, c->config);
+	return EXIT_PASS;
 }
 
 /* ---- persist, unpersist --------------------------------------------------------------------- */
@@ -385,8 +449,10 @@ static int refuse_strange(const struct verb *verb, const struct command *c, stru
 {
 	const char *strange = NULL;
 
-	if (!verb->asks && (c->n > 0 || c->role >= 0 || c->source || c->target || c->config))
-		strange = "-n, --role, --source, --target and --config";
+	if (!verb->asks && (c->n > 0 || c->role >= 0 || c->source || c->target))
+		strange = "-n, --role, --source and --target";
+	else if (!verb->asks && verb->act != revert && c->config)
+		strange = "--config";
 	else if (c->nofile > 0 && verb->act != persist)
 		strange = "--nofile";
 	else if (c->force && verb->act != revert)

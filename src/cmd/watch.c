@@ -16,6 +16,7 @@
 struct command {
 	struct watch_options watch;
 	int sort;
+	const char *token_file;
 	bool help;
 };
 
@@ -34,6 +35,8 @@ static const struct opt options[] = {
          "lines, as where there is no terminal"},
 	{"http", 0, OPT_TEXT, AT(watch.http), 0, 0, NULL, "ADDR:PORT",
          "live page and Prometheus metrics: 127.0.0.1:9464"},
+	{"http-token-file", 0, OPT_TEXT, AT(token_file), 0, 0, NULL, "FILE",
+         "token of who asks --http; else $MEGACONN_TOKEN, or made"},
 	CHOICES_ROW_HELP,
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -102,6 +105,10 @@ int cmd_watch(int argc, char **argv)
 		return tell_usage(failed, &err, print_help);
 	if (c.watch.http)
 		failed = http_check(c.watch.http, &err);
+	if (failed == 0 && c.watch.http)
+		failed = http_token_choose(c.watch.http, c.token_file, &c.watch.token, &err);
+	else if (failed == 0 && c.token_file)
+		failed = err_set(&err, -EINVAL, "--http-token-file is of --http");
 	if (failed == 0)
 		failed = watch_run(&c.watch, say, &err);
 	if (failed != 0 && err.text[0] != '\0')

@@ -119,7 +119,7 @@ enum engine_kind {
 	ENGINE_URING,
 	ENGINE_EPOLL,
 	ENGINE_TUN,    /* our own TCP over a TUN device: clients only (utcp/utcp.h)              */
-	ENGINE_PACKET, /* the same over a packet socket on a veth pair                           */
+	ENGINE_PACKET, /* the same over a packet socket on a veth pair, or on a LAN              */
 	ENGINE_KIND_COUNT
 };
 
@@ -129,6 +129,7 @@ static inline bool engine_is_utcp(enum engine_kind kind)
 }
 
 struct tuple_plan; /* plan/tuple.h */
+struct lan;        /* utcp/device_lan.h */
 
 /* Writes what is being sent on `index`, the whole message, to `out` (ENGINE_SEND_MAX). */
 typedef void (*engine_message)(void *context, uint32_t index, uint8_t *out);
@@ -151,6 +152,8 @@ struct engine_config {
 	engine_message message; /* asked between send and SENT, to send it again                */
 	void *message_context;
 	struct packets *packets; /* the caller's; the engine counts there                */
+	const struct lan
+		*lan; /* ENGINE_PACKET: the LAN that its device is on; NULL: this host alone */
 };
 
 struct engine;
@@ -164,6 +167,7 @@ struct engine_ops {
 	int (*send)(struct engine *e, uint32_t index, const void *data, uint32_t len);
 	void (*receive)(struct engine *e, uint32_t index, enum engine_wait wait);
 	void (*close)(struct engine *e, uint32_t index, enum engine_close how);
+	void (*flush)(struct engine *e); /* NULL: everything is done at once */
 	int (*poll)(struct engine *e, struct engine_event *events, int max, uint64_t deadline_ns);
 	void (*close_all)(struct engine *e, enum engine_close how);
 	void (*shut)(struct engine *e);
@@ -217,6 +221,14 @@ static inline void engine_receive(struct engine *e, uint32_t index, enum engine_
 static inline void engine_close(struct engine *e, uint32_t index, enum engine_close how)
 {
 	e->ops->close(e, index, how);
+}
+
+/* Does what was queued without a look at what comes of it: before something else than a poll is
+ * done. */
+static inline void engine_flush(struct engine *e)
+{
+	if (e->ops->flush)
+		e->ops->flush(e);
 }
 
 /* Does what was queued, and returns up to `max` (> 0) events, at once where there are some. Sleeps

@@ -182,6 +182,11 @@ static int uring_poll(struct engine *e, struct engine_event *events, int max, ui
 	return made;
 }
 
+static void uring_flush(struct engine *e)
+{
+	uring_submit_all(uring_of(e));
+}
+
 /* Does all that is queued and takes what comes of it. */
 static void settle(struct uring *u)
 {
@@ -238,6 +243,7 @@ static const struct engine_ops uring_ops = {
 	.send = uring_send,
 	.receive = uring_receive,
 	.close = uring_close,
+	.flush = uring_flush,
 	.poll = uring_poll,
 	.close_all = uring_close_all,
 	.shut = uring_shut,

@@ -51,7 +51,7 @@ int uring_on_send(struct uring *u, const struct io_uring_cqe *cqe, struct engine
 	return 1;
 }
 
-static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
+static struct io_uring_sqe *queue_receive(struct uring *u, uint32_t index, uint8_t op)
 {
 	struct io_uring_sqe *sqe = sqe_on_slot(u, index);
 
@@ -60,6 +60,7 @@ static void queue_receive(struct uring *u, uint32_t index, uint8_t op)
 	sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
 	sqe->buf_group = URING_BUFFER_GROUP;
 	sqe->user_data = tag_of(u, op, index);
+	return sqe;
 }
 
 /* Before the kernel looks at those that something comes for now: the first to wait is the first to
@@ -84,7 +85,8 @@ void uring_receive(struct engine *e, uint32_t index, enum engine_wait wait)
 		return;
 	}
 	u->conns[index] |= CONN_PENDING;
-	queue_receive(u, index, OP_RECEIVE);
+	/* It is asked for with the message that is to be answered. */
+	queue_receive(u, index, OP_RECEIVE)->ioprio |= IORING_RECVSEND_POLL_FIRST;
 }
 
 /* The armed poll says that there is something to read, or that it is over. */

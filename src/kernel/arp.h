@@ -12,12 +12,19 @@
  * cache learns from it. */
 void arp_probe(const uint8_t mac[6], const struct ip *target, uint8_t out[ARP_BYTES]);
 
+#define ARP_REQUEST 1
+#define ARP_REPLY   2
+
 struct arp {
-	uint16_t operation; /* 1 request, 2 reply */
+	uint16_t operation; /* ARP_REQUEST, ARP_REPLY */
 	uint8_t sender_mac[6];
 	struct ip sender; /* 0.0.0.0 in a probe */
 	struct ip target;
 };
+
+/* Any packet of these; a request has 0 as the target's MAC (RFC 826), and so has an announcement, a
+ * request for the sender's own address (RFC 5227 section 2.3). `target_mac`: NULL is 0. */
+void arp_make(const struct arp *arp, const uint8_t *target_mac, uint8_t out[ARP_BYTES]);
 
 /* Reads a packet; what is behind it is padding. 0; -EBADMSG where it is cut short, or not ARP of
  * Ethernet and IPv4. */

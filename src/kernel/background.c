@@ -170,7 +170,7 @@ static void wait_child(struct waiting *w)
 		if (fds[1].revents != 0)
 			take_ready(w);
 		relay(w);
-		if (w->signal != 0 && clock_now_ns() > w->until_ns)
+		if (!w->ended && w->signal != 0 && clock_now_ns() > w->until_ns)
 			kill(w->child, SIGKILL);
 	}
 	relay(w);

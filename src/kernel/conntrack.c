@@ -15,12 +15,15 @@
  * may still say yes for a while: it errs to the side of a limit. */
 #include "kernel/conntrack.h"
 
+#include "base/file.h"
 #include "kernel/sysctl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,4 +136,60 @@ void conntrack_read(struct conntrack *out)
 		out->max = LIMITS_NONE;
 	out->count = seen.after;
 	out->buckets = get(SETTING "buckets");
+}
+
+/* ---- what came to nothing ------------------------------------------------------------------- */
+
+/* Which word of the first line this is, from 0; -1: none. */
+static int column_of(const char *header, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int column = 0;; column++) {
+		header += strspn(header, " ");
+		size_t word = strcspn(header, " \n");
+
+		if (word == 0)
+			return -1;
+		if (word == len && memcmp(header, name, len) == 0)
+			return column;
+		header += word;
+	}
+}
+
+/* A line a CPU, in hexadecimal. */
+static uint64_t sum_column(const char *text, const char *name)
+{
+	int column = column_of(text, name);
+	const char *line = strchr(text, '\n');
+	uint64_t sum = 0;
+
+	if (column < 0 || !line)
+		return LIMITS_UNKNOWN;
+	for (; line && line[1] != '\0'; line = strchr(line + 1, '\n')) {
+		const char *at = line + 1;
+
+		for (int i = 0; i < column; i++) {
+			at += strspn(at, " ");
+			at += strcspn(at, " \n");
+		}
+		sum += strtoull(at, NULL, 16);
+	}
+	return sum;
+}
+
+void conntrack_parse_stat(const char *text, struct conntrack_stat *out)
+{
+	out->insert_failed = sum_column(text, "insert_failed");
+	out->drop = sum_column(text, "drop");
+}
+
+void conntrack_read_stat(struct conntrack_stat *out)
+{
+	static char text[65536];
+
+	ssize_t len = file_read("/proc/thread-self/net/stat/nf_conntrack", text, sizeof(text) - 1);
+
+	text[len > 0 ? len : 0] = '\0';
+	conntrack_parse_stat(text, out);
 }

@@ -30,3 +30,16 @@ struct conntrack_seen {
 
 /* Pure. */
 enum limits_use conntrack_judge(const struct conntrack_seen *seen);
+
+/* Packets and entries that came to nothing, of all CPUs, as /proc/net/stat/nf_conntrack has them
+ * (CONFIG_NF_CONNTRACK_PROCFS); LIMITS_UNKNOWN where it has not. */
+struct conntrack_stat {
+	uint64_t insert_failed; /* entries: another has the same addresses and ports */
+	uint64_t drop;          /* packets: the table was full, or as above          */
+};
+
+/* Of the network the calling thread is in. */
+void conntrack_read_stat(struct conntrack_stat *out);
+
+/* Pure. */
+void conntrack_parse_stat(const char *text, struct conntrack_stat *out);

@@ -277,3 +277,64 @@ int diag_each(const struct diag_query *query, uint64_t deadline_ns,
 		*is_partial = true;
 	return result == -EINTR ? 0 : result;
 }
+
+/* --- one of them -------------------------------------------------------------------------- */
+
+static void copy_ip(uint32_t words[4], const struct ip *ip)
+{
+	memcpy(words, ip->bytes, ip->family == AF_INET ? 4 : 16);
+}
+
+static int ask_for(const struct mnl_socket *to, const struct diag_socket *which)
+{
+	_Alignas(8) char buffer[256];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *body;
+
+	request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	request->nlmsg_flags = NLM_F_REQUEST;
+	body = mnl_nlmsg_put_extra_header(request, sizeof(*body));
+	body->sdiag_family = (uint8_t)which->local.family;
+	body->sdiag_protocol = IPPROTO_TCP;
+	body->idiag_states = ~0U;
+	body->id.idiag_sport = htons(which->local_port);
+	body->id.idiag_dport = htons(which->remote_port);
+	copy_ip(body->id.idiag_src, &which->local);
+	copy_ip(body->id.idiag_dst, &which->remote);
+	body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	return mnl_socket_sendto(to, request, request->nlmsg_len) < 0 ? -errno : 0;
+}
+
+/* Of an established connection idiag_wqueue is write_seq - snd_una (net/ipv4/tcp_diag.c). */
+static int take_answer(const struct mnl_socket *from, uint32_t *bytes)
+{
+	const struct nlmsghdr *msg = (const struct nlmsghdr *)(const void *)answer;
+	ssize_t n = mnl_socket_recvfrom(from, answer, sizeof(answer));
+	const struct inet_diag_msg *body;
+
+	if (n < 0)
+		return -errno;
+	if (!mnl_nlmsg_ok(msg, (int)n))
+		return -EPROTO;
+	if (msg->nlmsg_type == NLMSG_ERROR)
+		return end_code(msg) < 0 ? end_code(msg) : -EPROTO;
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*body))
+		return -EPROTO;
+	body = mnl_nlmsg_get_payload(msg);
+	*bytes = body->idiag_wqueue;
+	return 0;
+}
+
+int diag_unacknowledged(const struct diag_socket *socket, uint32_t *bytes)
+{
+	struct mnl_socket *asked = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	int result;
+
+	if (!asked)
+		return -errno;
+	result = ask_for(asked, socket);
+	if (result == 0)
+		result = take_answer(asked, bytes);
+	mnl_socket_close(asked);
+	return result;
+}

@@ -52,3 +52,7 @@ int diag_listening_ports(uint8_t ports[8192]);
 int diag_each(const struct diag_query *query, uint64_t deadline_ns,
               void (*see)(void *context, uint8_t state, const struct diag_socket *socket),
               void *context, bool *is_partial);
+
+/* How many bytes that a connection of this network namespace has sent are not acknowledged. 0 or a
+ * negative errno: -ENOENT where there is no such connection. */
+int diag_unacknowledged(const struct diag_socket *socket, uint32_t *bytes);

@@ -28,6 +28,32 @@ const uint8_t *icmp_of_ipv4(const uint8_t *packet, size_t len, size_t *message_l
 void icmp_solicit(const struct ip *target, uint8_t out[ICMP_SOLICIT_BYTES],
                   uint8_t frame_to[ICMP_ETHERNET_BYTES]);
 
+#define ICMP_NEIGHBOUR_BYTES 72 /* IPv6 header, neighbour message, the option with a MAC */
+
+/* A neighbour message in an IPv6 packet (RFC 4861 sections 4.3, 4.4). */
+struct icmp_neighbour {
+	bool is_advertisement; /* else a solicitation                              */
+	bool is_solicited;     /* of an advertisement: S, it answers; O, it is to  */
+	bool is_override;      /* replace what was known                           */
+	struct ip source, destination;
+	struct ip target;
+	uint8_t mac[ICMP_ETHERNET_BYTES]; /* the link-layer address option: of the source, or of
+	                                   * an advertisement's target                        */
+	bool has_mac;
+};
+
+/* The group in which a target is solicited (RFC 4291 section 2.7.1), and the Ethernet address of
+ * such a group (RFC 2464 section 7). */
+struct ip icmp_solicited_group(const struct ip *target);
+void icmp_group_mac(const struct ip *group, uint8_t mac[ICMP_ETHERNET_BYTES]);
+
+/* Makes one with its checksum; returns its length. */
+size_t icmp_make_neighbour(const struct icmp_neighbour *message, uint8_t out[ICMP_NEIGHBOUR_BYTES]);
+
+/* Reads an IPv6 packet that is one. 0; -EBADMSG where it is anything else, or not valid by RFC 4861
+ * section 7.1: hop limit 255, code 0, checksum, no target or option that cannot be. */
+int icmp_parse_neighbour(const uint8_t *packet, size_t len, struct icmp_neighbour *out);
+
 struct icmp_claim {
 	struct ip target;
 	uint8_t mac[ICMP_ETHERNET_BYTES]; /* the target link-layer address option */

@@ -33,7 +33,13 @@ static int take_link(const struct nlmsghdr *msg, struct link *out)
 	const void *mac = channel_attribute(msg, sizeof(*body), IFLA_ADDRESS, LINK_MAC_BYTES);
 
 	const void *peer = channel_attribute(msg, sizeof(*body), IFLA_LINK, sizeof(out->peer));
+	const void *master = channel_attribute(msg, sizeof(*body), IFLA_MASTER,
+	                                       sizeof(out->master));
 
+	const uint8_t *state = channel_attribute(msg, sizeof(*body), IFLA_OPERSTATE, 1);
+
+	if (state)
+		out->state = *state;
 	if (name)
 		memcpy(out->name, name, strnlen(name, sizeof(out->name) - 1));
 	if (mac && out->type == ARPHRD_ETHER) {
@@ -42,6 +48,8 @@ static int take_link(const struct nlmsghdr *msg, struct link *out)
 	}
 	if (peer)
 		memcpy(&out->peer, peer, sizeof(out->peer));
+	if (master)
+		memcpy(&out->master, master, sizeof(out->master));
 	return 0;
 }
 

@@ -15,7 +15,9 @@ struct link {
 	uint32_t flags;              /* IFF_...                               */
 	uint8_t mac[LINK_MAC_BYTES]; /* of Ethernet; else 0                   */
 	bool has_mac;
-	unsigned int peer; /* of a veth pair: the other end's index, in its own network */
+	uint8_t state;       /* IF_OPER_...: what the flags call running may be unknown yet */
+	unsigned int peer;   /* of a veth pair: the other end's index, in its own network */
+	unsigned int master; /* the bridge or bond that it is a part of; 0: none */
 };
 
 /* By name, or by index. -ENODEV where there is none. */

@@ -214,6 +214,42 @@ static bool works(enum netns_kind kind, struct err *why)
 	return does;
 }
 
+/* ---- further networks ----------------------------------------------------------------------- */
+
+int netns_here(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int netns_enter(int net)
+{
+	return setns(net, CLONE_NEWNET) == 0 ? 0 : -errno;
+}
+
+int netns_make(uint64_t hash_entries)
+{
+	int here = netns_here(), made, failed;
+
+	if (here < 0)
+		return here;
+	set_child_hash(hash_entries);
+	if (unshare(CLONE_NEWNET) != 0) {
+		made = -errno;
+		close(here);
+		return made;
+	}
+	failed = netlink_link_up("lo");
+	made = failed == 0 ? netns_here() : failed;
+	failed = netns_enter(here);
+	close(here);
+	if (failed == 0 || made < 0)
+		return failed == 0 ? made : failed;
+	close(made);
+	return failed;
+}
+
 enum netns_kind netns_probe(struct err *why)
 {
 	if (geteuid() == 0 && works(NETNS_ROOT, why))

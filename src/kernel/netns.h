@@ -35,3 +35,13 @@ struct netns_child {
  * errno. A child that cannot set its namespaces up exits with 125. */
 #define NETNS_GRACE_NS 2500000000ULL
 pid_t netns_spawn(const struct netns_child *child);
+
+/* Networks beside it, by descriptors, which keep them: the calling thread's, and a new one with its
+ * loopback link up, whose TCP hash has at least so many entries where the kernel can. The caller
+ * stays where it is. A descriptor, or a negative errno. */
+int netns_here(void);
+int netns_make(uint64_t hash_entries);
+
+/* Moves the calling thread there. What is read below /proc/self/net is of the process's first
+ * thread. 0 or a negative errno. */
+int netns_enter(int net);

@@ -293,3 +293,66 @@ int route_ways(struct channel *c, const struct ip *first, uint32_t count, unsign
 	}
 	return channel_exchange(c, at, count, take_way, &out);
 }
+
+/* ---- the next hop --------------------------------------------------------------------------- */
+
+struct finding {
+	const struct ip *target;
+	struct route_hop *out;
+};
+
+/* RTA_VIA is a router of another family: struct rtvia. */
+static void take_router(const struct nlmsghdr *msg, const struct ip *target, struct ip *out)
+{
+	const size_t header = sizeof(struct rtmsg), bytes = address_bits(target->family) / 8u;
+	const struct rtvia *via = channel_attribute(msg, header, RTA_VIA, sizeof(*via) + 16);
+	const void *gateway = channel_attribute(msg, header, RTA_GATEWAY, bytes);
+
+	*out = *target;
+	if (gateway) {
+		*out = (struct ip){.family = target->family};
+		memcpy(out->bytes, gateway, bytes);
+	} else if (via) {
+		*out = (struct ip){.family = (uint8_t)via->rtvia_family};
+		memcpy(out->bytes, via->rtvia_addr, sizeof(out->bytes));
+	}
+}
+
+static int take_hop(const struct nlmsghdr *msg, uint32_t number, void *context)
+{
+	const struct finding *finding = context;
+	const struct rtmsg *body = mnl_nlmsg_get_payload(msg);
+	struct route_hop *out = finding->out;
+
+	(void)number;
+	if (msg->nlmsg_type == NLMSG_ERROR)
+		return channel_ack(msg);
+	if (msg->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(msg) < sizeof(*body))
+		return -EPROTO;
+	*out = (struct route_hop){
+		.is_local = body->rtm_type == RTN_LOCAL || body->rtm_type == RTN_ANYCAST,
+		.is_broadcast = body->rtm_type == RTN_BROADCAST,
+	};
+	if (!out->is_local && !out->is_broadcast && body->rtm_type != RTN_UNICAST)
+		return -ENETUNREACH;
+	const void *link = channel_attribute(msg, sizeof(*body), RTA_OIF, sizeof(out->link));
+
+	if (link)
+		memcpy(&out->link, link, sizeof(out->link));
+	take_router(msg, finding->target, &out->neighbour);
+	return 0;
+}
+
+int route_find(struct channel *c, const struct ip *target, struct route_hop *out)
+{
+	struct finding finding = {.target = target, .out = out};
+	struct nlmsghdr *msg = channel_request(c, 0, RTM_GETROUTE, 0);
+	struct rtmsg *body = mnl_nlmsg_put_extra_header(msg, sizeof(*body));
+
+	body->rtm_family = target->family;
+	body->rtm_dst_len = address_bits(target->family);
+	mnl_attr_put(msg, RTA_DST, address_bits(target->family) / 8u, target->bytes);
+	if (target->scope != 0)
+		mnl_attr_put_u32(msg, RTA_OIF, target->scope);
+	return channel_exchange(c, msg->nlmsg_len, 1, take_hop, &finding);
+}

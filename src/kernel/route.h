@@ -31,6 +31,18 @@ enum route_way {
 int route_ways(struct channel *c, const struct ip *first, uint32_t count, unsigned int link,
                uint8_t *ways);
 
+/* Where packets from this host to an address go. */
+struct route_hop {
+	bool is_local;     /* to itself: an address of its own                          */
+	bool is_broadcast; /* to all on a link: no host's address                       */
+	unsigned int link;
+	struct ip neighbour; /* on that link: a router, or the address itself          */
+};
+
+/* What the kernel's routes and rules say. 0; -ENETUNREACH where there is no route or one that
+ * refuses, or another negative errno. */
+int route_find(struct channel *c, const struct ip *target, struct route_hop *out);
+
 /* Pure: whether an address lies in the prefix, and whether the prefix has host bits set. */
 bool route_prefix_has(const struct route_prefix *prefix, const struct ip *ip);
 struct route_prefix route_prefix_of(const struct ip *ip, uint8_t len);

@@ -435,6 +435,7 @@ static void add_settings(struct compare *c)
 		add_setting(c, "clients' engine", x->client_engine, y->client_engine);
 		add_setting(c, "solution", x->solution, y->solution);
 		add_setting(c, "network", x->network, y->network);
+		add_setting(c, "via", via_name(x->via.kind), via_name(y->via.kind));
 	}
 	if (a->environment && b->environment)
 		add_environment(c, a->environment, b->environment);

@@ -37,7 +37,7 @@ static void put_settings(FILE *to, const struct compare *c)
 static void put_runs(FILE *to, const struct compare *c)
 {
 	struct story *story = malloc(sizeof(*story));
-	char line[1024];
+	char line[1088];
 
 	for (int run = 0; run < 2; run++) {
 		fprintf(to, "%s  ", run == 0 ? "A" : "B");

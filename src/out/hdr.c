@@ -27,6 +27,7 @@
 #define LEB128_MOST     9
 #define PAYLOAD_MOST    (HEADER_BYTES + HIST_BUCKETS * LEB128_MOST)
 #define DEFLATED_MOST   (PAYLOAD_MOST + PAYLOAD_MOST / 1000 + 64) /* more than compressBound */
+#define STAGE_BEGIN     "#[Stage: "
 #define NS_PER_MS       1e6
 #define NS_PER_SECOND   1e9
 
@@ -142,6 +143,15 @@ size_t hdr_header(uint64_t start_unix_ns, char *lines, size_t size)
 	text_add(&t, "#[Values are in ns, Interval_Max is in ms]\n");
 	text_add(&t, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\","
 	             "\"Interval_Compressed_Histogram\"\n");
+	return t.cut ? 0 : t.len;
+}
+
+size_t hdr_stage(uint32_t stage, char *line, size_t size)
+{
+	struct text t;
+
+	text_init(&t, line, size);
+	text_add(&t, STAGE_BEGIN "%" PRIu32 "]\n", stage);
 	return t.cut ? 0 : t.len;
 }
 

@@ -17,6 +17,9 @@
  * too small. */
 size_t hdr_header(uint64_t start_unix_ns, char *lines, size_t size);
 
+/* A comment: what follows came in that stage of the hold (from 1). Length as above. */
+size_t hdr_stage(uint32_t stage, char *line, size_t size);
+
 /* One line, with its newline: what was recorded in `now` since it was `before` (which is `now` as
  * it was earlier), from `from_ns` to `to_ns` after the start. `tag` has no comma and no space. Its
  * length; 0 where nothing was recorded, or `size` is too small, which HDR_LINE_MOST is not. */

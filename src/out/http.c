@@ -6,6 +6,7 @@
 #include "out/http.h"
 
 #include "base/text.h"
+#include "out/api.h"
 #include "out/feed.h"
 #include "out/figure_json.h"
 #include "out/http_address.h"
@@ -15,10 +16,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,10 +33,15 @@
 #define TYPE_TEXT   "text/plain; charset=utf-8"
 #define TYPE_JSON   "application/json"
 #define TYPE_EVENTS "text/event-stream"
+#define ALLOW_READ  "GET, HEAD"
 #define NOT_YET     "no sample yet: there is one in a second\n"
 
 struct http {
 	struct MHD_Daemon *daemon;
+	struct http_token token;
+	bool has_api;
+	pthread_mutex_t api_lock;
+	const struct api_source *api; /* under it; NULL: it is gone */
 	struct feed *feed;
 	char url[HTTP_URL_BYTES];
 };
@@ -63,8 +71,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int st
 		MHD_add_response_header(response, headers[i][0], headers[i][1]);
 	if (type)
 		MHD_add_response_header(response, "Content-Type", type);
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, "Allow", "GET, HEAD");
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"megaconn\"");
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
 		MHD_add_response_header(response, "Retry-After", "1");
 	enum MHD_Result queued = MHD_queue_response(connection, status, response);
@@ -84,6 +92,19 @@ static enum MHD_Result answer_static(struct MHD_Connection *connection, unsigned
 
 	return answer(connection, status, type,
 	              MHD_create_response_from_buffer(len, bytes.wanted, MHD_RESPMEM_PERSISTENT));
+}
+
+/* With what the path does take. */
+static enum MHD_Result answer_method(struct MHD_Connection *connection, const char *allow)
+{
+	char line[64];
+	int len = snprintf(line, sizeof(line), "only %s\n", allow);
+	struct MHD_Response *response = MHD_create_response_from_buffer((size_t)len, line,
+	                                                                MHD_RESPMEM_MUST_COPY);
+
+	if (response)
+		MHD_add_response_header(response, "Allow", allow);
+	return answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, response);
 }
 
 static enum MHD_Result answer_line(struct MHD_Connection *connection, unsigned int status,
@@ -214,6 +235,13 @@ static const struct {
 };
 #define PATH_COUNT (sizeof(paths) / sizeof(paths[0]))
 
+#define NO_PAGE                                                   \
+	"no such page: / /metrics /api/v1/sample /api/v1/events " \
+	"/api/v1/figures\n"
+#define NO_TOKEN                                                                          \
+	"a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN in the address " \
+	"(the server's host has it: --http-token-file, or a line at its start)\n"
+
 static enum MHD_Result answer_path(struct http *http, struct MHD_Connection *connection,
                                    const char *path, bool has_body)
 {
@@ -225,29 +253,155 @@ static enum MHD_Result answer_path(struct http *http, struct MHD_Connection *con
 			return answer_static(connection, MHD_HTTP_OK, TYPE_EVENTS, "", 0);
 		return paths[i].answer(http, connection);
 	}
-	return answer_line(connection, MHD_HTTP_NOT_FOUND,
-	                   "no such page: / /metrics /api/v1/sample /api/v1/events "
-	                   "/api/v1/figures\n");
+	return answer_line(connection, MHD_HTTP_NOT_FOUND, NO_PAGE);
 }
 
-/* Called twice and more for a request; what comes after its head is not taken. */
+/* Whether it is one of "GET, HEAD". */
+static bool is_one_of(const char *method, const char *allow)
+{
+	size_t len = strlen(method);
+
+	for (; *allow != '\0'; allow += strcspn(allow, " "), allow += *allow == ' ') {
+		if (strncmp(allow, method, len) == 0 && strcspn(allow, ",") == len)
+			return true;
+	}
+	return false;
+}
+
+/* By the header; a browser's page and its events have only the address. */
+static bool may_ask(const struct http *http, struct MHD_Connection *connection, const char *method)
+{
+	static const char scheme[] = "Bearer ";
+	const char *said = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+	                                               MHD_HTTP_HEADER_AUTHORIZATION);
+
+	if (http->token.text[0] == '\0')
+		return true;
+	if (said && strncasecmp(said, scheme, strlen(scheme)) == 0)
+		return http_token_is(&http->token, said + strlen(scheme));
+	said = is_one_of(method, ALLOW_READ)
+	               ? MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "token")
+	               : NULL;
+	return said && http_token_is(&http->token, said);
+}
+
+/* --- runs of other hosts ------------------------------------------------------------------ */
+
+/* What comes after a request's head. */
+struct posted {
+	size_t len;
+	bool is_too_long;
+	char body[API_BODY_MOST];
+};
+
+static enum MHD_Result answer_api(struct http *http, struct MHD_Connection *connection,
+                                  const char *path, const char *method, const struct posted *posted)
+{
+	const struct api_request request = {
+		.method = method,
+		.path = path,
+		.body = posted ? posted->body : "",
+		.body_len = posted ? posted->len : 0,
+	};
+	struct api_answer said = {0};
+
+	if (posted && posted->is_too_long)
+		return answer_line(connection, MHD_HTTP_CONTENT_TOO_LARGE,
+		                   "a run's announcement has at most 16 KiB\n");
+	pthread_mutex_lock(&http->api_lock);
+	bool is_gone = !http->api;
+	bool is_answered = !is_gone && api_answer(http->api, &request, &said);
+
+	pthread_mutex_unlock(&http->api_lock);
+	if (is_gone)
+		return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server ends\n");
+	if (!is_answered) {
+		free(said.body);
+		return MHD_NO;
+	}
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		said.len, said.body, said.body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		free(said.body);
+	return answer(connection, said.status, said.type, response);
+}
+
+/* A page of another site may have a browser post without asking, but not this type. */
+static bool is_json(struct MHD_Connection *connection)
+{
+	const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+	                                               MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	return type && strncasecmp(type, TYPE_JSON, strlen(TYPE_JSON)) == 0;
+}
+
+/* --- on a request ------------------------------------------------------------------------- */
+
+static char has_head;
+
+/* Its head has come: refused at once, or *state is set for what comes after it. */
+static enum MHD_Result on_head(const struct http *http, struct MHD_Connection *connection,
+                               const char *path, const char *method, void **state)
+{
+	const char *allow = http->has_api ? api_allow(path) : NULL;
+	bool is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+
+	if (!may_ask(http, connection, method))
+		return answer_line(connection, MHD_HTTP_UNAUTHORIZED, NO_TOKEN);
+	if (!is_one_of(method, allow ? allow : ALLOW_READ))
+		return answer_method(connection, allow ? allow : ALLOW_READ);
+	if (is_post && !is_json(connection))
+		return answer_line(connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+		                   "Content-Type: application/json is wanted\n");
+	*state = is_post ? calloc(1, sizeof(struct posted)) : (void *)&has_head;
+	return *state ? MHD_YES : MHD_NO;
+}
+
+static void keep_body(void *state, const char *body, size_t len)
+{
+	struct posted *posted = state;
+
+	if (state == &has_head)
+		return;
+	if (len > sizeof(posted->body) - posted->len) {
+		posted->is_too_long = true;
+		return;
+	}
+	memcpy(posted->body + posted->len, body, len);
+	posted->len += len;
+}
+
+/* Called twice and more for a request: for its head, for what comes after it, and at its end. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version,
                                   const char *body, size_t *body_len, void **state)
 {
-	static char has_head;
-	bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
+	struct http *http = context;
 
 	(void)version;
-	(void)body;
-	if (!is_get && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return answer_line(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-	if (!*state || *body_len > 0) { /* answered when the request has been read */
-		*state = &has_head;
+	if (!*state)
+		return on_head(http, connection, path, method, state);
+	if (*body_len > 0) { /* answered when the request has been read */
+		keep_body(*state, body, *body_len);
 		*body_len = 0;
 		return MHD_YES;
 	}
-	return answer_path(context, connection, path, is_get);
+	if (http->has_api && api_allow(path))
+		return answer_api(http, connection, path, method,
+		                  *state == &has_head ? NULL : *state);
+	return answer_path(http, connection, path, strcmp(method, MHD_HTTP_METHOD_GET) == 0);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+	(void)context;
+	(void)connection;
+	(void)why;
+	if (*state != &has_head)
+		free(*state);
+	*state = NULL;
 }
 
 /* --- listening ---------------------------------------------------------------------------- */
@@ -312,13 +466,14 @@ static struct MHD_Daemon *start(struct http *http, int fd)
 		MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
 		http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned int)HTTP_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)HTTP_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		(unsigned int)HTTP_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return daemon;
 }
 
-struct http *http_open(const char *address, struct err *err)
+struct http *http_open(const char *address, const struct http_gate *gate, struct err *err)
 {
 	struct http_address parsed;
 	struct http *http;
@@ -329,6 +484,12 @@ struct http *http_open(const char *address, struct err *err)
 	http = calloc(1, sizeof(*http));
 	if (http)
 		http->feed = feed_new(HTTP_PAST, rest, wake);
+	if (http) {
+		http->token = *gate->token;
+		http->api = gate->api;
+		http->has_api = gate->api != NULL;
+		pthread_mutex_init(&http->api_lock, NULL);
+	}
 	if (http && http->feed) {
 		http_address_url(&parsed, http->url);
 		http->daemon = start(http, fd);
@@ -358,12 +519,20 @@ void http_result(struct http *http, const struct result *result)
 	feed_result(http->feed, result);
 }
 
+void http_leave_api(struct http *http)
+{
+	pthread_mutex_lock(&http->api_lock);
+	http->api = NULL;
+	pthread_mutex_unlock(&http->api_lock);
+}
+
 void http_close(struct http *http)
 {
 	if (!http)
 		return;
 	feed_end(http->feed, END_MS);
 	MHD_stop_daemon(http->daemon);
+	pthread_mutex_destroy(&http->api_lock);
 	feed_free(http->feed);
 	free(http);
 }

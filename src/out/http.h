@@ -8,19 +8,32 @@
  *                    at the end one event "end"
  *   /api/v1/figures  what the names in a sample mean (base/figure)
  *
- * It answers GET and HEAD, says nothing of what the request says, and holds at most
- * HTTP_CLIENTS_MAX connections; one that rests for HTTP_TIMEOUT_S is closed, but for events. */
+ *
+ * and of a server, for other hosts (out/api): /api/v1/server, /api/v1/bill, /api/v1/runs...
+ *
+ * But for runs it answers GET and HEAD alone; it says nothing of what the request says, and holds
+ * at most HTTP_CLIENTS_MAX connections; one that rests for HTTP_TIMEOUT_S is closed, but for
+ * events. Where there is a token, who does not say it (Authorization: Bearer TOKEN; with GET and
+ * HEAD also ?token=TOKEN) is answered 401. */
 #pragma once
 
+#include "base/api.h"
 #include "base/err.h"
 #include "base/result.h"
 #include "base/sample.h"
+#include "out/http_token.h"
 
 #define HTTP_CLIENTS_MAX 64
 #define HTTP_TIMEOUT_S   5
 #define HTTP_PAST        300 /* samples that a new reader of events is given first */
 
 struct http;
+
+/* Who may ask, and what. */
+struct http_gate {
+	const struct http_token *token; /* copied */
+	const struct api_source *api;   /* NULL: nothing of other hosts' runs; else it stays */
+};
 
 /* Asked before a run, so that it can be refused: whether `address`, "127.0.0.1:9464" or
  * "[::1]:9464", can be listened on; port 0 is any that is free. Nothing stays open. 0, or with one
@@ -31,7 +44,7 @@ int http_check(const char *address, struct err *err);
 /* Listens, and starts the thread, which takes no signals. Called after the processes of a run were
  * forked, so that none of them has the socket. To be closed by the caller. NULL with one line in
  * `err`, for what http_check finds and for want of memory. */
-struct http *http_open(const char *address, struct err *err);
+struct http *http_open(const char *address, const struct http_gate *gate, struct err *err);
 
 /* "http://127.0.0.1:9464/", with the port that was bound; valid until it is closed. */
 const char *http_url(const struct http *http);
@@ -41,6 +54,9 @@ void http_publish(struct http *http, const struct sample *sample);
 
 /* What a run came to: readers of events are told, and the page says so, when it is closed. */
 void http_result(struct http *http, const struct result *result);
+
+/* The gate's source is about to go: returns when nobody asks it any more. */
+void http_leave_api(struct http *http);
 
 /* Ends all that is open, and the thread. NULL is none. */
 void http_close(struct http *http);

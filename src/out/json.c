@@ -3,7 +3,11 @@
 
 #include "base/version.h"
 #include "out/bill.h"
+#include "out/result_idle.h"
+#include "out/result_path.h"
+#include "out/result_server.h"
 #include "out/result_stages.h"
+#include "out/result_via.h"
 #include "out/whole_file.h"
 
 #include <errno.h>
@@ -79,10 +83,10 @@ static json_t *proof(const struct result_proof *p)
 {
 	if (!p->done)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(p->sent), "echoed",
-	                 number(p->echoed), "mismatched", number(p->mismatched), "server_echoed",
-	                 number(p->server_echoed), "differing", number(p->differing), "seconds",
-	                 seconds(p->duration_ns));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(p->sent), "echoed",
+	                 number(p->echoed), "mismatched", number(p->mismatched), "repeated",
+	                 number(p->repeated), "server_echoed", number(p->server_echoed),
+	                 "differing", number(p->differing), "seconds", seconds(p->duration_ns));
 }
 
 static json_t *timing(const struct result *r)
@@ -92,7 +96,8 @@ static json_t *timing(const struct result *r)
 		number(r->timing.connect_p90_ns), "p99", number(r->timing.connect_p99_ns), "p999",
 		number(r->timing.connect_p999_ns), "max", number(r->timing.connect_max_ns));
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "ramp_s", seconds(r->timing.ramp_ns),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_unix_ns",
+	                 number(r->timing.started_unix_ns), "ramp_s", seconds(r->timing.ramp_ns),
 	                 "rate_per_s", number(r->timing.rate_per_s), "connect_ns", connect,
 	                 "ramp_cpu_s", seconds(r->timing.ramp_cpu_ns), "hold_s",
 	                 seconds(r->timing.hold_ns), "teardown_s", seconds(r->timing.teardown_ns));
@@ -158,7 +163,7 @@ static json_t *difference(const struct bill *bill, int64_t bytes)
 	return json_integer((json_int_t)bytes);
 }
 
-static json_t *memory(const struct result_memory *m)
+json_t *json_memory(const struct result_memory *m)
 {
 	int64_t all = result_bytes(m);
 
@@ -195,7 +200,17 @@ json_t *json_command(int argc, char *const *argv)
 	return array;
 }
 
-static json_t *document(const struct result *r, int argc, char *const *argv)
+/* Of a run that several hosts make together. */
+static json_t *shard(const struct result *r)
+{
+	if (r->shard.of == 0)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "number", json_whole(r->shard.number), "of",
+	                 json_whole(r->shard.of), "connections", json_whole(r->shard.connections),
+	                 "first", json_whole(r->shard.first), "count", json_whole(r->shard.count));
+}
+
+json_t *json_result(const struct result *r, int argc, char *const *argv)
 {
 	json_t *o = json_object();
 
@@ -206,8 +221,11 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "reason", json_string(r->reason));
 	json_object_set_new(o, "role", word(r->role));
 	json_object_set_new(o, "target", json_whole(r->target));
+	json_object_set_new(o, "shard", shard(r));
+	json_object_set_new(o, "to", word(r->to));
 	json_object_set_new(o, "solution", word(r->solution));
 	json_object_set_new(o, "network", word(r->network));
+	json_object_set_new(o, "via", result_via_json(&r->via));
 	json_object_set_new(o, "ip_version", json_integer(r->ipv6 ? 6 : 4));
 	json_object_set_new(o, "source_ips", number(r->source_ips));
 	json_object_set_new(o, "server_ports", number(r->server_ports));
@@ -218,10 +236,11 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	                    json_pack("{s:o, s:o, s:o}", "server", number(r->server_workers),
 	                              "client", number(r->client_workers), "died",
 	                              number(r->workers_died)));
-	json_object_set_new(o, "established",
-	                    json_pack("{s:o, s:o, s:o}", "client", number(r->established.client),
-	                              "server", number(r->established.server), "kernel",
-	                              number(r->established.kernel)));
+	json_object_set_new(
+		o, "established",
+		json_pack("{s:o, s:o, s:o, s:o}", "client", number(r->established.client), "server",
+	                  number(r->established.server), "kernel", number(r->established.kernel),
+	                  "server_kernel", number(r->established.server_kernel)));
 	json_object_set_new(o, "failed", total_by_cause(r->failed, r->failed_by_cause));
 	json_object_set_new(o, "retried", total_by_cause(r->retried, r->retried_by_cause));
 	json_object_set_new(o, "accept_errors",
@@ -240,11 +259,15 @@ static json_t *document(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "lost", number(r->lost));
 	json_object_set_new(o, "lost_by_cause", by_cause(r->lost_by_cause));
 	json_object_set_new(o, "lost_rows", rows(r->lost_by_cause));
+	json_object_set_new(o, "source_gone", word(r->source_gone));
 	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
 	json_object_set_new(o, "packets", packets(r));
+	json_object_set_new(o, "path", result_path_json(&r->path));
 	json_object_set_new(o, "timing", timing(r));
 	result_stages_add(o, r);
-	json_object_set_new(o, "memory", memory(&r->memory));
+	result_idle_add(o, r);
+	json_object_set_new(o, "memory", json_memory(&r->memory));
+	json_object_set_new(o, "server", result_server_json(&r->server));
 	json_object_set_new(o, "host",
 	                    json_pack("{s:s, s:o, s:o, s:o}", "kernel", r->host.kernel, "cpus",
 	                              number(r->host.cpus), "memory_bytes",
@@ -273,7 +296,7 @@ int json_write_document(const char *path, const struct json_t *document, struct 
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,
                struct err *err)
 {
-	json_t *o = document(result, argc, argv);
+	json_t *o = json_result(result, argc, argv);
 	int failed = json_write_document(path, o, err);
 
 	json_decref(o);

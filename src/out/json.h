@@ -14,7 +14,10 @@ struct json_t; /* of jansson */
 int json_write(const char *path, const struct result *result, int argc, char *const *argv,
                struct err *err);
 
-/* The same for a document of any other schema, which stays the caller's. */
+/* That document. The caller's. */
+struct json_t *json_result(const struct result *result, int argc, char *const *argv);
+
+/* Writes a document in the same way, which stays the caller's. */
 int json_write_document(const char *path, const struct json_t *document, struct err *err);
 
 /* "pass", "partial", ... */
@@ -23,6 +26,9 @@ const char *json_verdict(enum verdict verdict);
 /* A whole number; beyond 2^63-1, which is the most of jansson's, as a real: not quite exact, where
  * an integer would come out negative. The caller's. */
 struct json_t *json_whole(uint64_t value);
+
+/* A run's memory, as it stands in its result. The caller's. */
+struct json_t *json_memory(const struct result_memory *memory);
 
 /* What was called, as an array of words. The caller's. */
 struct json_t *json_command(int argc, char *const *argv);

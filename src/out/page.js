@@ -23,6 +23,8 @@ function sub_words(sample, per_s)
 		words.push(count(per_s) + (sample.phase === "ramp" ? " connects/s" : " accepts/s"));
 	else if (sample.phase === "proof")
 		words.push(count(rate_of("run_proved")(samples.length - 1)) + " echoes/s");
+	else if (sample.phase === "hold" && value(sample, "run_messages") > 0)
+		words.push(count(answers_per_s(() => true)(samples.length - 1)) + " answers/s");
 	if (ramp_left_s() > 0)
 		words.push("all of them in " + duration(1e9 * Math.ceil(ramp_left_s())) + " at this rate");
 	if (value(sample, "run_proved") > 0)
@@ -203,6 +205,15 @@ const rows = [[
 		{name: "connects", color: "--c1", is_filled: true, get: rate_of("tcp_active_opens")},
 		{name: "accepts", color: "--c2", is_dashed: true, get: rate_of("tcp_passive_opens")}]}),
 ], [
+	chart_card("Messages and answers a second", {format: brief, exact: count, series: [
+		{name: "messages", color: "--c1", is_filled: true, get: of_talk(rate_of("run_messages"))},
+		{name: "good answers", color: "--c2", is_dashed: true, get: of_talk(answers_per_s(name => name === "good"))},
+		{name: "not good", color: "--bad", get: of_talk(answers_per_s(name => name !== "good" && name !== "overdue"))}]}),
+	chart_card("What answers took, each second", {format: duration, series: [
+		{name: "p50", color: "--c1", get: latency_of("p50")},
+		{name: "p99", color: "--c2", get: latency_of("p99")},
+		{name: "longest", color: "--c4", is_dashed: true, get: latency_of("max")}]}),
+], [
 	chart_card("Memory left", {format: bytes, is_bytes: true,
 		top: () => value(newest(), "memory_total_bytes"), series: [
 		{name: "left", color: "--c3", is_filled: true, get: level_of("memory_left_bytes")},
@@ -266,11 +277,15 @@ function request_draw()
 	is_due = true;
 }
 
+/* The token that this page was asked with, for all that it asks: events can have no header. */
+const token = new URLSearchParams(location.search).get("token");
+const query = token === null ? "" : "?token=" + encodeURIComponent(token);
+
 /* Starts again a second after the stream has ended: by then there may be another run. What was there
  * stays until the first sample of it. */
 function connect()
 {
-	const source = new EventSource("api/v1/events");
+	const source = new EventSource("api/v1/events" + query);
 	let is_first = true;
 
 	source.onmessage = event => {
@@ -301,7 +316,9 @@ function connect()
 	}
 }
 
-fetch("api/v1/figures").then(answer => answer.json()).then(said => {
+for (const anchor of document.querySelectorAll("footer a"))
+	anchor.href += query;
+fetch("api/v1/figures" + query).then(answer => answer.json()).then(said => {
 	figures = said.figures;
 	request_draw();
 });

@@ -142,6 +142,23 @@ function rate_at(i, get)
 const rate_of = key => i => rate_at(i, sample => value(sample, key));
 const level_of = key => i => value(samples[i], key);
 
+/* Only of a run whose clients say something. */
+function of_talk(get)
+{
+	return i => value(samples[i], "run_messages") > 0 ? get(i) : null;
+}
+
+function answers_per_s(is_one)
+{
+	return i => rate_at(i, sample => Object.entries(sample.run_answers || {})
+		.reduce((sum, [name, n]) => sum + (is_one(name) ? n : 0), 0));
+}
+
+function latency_of(quantile)
+{
+	return i => samples[i].latency ? samples[i].latency[quantile] : null;
+}
+
 function has_run(sample)
 {
 	return sample.phase !== undefined;

@@ -36,6 +36,11 @@ static void add_failed(struct text *t, const struct live *live)
 void progress_format(struct text *t, const struct live *live)
 {
 	text_add(t, "%-5s ", live_phase_name(live->phase));
+	if (live->starts_in_ns > 0) {
+		text_add(t, "in ");
+		text_duration(t, live->starts_in_ns);
+		return;
+	}
 	text_count(t, live->opened);
 	text_add(t, live->target > 0 ? " / " : " open");
 	if (live->target > 0)
@@ -101,6 +106,14 @@ void progress_draw(struct progress *p, const struct live *live, uint64_t now_ns)
 	p->is_drawn = p->is_terminal;
 	p->last_ns = now_ns;
 	p->last_phase = (int)live->phase;
+}
+
+void progress_status(struct progress *p, const char *line)
+{
+	if (p->is_quiet || !p->is_terminal)
+		return;
+	fprintf(stderr, "\r\033[K%.*s", (int)terminal_width(), line);
+	p->is_drawn = true;
 }
 
 void progress_end(struct progress *p)

@@ -23,6 +23,9 @@ void progress_format(struct text *t, const struct live *live);
 /* Draws it: at each call on a terminal, otherwise when a phase begins and every two seconds. */
 void progress_draw(struct progress *p, const struct live *live, uint64_t now_ns);
 
+/* Draws a line of the caller's, where it is a terminal: elsewhere what stays says enough. */
+void progress_status(struct progress *p, const char *line);
+
 /* Prints one line that stays, in its place ("megaconn: ..."). */
 void progress_say(struct progress *p, const char *line);
 

@@ -65,6 +65,7 @@ struct record {
 	int argc;
 	char *const *argv;
 	int fds[FILE_COUNT];              /* of files of lines; -1: not open yet */
+	uint32_t stages[FILE_COUNT];      /* of logs: that their last lines are of */
 	uint64_t start_ns, start_unix_ns; /* of the first sample, 0: none yet */
 	struct {
 		uint64_t last_ns; /* up to where it goes */
@@ -144,8 +145,9 @@ static int start(struct record *r, const struct environment *environment, struct
 			rmdir(r->dir);
 		return refuse(r->dir, failed, err);
 	}
-	failed = environment_write(path_of(r, FILE_ENVIRONMENT), environment, r->argc, r->argv,
-	                           &why);
+	if (environment)
+		failed = environment_write(path_of(r, FILE_ENVIRONMENT), environment, r->argc,
+		                           r->argv, &why);
 	if (failed == 0)
 		return 0;
 	failed = refuse(r->dir, failed, err);
@@ -262,6 +264,19 @@ static int open_log(struct record *r, enum file file)
 	return failed;
 }
 
+/* The lines that follow are of another stage than those before. */
+static int append_stage(struct record *r, enum file file, uint32_t stage)
+{
+	char line[64];
+
+	if (stage == r->stages[file])
+		return 0;
+	int failed = append(r->fds[file], line, hdr_stage(stage, line, sizeof(line)));
+
+	r->stages[file] = failed == 0 ? stage : r->stages[file];
+	return failed;
+}
+
 /* What came since the last line; nothing is none. */
 static int append_log(struct record *r, enum log log, const struct sample *sample)
 {
@@ -272,6 +287,8 @@ static int append_log(struct record *r, enum log log, const struct sample *sampl
 	                      sizeof(r->line));
 	int failed = len == 0 ? 0 : open_log(r, file);
 
+	if (failed == 0 && len > 0)
+		failed = append_stage(r, file, sample->run.stage);
 	if (failed == 0 && len > 0)
 		failed = append(r->fds[file], r->line, len);
 	if (failed != 0)

@@ -40,7 +40,7 @@ static int read_all(FILE *file, json_t **out, const char *name, struct err *err)
 	               name, error.line);
 }
 
-static int read_json(const char *path, const char *name, json_t **out, struct err *err)
+int report_read_json(const char *path, const char *name, json_t **out, struct err *err)
 {
 	FILE *file = fopen(path, "re");
 
@@ -61,7 +61,7 @@ static json_t *read_extra(struct report *report, const char *dir, const char *na
 	struct err err;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	int failed = read_json(path, name, &document, &err);
+	int failed = report_read_json(path, name, &document, &err);
 
 	if (failed == 0)
 		failed = result_read_schema(document, family, name, &err);
@@ -118,7 +118,7 @@ static void read_command(struct report *report, const json_t *document)
 static int read_result(struct report *report, const char *path, const char *name, struct err *err)
 {
 	json_t *document = NULL;
-	int failed = read_json(path, name, &document, err);
+	int failed = report_read_json(path, name, &document, err);
 
 	if (failed == 0)
 		failed = result_read_document(document, name, &report->result, err);

@@ -36,6 +36,10 @@ struct report {
  * (truncated, foreign), -ENOTSUP (written by a newer megaconn), -EACCES, ... */
 int report_load(const char *path, struct report *report, struct err *err);
 
+/* Reads a file of JSON that is no longer than any that megaconn writes. 0 with the document, which
+ * is the caller's; or a negative errno with one line in `err`, which calls it `name`. */
+int report_read_json(const char *path, const char *name, struct json_t **out, struct err *err);
+
 void report_free(struct report *report);
 
 /* Loads the record and writes it as HTML to `path` (NULL: DIR/report.html) by way of a temporary

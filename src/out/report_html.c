@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "out/markup.h"
 #include "out/plot.h"
+#include "out/report_server.h"
 #include "out/report_stages.h"
 #include "out/report_style.h"
 #include "out/report_tables.h"
@@ -175,6 +176,7 @@ void report_html(FILE *to, const struct report *report)
 	write_header(to, report, story);
 	fprintf(to, "<main>\n");
 	write_counts(to, report, story);
+	report_server_html(to, &report->result);
 	report_table_run(to, story);
 	report_stages_html(to, &report->result);
 	report_table_causes(to, story);

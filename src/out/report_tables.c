@@ -158,16 +158,19 @@ static void bill_row(const struct bill_rows *rows, const char *title, const char
 	        line->is_shared ? " (shared with others: its growth)" : "");
 }
 
-static void bill_head(FILE *to, uint64_t connections)
+#define OURS   " id=\"bill\">The bill: where each byte went"
+#define THEIRS " id=\"server-bill\">The bill of the server's host"
+
+static void bill_head(FILE *to, const char *title, uint64_t connections)
 {
 	fprintf(to,
-	        "<h2 id=\"bill\">The bill: where each byte went</h2>\n<p class=\"note\">Of %s "
+	        "<h2%s</h2>\n<p class=\"note\">Of %s "
 	        "connections. Caches count by whole pages.</p>\n"
 	        "<table class=\"tight bill\"><thead><tr><th>line</th>"
 	        "<th class=\"n\">bytes a connection</th><th class=\"n\">together</th>"
 	        "<th class=\"n\">objects</th><th class=\"bar\"></th><th>made of</th></tr></thead>"
 	        "<tbody>\n",
-	        count_text(connections).text);
+	        title, count_text(connections).text);
 }
 
 static void sum_row(const struct bill_rows *rows, const char *title, int64_t bytes)
@@ -178,7 +181,7 @@ static void sum_row(const struct bill_rows *rows, const char *title, int64_t byt
 		bill_row(rows, title, "", &line, "sum");
 }
 
-static void write_bill(FILE *to, const struct bill *bill)
+static void write_bill(FILE *to, const char *title, const struct bill *bill)
 {
 	struct bill_rows rows = {to, bill->connections, 1};
 
@@ -186,7 +189,7 @@ static void write_bill(FILE *to, const struct bill *bill)
 		if (bill->lines[i].bytes != BILL_UNKNOWN && bill->lines[i].bytes > rows.most)
 			rows.most = bill->lines[i].bytes;
 	}
-	bill_head(to, bill->connections);
+	bill_head(to, title, bill->connections);
 	for (int i = 0; i < BILL_LINE_COUNT; i++) {
 		const struct bill_line *line = &bill->lines[i];
 
@@ -219,7 +222,7 @@ static void write_sums(FILE *to, const struct result_memory *m)
 
 	if (m->kernel_bytes != RESULT_UNKNOWN_BYTES && m->kernel_bytes > 1)
 		rows.most = m->kernel_bytes;
-	bill_head(to, m->connections);
+	bill_head(to, OURS, m->connections);
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
 		const struct bill_line line = {.bytes = sums[i].bytes, .objects = BILL_UNKNOWN};
 
@@ -238,9 +241,11 @@ static void write_sums(FILE *to, const struct result_memory *m)
 void report_table_bill(FILE *to, const struct result *result)
 {
 	if (result->memory.bill.connections > 0)
-		write_bill(to, &result->memory.bill);
+		write_bill(to, OURS, &result->memory.bill);
 	else if (result->memory.connections > 0)
 		write_sums(to, &result->memory);
+	if (result->server.memory.bill.connections > 0)
+		write_bill(to, THEIRS, &result->server.memory.bill);
 }
 
 /* --- trouble ------------------------------------------------------------------------------ */

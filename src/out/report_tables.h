@@ -12,7 +12,7 @@ void report_table_causes(FILE *to, const struct story *story);
 void report_table_quantiles(FILE *to, const struct story *story);
 
 /* Where each byte of a connection went; without a bill (as of an earlier version) the sums and the
- * largest slab caches. */
+ * largest slab caches. And that of a server on another host, which was asked. */
 void report_table_bill(FILE *to, const struct result *result);
 
 /* Counters of trouble that grew. */

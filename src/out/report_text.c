@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "out/markup.h"
 #include "out/plot.h"
+#include "out/report_server.h"
 #include "out/stage_lines.h"
 #include "out/story.h"
 
@@ -297,13 +298,13 @@ static void bill_row(FILE *to, const char *title, int64_t bytes, uint64_t connec
 	fprintf(to, "  %-38s %12.1f %16s\n", title, bill_each(bytes, connections), together);
 }
 
-static void put_bill(FILE *to, const struct result_memory *m)
+static void put_bill(FILE *to, const char *title, const struct result_memory *m)
 {
 	int64_t sum = bill_sum(&m->bill, 0, BILL_OTHERS);
 
 	if (m->connections == 0)
 		return;
-	heading(to, "The bill");
+	heading(to, title);
 	fprintf(to, "  %-38s %12s %16s\n", "", "B/connection", "together");
 	if (m->bill.connections == 0) {
 		if (m->kernel_bytes != RESULT_UNKNOWN_BYTES)
@@ -392,12 +393,14 @@ void report_text(FILE *to, const struct report *report)
 	story_tell(report, story);
 	put_head(to, report, story, is_utf8);
 	put_counts(to, report, story);
+	report_server_text(to, &report->result);
 	put_rows(to, story);
 	put_stages(to, &report->result);
 	put_causes(to, story);
 	put_over_time(to, report, is_utf8);
 	put_latency(to, story);
-	put_bill(to, &report->result.memory);
+	put_bill(to, "The bill", &report->result.memory);
+	put_bill(to, "The bill of the server's host", &report->result.server.memory);
 	put_trouble(to, report);
 	put_walls(to, report);
 	free(story);

@@ -3,7 +3,11 @@
 #include "out/result_read.h"
 
 #include "base/text.h"
+#include "out/result_idle.h"
+#include "out/result_path.h"
+#include "out/result_server.h"
 #include "out/result_stages.h"
+#include "out/result_via.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,6 +34,12 @@ static const struct field fields[] = {
 	{"reason", AT(WORD, reason)},
 	{"role", AT(WORD, role)},
 	{"target", AT(COUNT, target)},
+	{"to", AT(WORD, to)},
+	{"shard.number", AT(COUNT_32, shard.number)},
+	{"shard.of", AT(COUNT_32, shard.of)},
+	{"shard.connections", AT(COUNT, shard.connections)},
+	{"shard.first", AT(COUNT, shard.first)},
+	{"shard.count", AT(COUNT, shard.count)},
 	{"solution", AT(WORD, solution)},
 	{"network", AT(WORD, network)},
 	{"engine.server", AT(WORD, server_engine)},
@@ -42,6 +52,7 @@ static const struct field fields[] = {
 	{"established.client", AT(COUNT, established.client)},
 	{"established.server", AT(COUNT, established.server)},
 	{"established.kernel", AT(COUNT, established.kernel)},
+	{"established.server_kernel", AT(COUNT, established.server_kernel)},
 	{"failed.total", AT(COUNT, failed)},
 	{"failed.by_cause", AT(CAUSES, failed_by_cause)},
 	{"retried.total", AT(COUNT, retried)},
@@ -50,6 +61,7 @@ static const struct field fields[] = {
 	{"accept_errors.by_cause", AT(CAUSES, accept_errors_by_cause)},
 	{"lost", AT(COUNT, lost)},
 	{"lost_by_cause", AT(CAUSES, lost_by_cause)},
+	{"source_gone", AT(WORD, source_gone)},
 	{"not_tried", AT(COUNT, not_tried)},
 	{"reconnected", AT(COUNT, reconnected)},
 	{"ramped", AT(COUNT, ramped)},
@@ -64,12 +76,14 @@ static const struct field fields[] = {
 	{"served.tokens", AT(COUNT, served.tokens)},
 	{"proved_ramp.sent", AT(COUNT, proved_ramp.sent)},
 	{"proved_ramp.echoed", AT(COUNT, proved_ramp.echoed)},
+	{"proved_ramp.repeated", AT(COUNT, proved_ramp.repeated)},
 	{"proved_ramp.mismatched", AT(COUNT, proved_ramp.mismatched)},
 	{"proved_ramp.server_echoed", AT(COUNT, proved_ramp.server_echoed)},
 	{"proved_ramp.differing", AT(COUNT, proved_ramp.differing)},
 	{"proved_ramp.seconds", AT(SECONDS, proved_ramp.duration_ns)},
 	{"proved.sent", AT(COUNT, proved.sent)},
 	{"proved.echoed", AT(COUNT, proved.echoed)},
+	{"proved.repeated", AT(COUNT, proved.repeated)},
 	{"proved.mismatched", AT(COUNT, proved.mismatched)},
 	{"proved.server_echoed", AT(COUNT, proved.server_echoed)},
 	{"proved.differing", AT(COUNT, proved.differing)},
@@ -88,6 +102,7 @@ static const struct field fields[] = {
 	{"packets.dropped", AT(COUNT, packets.dropped)},
 	{"listen_overflows", AT(COUNT, listen_overflows)},
 	{"timing.ramp_s", AT(SECONDS, timing.ramp_ns)},
+	{"timing.started_unix_ns", AT(COUNT, timing.started_unix_ns)},
 	{"timing.rate_per_s", AT(COUNT, timing.rate_per_s)},
 	{"timing.ramp_cpu_s", AT(SECONDS, timing.ramp_cpu_ns)},
 	{"timing.hold_s", AT(SECONDS, timing.hold_ns)},
@@ -488,7 +503,29 @@ int result_read_document(const json_t *document, const char *name, struct result
 	if (failed == 0)
 		failed = result_stages_read(document, name, result, err);
 	if (failed == 0)
+		failed = result_server_read(document, name, &result->server, err);
+	if (failed == 0)
+		failed = result_path_read(json_object_get(document, "path"), name, &result->path,
+		                          err);
+	if (failed == 0)
+		failed = result_via_read(json_object_get(document, "via"), name, &result->via, err);
+	if (failed == 0)
+		failed = result_idle_read(document, name, result, err);
+	if (failed == 0)
 		read_rest(&r);
+	return failed;
+}
+
+int result_read_memory(const json_t *document, const char *name, struct result_memory *memory,
+                       struct err *err)
+{
+	static struct result result;
+	const struct reader r = {document, name, &result, err};
+
+	result_read_nothing(&result);
+	int failed = read_memory(&r);
+
+	*memory = result.memory;
 	return failed;
 }
 

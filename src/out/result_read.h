@@ -22,6 +22,11 @@ int result_read(const char *json, size_t len, const char *name, struct result *r
 int result_read_document(const struct json_t *document, const char *name, struct result *result,
                          struct err *err);
 
+/* Of a document that has the same "memory" as a result; the rest of it is not looked at. Not for
+ * two threads at once. */
+int result_read_memory(const struct json_t *document, const char *name,
+                       struct result_memory *memory, struct err *err);
+
 /* A result of which nothing is known: what was not said to be 0 is not 0. */
 void result_read_nothing(struct result *result);
 

@@ -98,6 +98,22 @@ static const struct field stage_fields[] = {
 	{"open_after", AT(result_stage, COUNT, open_after)},
 };
 
+static const struct field outage_fields[] = {
+	{"start_s", AT(result_outage, SECONDS, start_ns)},
+	{"seconds", AT(result_outage, SECONDS, duration_ns)},
+	{"open_before", AT(result_outage, COUNT, open_before)},
+	{"open_least", AT(result_outage, COUNT, open_least)},
+	{"silent", AT(result_outage, COUNT, silent)},
+	{"quiet_s", AT(result_outage, SECONDS, quiet_ns)},
+	{"answered_s", AT(result_outage, SECONDS, answered_ns)},
+	{"lost", AT(result_outage, COUNT, lost)},
+	{"lost_by_cause", AT(result_outage, CAUSES, lost_by_cause)},
+	{"back", AT(result_outage, COUNT, back)},
+	{"back_50_s", AT(result_outage, SECONDS, back_50_ns)},
+	{"back_99_s", AT(result_outage, SECONDS, back_99_ns)},
+	{"back_100_s", AT(result_outage, SECONDS, back_100_ns)},
+};
+
 static const struct field search_fields[] = {
 	{"what", AT(result_search, WORD, what)},
 	{"found", AT(result_search, COUNT, found)},
@@ -238,6 +254,22 @@ static json_t *search(const struct result_search *s)
 	return o;
 }
 
+/* Those that are kept. */
+static uint32_t kept(const struct result *r)
+{
+	return r->outage_count < RESULT_OUTAGES_MAX ? r->outage_count : RESULT_OUTAGES_MAX;
+}
+
+static void add_outages(json_t *document, const struct result *r)
+{
+	json_t *outages = json_array();
+
+	for (uint32_t i = 0; i < kept(r); i++)
+		json_array_append_new(outages, WRITE(outage_fields, &r->outages[i]));
+	json_object_set_new(document, "outages", outages);
+	json_object_set_new(document, "outages_left_out", json_integer(r->outage_count - kept(r)));
+}
+
 void result_stages_add(json_t *document, const struct result *r)
 {
 	json_t *stages = json_array();
@@ -252,6 +284,7 @@ void result_stages_add(json_t *document, const struct result *r)
 	json_object_set_new(document, "stages", stages);
 	result_sum(r, &sum);
 	add_parts(document, &sum.all);
+	add_outages(document, r);
 	json_object_set_new(document, "search", r->has_search ? search(&r->search) : json_null());
 }
 
@@ -481,6 +514,26 @@ static int read_search(const struct reader *r, const json_t *from, struct result
 	return failed;
 }
 
+static int read_outages(const struct reader *r, const json_t *document, struct result *to)
+{
+	const json_t *outages = json_object_get(document, "outages");
+	uint64_t left_out = 0;
+	int failed = 0;
+
+	if (is_there(outages) && !json_is_array(outages))
+		return is_odd(r, "outages", "outages");
+	for (size_t i = 0; failed == 0 && i < json_array_size(outages) && i < RESULT_OUTAGES_MAX;
+	     i++)
+		failed = READ(r, "outages", outage_fields, json_array_get(outages, i),
+		              &to->outages[to->outage_count++]);
+	if (failed == 0 && is_there(json_object_get(document, "outages_left_out")) &&
+	    (!get_count(json_object_get(document, "outages_left_out"), &left_out) ||
+	     left_out > (to->outage_count < RESULT_OUTAGES_MAX ? 0 : INT32_MAX)))
+		return is_odd(r, "outages_left_out", "outages_left_out");
+	to->outage_count += (uint32_t)left_out;
+	return failed;
+}
+
 int result_stages_read(const json_t *document, const char *name, struct result *result,
                        struct err *err)
 {
@@ -494,6 +547,8 @@ int result_stages_read(const json_t *document, const char *name, struct result *
 	for (size_t i = 0; failed == 0 && i < json_array_size(stages) && i < STAGES_MAX; i++)
 		failed = read_stage(&r, json_array_get(stages, i),
 		                    &result->stages[result->stage_count++]);
+	if (failed == 0)
+		failed = read_outages(&r, document, result);
 	result->has_search = is_there(found);
 	if (failed == 0 && result->has_search)
 		failed = read_search(&r, found, &result->search);

@@ -38,27 +38,13 @@ static void add_known(struct text *t, uint64_t value)
 		text_count(t, value);
 }
 
-static void add_causes(struct text *t, const uint64_t *by_cause)
-{
-	const char *before = " (";
-
-	for (int i = 0; i < CAUSE_COUNT; i++) {
-		if (by_cause[i] == 0)
-			continue;
-		text_add(t, "%s%s ", before, cause_name((enum cause)i));
-		text_count(t, by_cause[i]);
-		before = ", ";
-	}
-	text_add(t, before[0] == ',' ? ")" : "");
-}
-
 static void add_failed(struct text *t, uint64_t failed, const uint64_t *by_cause)
 {
 	if (failed == 0)
 		return;
 	text_add(t, "; failed ");
 	text_count(t, failed);
-	add_causes(t, by_cause);
+	cause_list(t, by_cause, " (", ")");
 }
 
 static void add_quantiles(struct text *t, const struct quantiles *q)
@@ -82,25 +68,33 @@ static void add_kind(struct text *t, const struct result_traffic *r)
 	text_bytes(t, (r->said_bytes + r->said / 2) / r->said);
 }
 
+/* A script may say only, and expect nothing. Of several hosts the times may not be known. */
+static bool expects(const struct result_traffic *r)
+{
+	return r->corrected.count > 0 || r->heard_bytes > 0 || r->answers[ANSWER_GOOD] == 0;
+}
+
 static void add_answers(struct text *t, const struct result_traffic *r)
 {
 	const char *before = ": ";
 
 	bool is_push = r->kind == TRAFFIC_PUSH;
 
-	if (r->said > 0) {
+	if (r->said > 0)
 		text_count(t, r->said);
-		text_add(t, is_push ? " pushed" : " said");
-	}
+	else
+		text_add(t, "nothing");
+	text_add(t, is_push ? " pushed" : " said");
 	if (r->said > 0 && r->answers[ANSWER_GOOD] == r->said) {
-		text_add(t, is_push ? ", all heard" : ", all answered");
+		text_add(t, is_push      ? ", all heard"
+		            : expects(r) ? ", all answered"
+		                         : ", no answers expected");
 		before = "; ";
 	}
 	for (int i = 0; i < ANSWER_COUNT; i++) {
 		if (r->answers[i] == 0 || (i == ANSWER_GOOD && before[0] == ';'))
 			continue;
-		text_add(t, "%s%s ", r->said > 0 || before[0] == ',' ? before : "",
-		         answer_name((enum answer)i));
+		text_add(t, "%s%s ", before, answer_name((enum answer)i));
 		text_count(t, r->answers[i]);
 		before = ", ";
 	}
@@ -119,8 +113,13 @@ static void add_traffic(struct lines *l, const struct result_traffic *r)
 		text_add(t, r->kind == TRAFFIC_PUSH ? ": " : ", closed loop: ");
 	}
 	add_rate(t, r->rate_per_s);
-	text_add(t, r->kind == TRAFFIC_PUSH ? " heard; " : " answered; ");
+	text_add(t, r->kind == TRAFFIC_PUSH ? " heard; " : expects(r) ? " answered; " : " said; ");
 	add_answers(t, r);
+	if (r->kind == TRAFFIC_PUSH && r->busy > 0) {
+		text_add(t, "; ");
+		text_count(t, r->busy);
+		text_add(t, " left out, as the one before was still being sent");
+	}
 	if (r->corrected.count == 0)
 		return;
 	t = begin(l, "latency");
@@ -195,9 +194,9 @@ static void add_churn(struct lines *l, const struct result_churn *r)
 	text_add(t, "; TIME_WAIT up to ");
 	add_known(t, r->time_wait_most);
 	if (r->rested > 0) {
-		text_add(t, "; put off ");
+		text_add(t, "; ");
 		text_count(t, r->rested);
-		text_add(t, " times, as no tuple was free");
+		text_add(t, " left out, as no tuple was free or too many connects were under way");
 	}
 	if (r->connect.count > 0)
 		add_quantiles(begin(l, "reconnects"), &r->connect);
@@ -212,6 +211,20 @@ static void add_back(struct text *t, const char *before, uint64_t back_ns)
 		text_duration(t, back_ns);
 }
 
+/* Of several hosts only when all were back is known: those of each do not tell of a half of all. */
+static void add_all_back(struct text *t, const struct result_storm *r)
+{
+	bool is_of_hosts = r->back_50_ns == RESULT_UNKNOWN && r->back_100_ns != RESULT_UNKNOWN;
+
+	if (is_of_hosts) {
+		add_back(t, ": all after", r->back_100_ns);
+		return;
+	}
+	add_back(t, r->back_50_ns == RESULT_UNKNOWN ? ": 50 %" : ": 50 % after", r->back_50_ns);
+	add_back(t, ", 99 %", r->back_99_ns);
+	add_back(t, ", all", r->back_100_ns);
+}
+
 static void add_storm(struct lines *l, const struct result_storm *r)
 {
 	struct text *t = begin(l, "storm");
@@ -220,9 +233,9 @@ static void add_storm(struct lines *l, const struct result_storm *r)
 	text_add(t, " cut, ");
 	text_count(t, r->back);
 	text_add(t, " back");
-	add_back(t, ": 50 % after", r->back_50_ns);
-	add_back(t, ", 99 %", r->back_99_ns);
-	add_back(t, ", all", r->back_100_ns);
+	if (r->cut == 0)
+		return; /* the stage has ended before it */
+	add_all_back(t, r);
 	add_failed(t, r->failed, r->failed_by_cause);
 	t = begin(l, "meanwhile");
 	text_add(t, "listen overflows ");
@@ -287,10 +300,14 @@ uint32_t stage_lines_search(const struct result *r, struct stage_line lines[STAG
 	if (!r->has_search)
 		return 0;
 	t = begin(&l, "found");
-	text_count(t, s->found);
-	text_add(t, strcmp(s->what, "connections") == 0 ? " %s" : " %s/s", s->what);
+	if (s->found > 0)
+		text_count(t, s->found);
+	else
+		text_add(t, "no");
+	text_add(t, " %s", strcmp(s->what, "churn") == 0 ? "churned" : s->what);
+	text_add(t, "%s", strcmp(s->what, "connections") == 0 ? "" : "/s");
 	text_add(t, " in %u trial%s", s->trial_count, s->trial_count == 1 ? "" : "s");
 	if (s->bound[0] != '\0')
-		text_add(t, "; more did not pass: %s", s->bound);
+		text_add(t, s->found > 0 ? "; more did not pass: %s" : ": %s", s->bound);
 	return l.count;
 }

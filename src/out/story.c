@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "out/outage_lines.h"
+#include "out/result_idle.h"
 #include "out/stage_lines.h"
 
 #include <assert.h>
@@ -226,7 +228,7 @@ static void tell_counts(const struct report *report, struct story *story)
 	uint64_t clients = r->established.client, servers = r->established.server;
 	uint64_t kernel = r->established.kernel, wanted;
 
-	story->target = r->target;
+	story->target = result_ramped(r);
 	story->counted = "at the beginning of the hold";
 	if (!report->has_result) {
 		story->counted = "in the last sample; the kernel counts both ends";
@@ -242,8 +244,6 @@ static void tell_counts(const struct report *report, struct story *story)
 		story->counted = "at the most it held";
 	}
 	wanted = story->target > 0 ? story->target : servers;
-	if (report->has_result && story->target > 0)
-		wanted = result_ramped(r);
 	story->counts[0] = (struct story_count){"clients", clients, clients == wanted};
 	story->counts[1] = (struct story_count){"servers", servers, servers == wanted};
 	story->counts[2] = (struct story_count){"kernel", kernel, kernel == wanted};
@@ -265,6 +265,8 @@ static void tell_topology(const struct result *r, struct story *story)
 	if (r->network[0] != '\0')
 		text_add(&t, ", %s",
 		         strcmp(r->network, "host") == 0 ? "the host's network" : r->network);
+	if (r->via.kind != VIA_NONE)
+		text_add(&t, ", via %s", via_name(r->via.kind));
 	begin(story, "workers", &t);
 	if (r->server_workers > 0)
 		text_add(&t, "%u server%s (%s)", r->server_workers, plural(r->server_workers),
@@ -296,7 +298,7 @@ static void tell_ramp(const struct result *r, struct story *story)
 }
 
 static void tell_proof(const struct result *r, const struct result_proof *p, const char *name,
-                       struct story *story)
+                       uint64_t wanted, struct story *story)
 {
 	struct text t;
 
@@ -309,7 +311,7 @@ static void tell_proof(const struct result *r, const struct result_proof *p, con
 	}
 	add_known(&t, p->echoed);
 	text_add(&t, " of ");
-	text_count(&t, r->target);
+	text_count(&t, wanted);
 	text_add(&t, " echoed in ");
 	add_known_duration(&t, p->duration_ns);
 	if (p->mismatched != RESULT_UNKNOWN && p->mismatched > 0) {
@@ -361,9 +363,12 @@ static void tell_served(const struct result *r, struct story *story)
 	text_add(&t, " closed by their peer");
 	begin(story, "traffic", &t);
 	text_bytes(&t, r->served.received_bytes);
-	text_add(&t, " received, ");
-	text_count(&t, r->served.tokens);
-	text_add(&t, " tokens echoed");
+	text_add(&t, " received");
+	if (r->served.tokens > 0) {
+		text_add(&t, ", ");
+		text_count(&t, r->served.tokens);
+		text_add(&t, " tokens echoed");
+	}
 }
 
 static void tell_lines(const struct stage_line *lines, uint32_t count, struct story *story)
@@ -383,6 +388,7 @@ static void tell_stages(const struct result *r, struct story *story)
 
 	if (r->stage_count == 1)
 		tell_lines(lines, stage_lines(r, 0, lines), story);
+	tell_lines(lines, outage_lines(r, lines), story);
 	tell_lines(lines, stage_lines_search(r, lines), story);
 }
 
@@ -399,24 +405,50 @@ static void tell_packets(const struct result *r, struct story *story)
 	text_add(&t, " retransmitted");
 }
 
+/* Its sentence: the headline has it too where it is why the run failed. */
+static void tell_path(const struct result *r, struct story *story)
+{
+	struct text t;
+
+	if (!r->path.has || r->path.says[0] == '\0')
+		return;
+	begin(story, "path", &t);
+	text_add(&t, "%s", r->path.says);
+}
+
+static void tell_idle(const struct result *r, struct story *story)
+{
+	char asked[RESULT_IDLE_BYTES], ends[RESULT_IDLE_BYTES];
+	struct text t;
+
+	result_idle_lines(r, asked, ends);
+	begin(story, "asked", &t);
+	text_add(&t, "%s", asked);
+	begin(story, "came of it", &t);
+	text_add(&t, "%s", ends);
+}
+
 static void tell_rows(const struct result *r, struct story *story)
 {
 	struct text t;
 
+	if (r->has_idle)
+		tell_idle(r, story);
 	if (r->server_workers + r->client_workers == 0)
 		return;
 	tell_topology(r, story);
 	if (r->client_workers > 0) {
 		tell_ramp(r, story);
-		tell_proof(r, &r->proved_ramp, "proved", story);
+		tell_proof(r, &r->proved_ramp, "proved", result_ramped(r), story);
 		tell_hold(r, story);
 		tell_stages(r, story);
-		tell_proof(r, &r->proved, "proved again", story);
+		tell_proof(r, &r->proved, "proved again", result_wanted(r), story);
 	} else {
 		tell_served(r, story);
 	}
 	if (r->has_packets)
 		tell_packets(r, story);
+	tell_path(r, story);
 	tell_number(story, "not tried", r->not_tried);
 	tell_number(story, "listen overflows", r->listen_overflows);
 	begin(story, "closed in", &t);

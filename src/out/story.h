@@ -20,7 +20,7 @@ struct story_count {
 
 struct story_row {
 	const char *name;
-	char value[384];
+	char value[512];
 };
 
 struct story_cause {
@@ -32,7 +32,7 @@ struct story_cause {
 struct story {
 	const char *mark;    /* "PASS", "FAIL", "PARTIAL", "REFUSED", "NO RESULT" */
 	const char *kind;    /* "pass", "fail", "partial", "refused", "none"      */
-	char headline[768];  /* a sentence */
+	char headline[1024]; /* a sentence */
 	char where[384];     /* role, date, kernel, machine */
 	const char *counted; /* "at the beginning of the hold" */
 	uint64_t target;     /* 0: none */

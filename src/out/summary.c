@@ -4,6 +4,8 @@
 #include "base/cause.h"
 #include "base/text.h"
 #include "out/bill.h"
+#include "out/outage_lines.h"
+#include "out/result_idle.h"
 #include "out/stage_lines.h"
 
 #include <string.h>
@@ -94,6 +96,40 @@ static void put_topology(FILE *to, struct text *t, const struct result *r)
 	put(to, "asked for", t);
 }
 
+/* ", 5,400 packets that found no room" */
+static void add_packets(struct text *t, uint64_t packets, const char *what)
+{
+	if (packets == 0 || packets == RESULT_UNKNOWN)
+		return;
+	text_add(t, ", ");
+	text_count(t, packets);
+	text_add(t, " %s", what);
+}
+
+/* "conntrack: 1,000 of 1,000 entries (as asked), 5,400 packets that it refused" */
+static void put_via(FILE *to, struct text *t, const struct result_via *v)
+{
+	uint64_t used = v->processes == RESULT_UNKNOWN ? v->entries : v->descriptors;
+
+	if (v->kind == VIA_NONE)
+		return;
+	text_add(t, "%s: ", via_name(v->kind));
+	add_known(t, used);
+	if (v->kind == VIA_NAT)
+		text_add(t, " connections by ");
+	else
+		text_add(t, " of ");
+	add_known(t, v->limit);
+	text_add(t, " %s%s", via_unit(v->kind), v->is_given ? " (as asked for)" : "");
+	if (v->processes != RESULT_UNKNOWN)
+		text_add(t, " in %llu process%s", (unsigned long long)v->processes,
+		         v->processes == 1 ? "" : "es");
+	add_packets(t, v->refused, "packets refused by that");
+	add_packets(t, v->dropped, "packets dropped for want of an entry");
+	add_packets(t, v->invalid, "packets dropped as invalid");
+	put(to, "via", t);
+}
+
 static void put_established(FILE *to, struct text *t, const struct result *r)
 {
 	if (r->established.client != RESULT_UNKNOWN) {
@@ -108,6 +144,10 @@ static void put_established(FILE *to, struct text *t, const struct result *r)
 	}
 	text_add(t, "kernel ");
 	add_known(t, r->established.kernel);
+	if (r->server.has) {
+		text_add(t, " | server's kernel ");
+		add_known(t, r->established.server_kernel);
+	}
 	put(to, "established", t);
 }
 
@@ -123,6 +163,10 @@ static void put_proof(FILE *to, struct text *t, const char *name, const struct r
 		add_percent(t, p->echoed, wanted);
 		text_add(t, " echoed in ");
 		text_duration(t, p->duration_ns);
+		if (p->repeated > 0 && p->repeated != RESULT_UNKNOWN) {
+			text_add(t, ", said again ");
+			text_count(t, p->repeated);
+		}
 		if (p->mismatched > 0) {
 			text_add(t, ", mismatched ");
 			text_count(t, p->mismatched);
@@ -135,7 +179,15 @@ static void put_proof(FILE *to, struct text *t, const char *name, const struct r
 	put(to, name, t);
 }
 
-static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_t *by_cause)
+/* Causes of which the path says more than they could. */
+static bool is_of_the_path(enum cause cause)
+{
+	return cause == CAUSE_TIMEOUT || cause == CAUSE_REFUSED || cause == CAUSE_UNREACHABLE ||
+	       cause == CAUSE_RESET || cause == CAUSE_CLOSED;
+}
+
+static void put_causes_but(FILE *to, const char *name, uint64_t total, const uint64_t *by_cause,
+                           bool has_path)
 {
 	char line[LINE_BYTES], advice[LINE_BYTES];
 	struct text t;
@@ -148,9 +200,40 @@ static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_
 		text_init(&t, line, sizeof(line));
 		text_count(&t, by_cause[i]);
 		cause_explain((enum cause)i, advice, sizeof(advice));
-		text_add(&t, " %s: %s", cause_name((enum cause)i), advice);
+		if (has_path && is_of_the_path((enum cause)i))
+			text_add(&t, " %s: see path", cause_name((enum cause)i));
+		else
+			text_add(&t, " %s: %s", cause_name((enum cause)i), advice);
 		put(to, name, &t);
 	}
+}
+
+static void put_causes(FILE *to, const char *name, uint64_t total, const uint64_t *by_cause)
+{
+	put_causes_but(to, name, total, by_cause, false);
+}
+
+/* Whether it says why connections failed. */
+static bool has_path(const struct result *r)
+{
+	return r->path.has && path_is_fault(r->path.kind);
+}
+
+static void put_path(FILE *to, const struct path *path)
+{
+	char line[PATH_SAYS_BYTES];
+	struct text t;
+
+	if (!path->has || path->says[0] == '\0')
+		return;
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "%s", path->says);
+	put(to, "path", &t);
+	if (path->advice[0] == '\0')
+		return;
+	text_init(&t, line, sizeof(line));
+	text_add(&t, "%s", path->advice);
+	put(to, "", &t);
 }
 
 static void put_hold(FILE *to, struct text *t, const struct result *r)
@@ -297,6 +380,45 @@ static void put_memory(FILE *to, struct text *t, const struct result *r)
 	bill_print_shares(to, &m->bill, INDENT);
 }
 
+/* --- a server on another host ------------------------------------------------------------- */
+
+static void put_asked(FILE *to, struct text *t, const struct result_server *s)
+{
+	text_add(t, "%s, host %s, kernel %s", s->api, s->host[0] != '\0' ? s->host : "unknown",
+	         s->kernel[0] != '\0' ? s->kernel : "unknown");
+	if (s->is_translated)
+		text_add(t, "; addresses are translated between: its kernel's count is of all "
+		            "peers");
+	put(to, "server", t);
+}
+
+static void put_differing(FILE *to, const struct result_server *s)
+{
+	char line[LINE_BYTES];
+	struct text t;
+
+	for (uint32_t i = 0; i < s->differing_count; i++) {
+		text_init(&t, line, sizeof(line));
+		result_say_differing(&s->differing[i], &t);
+		put(to, i == 0 ? "differing" : "", &t);
+	}
+}
+
+static void put_their_memory(FILE *to, struct text *t, const struct result_memory *m)
+{
+	text_add(t, "the server's host: ");
+	add_share(t, m->kernel_bytes, m->connections);
+	text_add(t, " bytes a connection in its kernel, ");
+	add_share(t, m->server_user_bytes, m->connections);
+	text_add(t, " in its processes; residual ");
+	add_share(t, m->residual_bytes, m->connections);
+	text_add(t, "; of ");
+	text_count(t, m->connections);
+	text_add(t, " connections");
+	put(to, "memory", t);
+	bill_print_shares(to, &m->bill, INDENT);
+}
+
 /* Why the bill has no line for a socket. */
 static void put_slabs(FILE *to, struct text *t, const struct result_memory *m)
 {
@@ -329,9 +451,12 @@ static void put_ends(FILE *to, struct text *t, const struct result *r)
 static void put_traffic(FILE *to, struct text *t, const struct result *r)
 {
 	text_bytes(t, r->served.received_bytes);
-	text_add(t, " received; ");
-	text_count(t, r->served.tokens);
-	text_add(t, " tokens echoed");
+	text_add(t, " received");
+	if (r->served.tokens > 0) {
+		text_add(t, "; ");
+		text_count(t, r->served.tokens);
+		text_add(t, " tokens echoed");
+	}
 	put(to, "traffic", t);
 }
 
@@ -350,6 +475,7 @@ static void put_stages(FILE *to, const struct result *r)
 
 	for (uint32_t i = 0; i < r->stage_count; i++)
 		put_lines(to, lines, stage_lines(r, i, lines));
+	put_lines(to, lines, outage_lines(r, lines));
 	put_lines(to, lines, stage_lines_search(r, lines));
 }
 
@@ -373,17 +499,33 @@ static void put_clients(FILE *to, const struct result *r)
 	struct text t;
 
 	put_topology(to, FRESH, r);
+	put_via(to, FRESH, &r->via);
 	put_established(to, FRESH, r);
+	if (r->server.has)
+		put_asked(to, FRESH, &r->server);
 	put_proof(to, FRESH, "proved", r, &r->proved_ramp, result_ramped(r));
 	put_hold(to, FRESH, r);
 	put_stages(to, r);
 	put_proof(to, FRESH, "proved again", r, &r->proved, result_wanted(r));
-	put_causes(to, "failed", r->failed, r->failed_by_cause);
-	put_causes(to, "retried", r->retried, r->retried_by_cause);
-	put_causes(to, "lost", r->lost, r->lost_by_cause);
+	put_differing(to, &r->server);
+	put_causes_but(to, "failed", r->failed, r->failed_by_cause, has_path(r));
+	put_causes_but(to, "retried", r->retried, r->retried_by_cause, has_path(r));
+	put_causes_but(to, "lost", r->lost, r->lost_by_cause, has_path(r));
+	put_path(to, &r->path);
 	put_ramp(to, FRESH, r);
 	put_packets(to, FRESH, r);
 	put_latency(to, FRESH, r);
+}
+
+static void put_idle(FILE *to, const struct result *r)
+{
+	char asked[RESULT_IDLE_BYTES], ends[RESULT_IDLE_BYTES];
+
+	result_idle_lines(r, asked, ends);
+	put(to, "asked", &(struct text){.at = asked});
+	put(to, "came of it", &(struct text){.at = ends});
+	put_causes(to, "failed", r->failed, r->failed_by_cause);
+	put_causes(to, "retried", r->retried, r->retried_by_cause);
 }
 
 void summary_print(FILE *to, const struct result *r)
@@ -392,12 +534,16 @@ void summary_print(FILE *to, const struct result *r)
 	struct text t;
 
 	fprintf(to, "\n");
-	if (r->client_workers > 0)
+	if (r->has_idle)
+		put_idle(to, r);
+	else if (r->client_workers > 0)
 		put_clients(to, r);
 	else
 		put_server(to, r);
 	put_causes(to, "accept", r->accept_errors, r->accept_errors_by_cause);
 	put_memory(to, FRESH, r);
 	put_slabs(to, FRESH, &r->memory);
+	if (r->server.has_memory)
+		put_their_memory(to, FRESH, &r->server.memory);
 	fprintf(to, "\n  %s: %s\n", verdicts[r->verdict], r->reason);
 }

@@ -170,6 +170,17 @@ bool ip_is_host(const struct ip *ip)
 	return ip->family == AF_INET ? ip->bytes[0] < 224 : ip->bytes[0] != 0xff;
 }
 
+struct ip ip_unmapped(const struct ip *ip)
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+	struct ip out = {.family = AF_INET};
+
+	if (ip->family != AF_INET6 || memcmp(ip->bytes, prefix, sizeof(prefix)) != 0)
+		return *ip;
+	memcpy(out.bytes, ip->bytes + sizeof(prefix), 4);
+	return out;
+}
+
 socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};

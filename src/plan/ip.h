@@ -42,5 +42,9 @@ bool ip_is_loopback(const struct ip *ip);
  */
 bool ip_is_host(const struct ip *ip);
 
+/* An IPv4 address where it is one as IPv6 has it (::ffff:0:0/96, RFC 4291 section 2.5.5.2), as
+ * peers of a server on :: are; else the same. */
+struct ip ip_unmapped(const struct ip *ip);
+
 /* Fills `out` for bind(2) and connect(2); returns the length of the address. */
 socklen_t ip_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *out);

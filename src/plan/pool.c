@@ -31,6 +31,29 @@ void pool_set(struct pool *pool, const struct ip *first, uint32_t count)
 	pool->ranges[0] = (struct pool_range){.first = *first, .count = count};
 }
 
+void pool_slice(struct pool *pool, uint32_t first, uint32_t count)
+{
+	struct pool from = *pool;
+
+	memset(pool, 0, sizeof(*pool));
+	for (uint32_t i = 0; i < from.range_count && count > 0; i++) {
+		const struct pool_range *range = &from.ranges[i];
+
+		if (range->before + range->count <= first)
+			continue;
+		uint32_t skipped = first - range->before, left = range->count - skipped;
+		uint32_t taken = left < count ? left : count;
+
+		pool->ranges[pool->range_count++] =
+			(struct pool_range){.first = ip_add(&range->first, skipped),
+		                            .count = taken,
+		                            .before = pool->count};
+		pool->count += taken;
+		first += taken;
+		count -= taken;
+	}
+}
+
 struct ip pool_at(const struct pool *pool, uint32_t number)
 {
 	uint32_t low = 0, high = pool->range_count;

@@ -37,6 +37,9 @@ void pool_set(struct pool *pool, const struct ip *first, uint32_t count);
  * written on success. */
 int pool_parse(const char *text, struct pool *out, struct err *err);
 
+/* Keeps of a pool the `count` (> 0) addresses from number `first` on, of which it has so many. */
+void pool_slice(struct pool *pool, uint32_t first, uint32_t count);
+
 /* The address of a number below count. */
 struct ip pool_at(const struct pool *pool, uint32_t number);
 

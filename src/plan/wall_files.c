@@ -107,7 +107,11 @@ static void judge_file_max(const struct walls_case *c, struct wall_row *row,
 	text_add(&t, ", of which ");
 	text_count(&t, left);
 	text_add(&t, " are left; a file for each end");
-	wall_bounds(row, left > own ? (left - own) / c->ends : 0, needed);
+	wall_bounds(row,
+	            left < own     ? 0
+	            : c->ends == 0 ? UINT64_MAX /* no connection takes any */
+	                           : (left - own) / c->ends,
+	            needed);
 	if (left < needed)
 		ask_files(c, row, out, wall_numbered(c) * c->ends + own);
 	else

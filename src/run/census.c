@@ -18,14 +18,23 @@ static uint32_t states(enum census what)
 	return ~(1U << TCP_LISTEN | 1U << TCP_TIME_WAIT);
 }
 
-static uint64_t ask(const struct diag_query *query)
+/* `some`: what the query's match counts besides, anew at each try; or NULL. */
+static uint64_t ask_for(const struct diag_query *query, uint64_t *some)
 {
 	struct diag_counts counts;
 	int failed = -EINTR;
 
-	for (int tries = 0; failed == -EINTR && tries < TRIES; tries++)
+	for (int tries = 0; failed == -EINTR && tries < TRIES; tries++) {
+		if (some)
+			*some = 0;
 		failed = diag_count(query, &counts);
+	}
 	return failed == 0 ? counts.total : PROBE_UNKNOWN;
+}
+
+static uint64_t ask(const struct diag_query *query)
+{
+	return ask_for(query, NULL);
 }
 
 static uint64_t add(uint64_t a, uint64_t b)
@@ -80,24 +89,12 @@ static uint64_t count_clients(const struct experiment *x, enum census what)
 	return ask(&query);
 }
 
-/* A server on :: has IPv4 peers as ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
-static struct ip unmapped(const struct ip *ip)
-{
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-	struct ip out = {.family = AF_INET};
-
-	if (ip->family != AF_INET6 || memcmp(ip->bytes, prefix, sizeof(prefix)) != 0)
-		return *ip;
-	memcpy(out.bytes, ip->bytes + sizeof(prefix), 4);
-	return out;
-}
-
 /* The same from the other side. */
 static bool is_planned_peer(const struct diag_socket *socket, const void *context)
 {
 	const struct diag_socket theirs = {
-		.local = unmapped(&socket->remote),
-		.remote = unmapped(&socket->local),
+		.local = ip_unmapped(&socket->remote),
+		.remote = ip_unmapped(&socket->local),
 		.local_port = socket->remote_port,
 		.remote_port = socket->local_port,
 	};
@@ -119,7 +116,8 @@ static bool is_server_here(const struct tuple_plan *plan)
 	return false;
 }
 
-/* Clients that are no sockets: the servers' sockets, whoever has them. */
+/* Clients that are no sockets: the servers' sockets, whoever has them; on a LAN another host, whose
+ * kernel is not asked. */
 static uint64_t count_peers(const struct experiment *x, enum census what)
 {
 	const struct tuple_plan *plan = &x->tuples;
@@ -131,9 +129,9 @@ static uint64_t count_peers(const struct experiment *x, enum census what)
 		.match = is_planned_peer,
 		.context = x,
 	};
-	uint64_t sum = ask(&query);
+	uint64_t sum = x->is_on_lan ? PROBE_UNKNOWN : ask(&query);
 
-	if (plan->target.family == AF_INET) {
+	if (plan->target.family == AF_INET && !x->is_on_lan) {
 		query.family = AF_INET;
 		sum = add(sum, ask(&query));
 	}
@@ -151,6 +149,43 @@ uint64_t census_count(const struct experiment *x, enum census what)
 	if (x->client_workers > 0 && (what == CENSUS_LEFT || x->server_workers == 0))
 		sum = add(sum, count_clients(x, what));
 	return sum;
+}
+
+struct of_pool {
+	const struct pool *pool;
+	uint64_t *count;
+};
+
+/* All are counted by the query itself: one dump for both, as a million take a second. */
+static bool count_of_pool(const struct diag_socket *socket, const void *context)
+{
+	const struct of_pool *of = context;
+	const struct ip peer = ip_unmapped(&socket->remote);
+
+	*of->count += pool_index(of->pool, &peer) >= 0;
+	return true;
+}
+
+void census_peers(const struct experiment *x, const struct pool *pool, struct census_peers *out)
+{
+	uint64_t some = 0;
+	const struct of_pool of = {.pool = pool, .count = &some};
+
+	*out = (struct census_peers){0};
+	for (uint32_t i = 0; i < x->listen_count; i++) {
+		const struct diag_query query = {
+			.family = x->listens[i].address.family,
+			.low = x->listens[i].port_low,
+			.high = x->listens[i].port_high,
+			.state_mask = states(CENSUS_ESTABLISHED),
+			.match = pool ? count_of_pool : NULL,
+			.context = &of,
+		};
+		uint64_t all = ask_for(&query, &some);
+
+		out->all = add(out->all, all);
+		out->of_pool = add(out->of_pool, all == PROBE_UNKNOWN ? all : some);
+	}
 }
 
 static void add_queued(uint64_t *sum, int family, uint16_t low, uint16_t high)
@@ -179,4 +214,20 @@ uint64_t census_queued(const struct experiment *x)
 	if (plan->target.family == AF_INET)
 		add_queued(&sum, AF_INET, plan->target_port_low, high);
 	return sum;
+}
+
+static uint64_t known(uint64_t value)
+{
+	return value == PROBE_UNKNOWN ? 0 : value;
+}
+
+uint64_t census_left(const struct experiment *x)
+{
+	struct probe_sockstat now;
+
+	if (!x->has_netns)
+		return known(census_count(x, CENSUS_LEFT));
+	if (probe_read_sockstat(&now) != 0)
+		return 0;
+	return known(now.tcp_inuse) + known(now.tcp6_inuse);
 }

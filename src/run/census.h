@@ -1,6 +1,7 @@
 /* census: the kernel's own count of a run's sockets. */
 #pragma once
 
+#include "plan/pool.h"
 #include "run/experiment.h"
 
 #include <stdint.h>
@@ -15,6 +16,17 @@ enum census {
 /* PROBE_UNKNOWN where sock_diag cannot be asked, or the servers are in another network namespace. A
  * million take about a second. */
 uint64_t census_count(const struct experiment *x, enum census what);
+
+/* Of a server's own ports: ESTABLISHED sockets, and how many of them have their peer in the pool
+ * (NULL: none). PROBE_UNKNOWN where sock_diag cannot be asked. */
+struct census_peers {
+	uint64_t all, of_pool;
+};
+void census_peers(const struct experiment *x, const struct pool *pool, struct census_peers *out);
+
+/* How many sockets of the run the kernel still has; 0 where that is not known. TIME_WAIT is none. A
+ * namespace of our own is counted at once, the host's network socket by socket. */
+uint64_t census_left(const struct experiment *x);
 
 /* Connections that wait to be accepted, in all listen queues of the run's servers that are in this
  * network namespace. PROBE_UNKNOWN where nobody listens here. */

@@ -29,6 +29,7 @@
 #include "run/client_stage.h"
 #include "run/client_state.h"
 #include "run/client_traffic.h"
+#include "run/client_why.h"
 #include "run/sampler.h"
 
 struct client *client_make(const struct experiment *x, struct shm *shm, struct shm_worker *me)
@@ -61,7 +62,7 @@ void client_message(void *client, uint32_t index, uint8_t *out)
 	if (c->stage)
 		client_traffic_message(c, index, out);
 	else
-		token_make(out, c->shm->key, c->me->first + index, c->round);
+		token_make(out, c->shm->key, client_index(c, index), c->round);
 }
 
 /* --- ends --------------------------------------------------------------------------------- */
@@ -84,7 +85,11 @@ void client_lose(struct client *c, uint32_t conn, enum cause cause)
 {
 	shm_count(c->me->lost[cause]);
 	client_traffic_lost(c, conn);
-	client_close(c, conn, ENGINE_CLOSE_FIN, c->x->reconnect ? AGAIN_LOST : AGAIN_NOT);
+	client_push_lost(c, conn);
+	/* Where nobody answers, a FIN would stay with the kernel for minutes, and with it the port
+	 * that it is to be opened again from. */
+	client_close(c, conn, cause_is_silence(cause) ? ENGINE_CLOSE_RESET : ENGINE_CLOSE_FIN,
+	             c->x->reconnect ? AGAIN_LOST : AGAIN_NOT);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -94,11 +99,17 @@ static void on_sent(struct client *c, uint32_t conn, const struct engine_event *
 	if (!client_is_open(c, conn)) /* lost by an earlier event of this batch */
 		return;
 	if (event->result < 0 && !engine_is_momentary(event->result))
-		client_lose(c, conn, cause_of_errno(event->result));
+		client_lose(c, conn, client_why_lost(c, conn, event->result));
 	else if (c->states[conn] == CONN_PROVING)
 		client_proof_on_sent(c, conn, event);
 	else if (c->stage)
 		client_traffic_on_sent(c, conn, event);
+}
+
+static void on_stage_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
+{
+	if (client_push_take_late(c, conn, &data, &len))
+		client_traffic_on_data(c, conn, data, len);
 }
 
 static void on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
@@ -110,7 +121,7 @@ static void on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32
 	else if (client_push_hears(c))
 		client_push_on_data(c, conn, data, len);
 	else if (c->stage)
-		client_traffic_on_data(c, conn, data, len);
+		on_stage_data(c, conn, data, len);
 	else /* a greeting, or the rest of a proof that was given up */
 		shm_set(c->me->received_bytes, c->me->received_bytes + len);
 	if (c->x->watch && client_is_open(c, conn))
@@ -125,7 +136,7 @@ static void on_received(struct client *c, uint32_t conn, const struct engine_eve
 	if (event->result == 0)
 		client_lose(c, conn, CAUSE_CLOSED);
 	else if (event->result < 0)
-		client_lose(c, conn, cause_of_errno(event->result));
+		client_lose(c, conn, client_why_lost(c, conn, event->result));
 	else
 		on_data(c, conn, event->data, (uint32_t)event->result);
 }
@@ -155,7 +166,7 @@ static void on_timer(struct client *c, struct flight *f)
 	switch ((enum flight_kind)f->kind) {
 	case FLIGHT_CONNECT:
 		engine_close(c->engine, f->conn, ENGINE_CLOSE_FIN);
-		client_connect_failed(c, f, CAUSE_TIMEOUT);
+		client_connect_failed(c, f, client_why_failed(c, f->conn, CAUSE_TIMEOUT));
 		break;
 	case FLIGHT_BACKOFF:
 		client_connect(c, f);
@@ -197,9 +208,8 @@ static uint64_t next_deadline(const struct client *c, enum phase phase)
 
 		return due_ns < timer_ns ? due_ns : timer_ns;
 	}
-	if (is_proof(phase) &&
-	    (c->next < c->me->count ? c->flights.free_count > 0 : !flights_any(&c->flights)))
-		return c->now_ns; /* there is another to start, or nothing left to wait for */
+	if (is_proof(phase) && client_proof_is_due(c))
+		return c->now_ns;
 	return timer_ns;
 }
 
@@ -212,7 +222,10 @@ static int turn(struct client *c, enum phase phase)
 	else
 		client_open_due(c, phase);
 	client_stage_due(c);
-	int count = engine_poll(c->engine, c->events, CLIENT_EVENTS, next_deadline(c, phase));
+	uint64_t deadline_ns = next_deadline(c, phase);
+
+	client_traffic_pause(c, deadline_ns);
+	int count = engine_poll(c->engine, c->events, CLIENT_EVENTS, deadline_ns);
 
 	c->now_ns = clock_now_ns();
 	for (int i = 0; i < count; i++)
@@ -234,8 +247,7 @@ int client_wait_beyond(struct client *c, enum phase phase)
 
 static void start_pace(struct client *c)
 {
-	uint32_t sharers = c->x->clients_at_once;
-	uint64_t share = (c->x->rate_per_s + sharers - 1) / sharers;
+	uint64_t share = pace_share(c->x->rate_per_s, c->me->number, c->x->clients_at_once);
 
 	c->now_ns = clock_now_ns();
 	/* Sleeps end up to a millisecond late, and the CPU is shared with a server: what was missed
@@ -259,15 +271,18 @@ static int hold(struct client *c)
 	int failed = 0;
 
 	start_pace(c);
+	c->is_holding = true;
 	while (failed == 0 && shm_get(c->shm->phase) == PHASE_HOLD) {
 		client_stage_heed(c);
 		failed = turn(c, PHASE_HOLD);
 	}
+	client_stage_leave(c);
 	client_give_up_backoffs(c);
 	while (failed == 0 && flights_any(&c->flights)) {
 		failed = turn(c, PHASE_NONE);
 		client_give_up_backoffs(c);
 	}
+	c->is_holding = false;
 	return failed;
 }
 
@@ -279,6 +294,7 @@ static int ramp(struct client *c)
 	while (failed == 0 && !client_ramp_is_over(c))
 		failed = turn(c, PHASE_RAMP);
 	shm_set(c->me->not_tried, c->me->not_tried + c->wanted - c->next);
+	shm_set(c->me->opened_late, client_opened_late(c));
 	shm_set(c->me->cpu_ns, sampler_own_cpu_ns());
 	return failed;
 }
@@ -287,13 +303,13 @@ static int prove(struct client *c, enum phase phase)
 {
 	int failed = wait_turn(c);
 
-	c->round = phase == PHASE_PROVE ? 0 : 1;
-	c->next = 0;
-	c->unanswered = 0;
+	client_proof_begin(c, phase == PHASE_PROVE ? 0 : 1);
 	c->now_ns = clock_now_ns();
 	while (!client_proof_is_over(c) && failed == 0)
 		failed = turn(c, phase);
 	shm_set(c->me->proof[c->round].end_ns, c->now_ns);
+	if (phase == PHASE_PROVE)
+		shm_set(c->me->opened_late, client_opened_late(c));
 	return failed;
 }
 

@@ -83,12 +83,17 @@ static bool has_churn(const struct experiment *x)
 	return false;
 }
 
-/* The worker's part of what all share, by its part of the connections: where it begins. */
-static uint64_t part_of(const struct client *c, uint64_t whole, uint64_t connection)
+static uint64_t part_of_all(uint64_t whole, uint64_t at, uint64_t all)
 {
 	__extension__ typedef unsigned __int128 u128;
 
-	return (uint64_t)((u128)whole * connection / c->x->n);
+	return (uint64_t)((u128)whole * at / all);
+}
+
+/* The worker's part of what all share, by its part of the connections: where it begins. */
+static uint64_t part_of(const struct client *c, uint64_t whole, uint64_t connection)
+{
+	return part_of_all(whole, connection, c->x->n);
 }
 
 static uint64_t own_part(const struct client *c, uint64_t whole)
@@ -96,6 +101,15 @@ static uint64_t own_part(const struct client *c, uint64_t whole)
 	uint64_t end = (uint64_t)c->me->first + c->me->count;
 
 	return part_of(c, whole, end) - part_of(c, whole, c->me->first);
+}
+
+/* Of the rate, by its part of those that are to be open: it may have none of a few. */
+static uint64_t own_rate(const struct client *c, uint64_t rate)
+{
+	uint64_t all = experiment_wanted(c->x, c->stage_number);
+	uint64_t low = part_of(c, all, c->me->first);
+
+	return all == 0 ? 0 : part_of_all(rate, low + c->wanted, all) - part_of_all(rate, low, all);
 }
 
 static bool make_spares(struct client *c, struct churn *churn)
@@ -317,7 +331,7 @@ static void fill_slots(struct client *c)
 void client_churn_begin(struct client *c)
 {
 	struct churn *churn = c->churn;
-	uint64_t rate = c->stage->churn_per_s, slots = c->stage->in_flight / c->x->client_workers;
+	uint64_t rate = c->stage->churn_per_s, slots = FLIGHTS_USUAL;
 
 	if (!churn)
 		return;
@@ -328,12 +342,13 @@ void client_churn_begin(struct client *c)
 	churn->is_settled = false;
 	churn->pace = (struct pace){.rate_per_s = 0};
 	if (rate != STAGE_AS_FAST) {
-		rate = own_part(c, rate);
+		rate = own_rate(c, rate);
 		churn->burst = rate > CHURN_BATCH ? rate : CHURN_BATCH;
 		pace_init(&churn->pace, rate, UINT64_MAX, c->stage_ns);
 		return;
 	}
-	slots = c->stage->in_flight == 0 ? FLIGHTS_USUAL : slots > 0 ? slots : 1;
+	if (c->stage->in_flight > 0)
+		slots = own_part(c, c->stage->in_flight);
 	slots = slots < c->flights.count ? slots : c->flights.count;
 	churn->slots = (uint32_t)(slots < c->me->count ? slots : c->me->count);
 }

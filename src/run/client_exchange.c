@@ -8,11 +8,6 @@
 #include "run/client_churn.h"
 #include "run/client_traffic.h"
 
-static uint32_t index_of(const struct client *c, uint32_t conn)
-{
-	return c->me->first + conn;
-}
-
 static void count_answer(struct client *c, enum answer answer)
 {
 	shm_count(c->me->traffic.answers[answer]);
@@ -42,7 +37,7 @@ static bool send_piece(struct client *c, uint32_t conn, const struct turn *turn)
 	uint32_t left = turn->say_bytes - e->sent, most = c->engine->send_most;
 	uint32_t len = left < most ? left : most;
 
-	behaviour_write(&t->behaviour, index_of(c, conn), e->number, e->sent, t->piece, len);
+	behaviour_write(&t->behaviour, client_index(c, conn), e->number, e->sent, t->piece, len);
 	if (engine_send(c->engine, conn, t->piece, len) != 0) {
 		t->is_blocked = true;
 		return false;
@@ -55,7 +50,7 @@ static void turn_of(const struct client *c, uint32_t conn, struct turn *out)
 {
 	const struct traffic *t = c->traffic;
 
-	behaviour_turn(&t->behaviour, index_of(c, conn), t->all[conn].number, out);
+	behaviour_turn(&t->behaviour, client_index(c, conn), t->all[conn].number, out);
 }
 
 bool client_exchange_go_on(struct client *c, uint32_t conn)
@@ -81,6 +76,7 @@ static bool begin(struct client *c, uint32_t conn, const struct turn *turn, uint
 	set_flag(e, EXCHANGE_MUTE, !turn->is_answered);
 	e->said_ns = now_ns;
 	t->active++;
+	waits_begin(&c->me->waits, now_ns);
 	shm_count(c->me->traffic.said);
 	if (turn->is_answered)
 		client_ask(c, conn, ENGINE_WAIT_SOON);
@@ -112,12 +108,15 @@ bool client_exchange_begin(struct client *c, uint32_t conn, uint64_t due_ns, uin
 
 bool client_exchange_begin_waited(struct client *c, uint32_t conn, uint64_t now_ns)
 {
+	struct exchange *e = &c->traffic->all[conn];
 	struct turn turn;
 
 	turn_of(c, conn, &turn);
 	if (!begin(c, conn, &turn, now_ns))
 		return false;
-	set_flag(&c->traffic->all[conn], EXCHANGE_WAITING, false);
+	if (!c->traffic->is_open_loop) /* that it waited for others is its plan */
+		e->due_ns = now_ns;
+	set_flag(e, EXCHANGE_WAITING, false);
 	return true;
 }
 
@@ -133,6 +132,7 @@ static void rest(struct client *c, struct exchange *e)
 	e->number++;
 	e->sent = 0;
 	c->traffic->active--;
+	waits_end(&c->me->waits, e->said_ns);
 }
 
 /* It is answered, and all of it is sent: the next may come. */
@@ -149,6 +149,7 @@ static void end_where_whole(struct client *c, uint32_t conn)
 	turn_of(c, conn, &turn);
 	rest(c, e);
 	if (server_closes) { /* what would be said now would be lost (RFC 9112 section 9.6) */
+		shm_count(c->me->announced);
 		client_lose(c, conn, CAUSE_CLOSED);
 		return;
 	}
@@ -234,8 +235,8 @@ static enum answer judge(struct client *c, uint32_t conn, const uint8_t *data, u
 
 	if (e->flags & EXCHANGE_PART)
 		hearing = &t->hearings[conn];
-	enum answer answer = behaviour_hear(&t->behaviour, index_of(c, conn), e->number, hearing,
-	                                    data, len, used);
+	enum answer answer = behaviour_hear(&t->behaviour, client_index(c, conn), e->number,
+	                                    hearing, data, len, used);
 
 	set_flag(e, EXCHANGE_LAST, hearing->is_last);
 	if (answer == BEHAVIOUR_MORE && hearing == &fresh) {
@@ -254,6 +255,7 @@ static void take_answer(struct client *c, uint32_t conn, enum answer answer)
 	if (answer == ANSWER_GOOD && (e->flags & EXCHANGE_OVERDUE))
 		answer = ANSWER_LATE;
 	count_answer(c, answer);
+	c->traffic->came++;
 	set_flag(e, EXCHANGE_ANSWERED, true);
 	set_flag(e, EXCHANGE_PART, false);
 	if (has_lost_its_place(answer)) {

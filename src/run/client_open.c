@@ -8,8 +8,10 @@
 #include "run/client_state.h"
 #include "run/client_storm.h"
 #include "run/client_traffic.h"
+#include "run/client_why.h"
 
 #define BACKOFF_NS   (100 * NS_PER_MS)
+#define STORM_BATCH  256      /* a turn may have as many answers to hear between two of them */
 #define BACKOFF_MOST NS_PER_S /* where it never gives up: a server that is back is soon found */
 
 void client_connect(struct client *c, struct flight *f)
@@ -40,6 +42,12 @@ static uint64_t backoff_ns(const struct client *c, const struct flight *f)
 	return c->x->reconnect && pause_ns > BACKOFF_MOST ? BACKOFF_MOST : pause_ns;
 }
 
+/* Not all of what is between the ends is known beforehand: nobody tries for ever. */
+static bool has_walls(const struct experiment *x)
+{
+	return x->kind == RUN_CONNECT || x->via.box.kind != VIA_NONE;
+}
+
 /* One that is lost already counts no more; one that was to come back is lost now. */
 static void count_failure(struct client *c, const struct flight *f, enum cause cause)
 {
@@ -59,7 +67,7 @@ static void count_failure(struct client *c, const struct flight *f, enum cause c
 		return;
 	shm_count(c->me->failed[cause]);
 	c->unconnected++;
-	if (c->x->kind == RUN_CONNECT && c->unconnected >= c->flights.count)
+	if (has_walls(c->x) && c->unconnected >= c->flights.count)
 		c->gave_up = true;
 }
 
@@ -115,7 +123,7 @@ void client_on_connected(struct client *c, uint32_t conn, int code)
 	struct flight *f = flights_of(&c->flights, conn);
 
 	if (code < 0) {
-		client_connect_failed(c, f, cause_of_errno(code));
+		client_connect_failed(c, f, client_why_failed(c, conn, cause_of_errno(code)));
 		return;
 	}
 	bool is_churned = f->again == AGAIN_CHURNED;
@@ -172,10 +180,9 @@ void client_open_due(struct client *c, enum phase phase)
 {
 	bool is_paced = !client_storm_has_cut(c);
 	uint64_t due = is_paced ? pace_due(&c->pace, c->now_ns) : UINT64_MAX;
-	uint32_t started = 0;
+	uint32_t started = 0, most = is_paced ? CLIENT_CONNECT_BATCH : STORM_BATCH;
 
-	for (; started < due && started < CLIENT_CONNECT_BATCH && client_has_to_open(c, phase);
-	     started++)
+	for (; started < due && started < most && client_has_to_open(c, phase); started++)
 		client_connect(c, next_to_open(c, phase));
 	if (is_paced)
 		pace_take(&c->pace, started);
@@ -203,6 +210,27 @@ bool client_ramp_is_over(struct client *c)
 	return !flights_any(&c->flights) && (client_is_stopped(c) || c->next == c->wanted);
 }
 
+/* Not connected, or lost since, be it to be opened again. */
+static bool has_failed(const struct client *c, uint32_t conn)
+{
+	return c->states[conn] >= CONN_FAILED;
+}
+
+uint64_t client_opened_late(const struct client *c)
+{
+	uint64_t failed = 0, seen = 0, late = 0;
+
+	for (uint32_t conn = 0; conn < c->next; conn++)
+		failed += has_failed(c, conn);
+	for (uint32_t conn = 0; conn < c->next && failed > 0; conn++) {
+		if (has_failed(c, conn))
+			seen++;
+		else if (c->states[conn] != CONN_IDLE)
+			late += 2 * seen > failed;
+	}
+	return late;
+}
+
 /* Closed by a churn or a storm. */
 static bool is_by_stage(uint8_t again)
 {
@@ -222,16 +250,26 @@ bool client_open_is_whole(struct client *c)
 	return true;
 }
 
+/* Its stage waits for it no longer, and it is lost: which is what --reconnect is for. */
+static void give_up(struct client *c, const struct flight *f)
+{
+	count_failure(c, f, CAUSE_TIMEOUT);
+	if (!c->x->reconnect)
+		return;
+	c->states[f->conn] = CONN_AGAIN + AGAIN_LOST;
+	c->again_count++;
+}
+
 /* Those that wait for a flight. */
 static void give_up_waiting(struct client *c)
 {
-	for (uint32_t conn = 0; conn < c->me->count && c->again_count > 0; conn++) {
+	for (uint32_t conn = 0; conn < c->me->count; conn++) {
 		if (c->states[conn] != CONN_AGAIN + AGAIN_CUT)
 			continue;
 		const struct flight never = {.conn = conn, .again = AGAIN_CUT};
 
 		c->again_count--;
-		count_failure(c, &never, CAUSE_TIMEOUT);
+		give_up(c, &never);
 	}
 }
 
@@ -244,8 +282,9 @@ void client_open_give_up(struct client *c)
 			continue;
 		if (f->kind == FLIGHT_CONNECT)
 			engine_close(c->engine, f->conn, ENGINE_CLOSE_FIN);
-		count_failure(c, f, CAUSE_TIMEOUT);
+		give_up(c, f);
 		flights_land(&c->flights, f);
 	}
-	give_up_waiting(c);
+	if (c->again_count > 0)
+		give_up_waiting(c);
 }

@@ -31,6 +31,11 @@ void client_give_up_backoffs(struct client *c);
 
 bool client_ramp_is_over(struct client *c);
 
+/* How many of the ramp's got through, and have not been lost since, although they come after the
+ * half of those that failed or were lost: next to none where only the first ones find room, about
+ * half of them where any may fail. */
+uint64_t client_opened_late(const struct client *c);
+
 /* Whether all that a stage has closed itself (churn, storm) are open again, or have failed. */
 bool client_open_is_whole(struct client *c);
 

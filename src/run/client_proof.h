@@ -5,8 +5,14 @@
 #include "run/client.h"
 #include "run/flights.h"
 
+/* A round of proofs begins. */
+void client_proof_begin(struct client *c, unsigned int round);
+
 /* Begins the next proofs, a batch at most. */
 void client_prove_due(struct client *c);
+
+/* Whether there is more to begin, or to end, at once. */
+bool client_proof_is_due(const struct client *c);
 
 /* Sends what the engine could not take. */
 void client_proof_send_due(struct client *c);

@@ -16,8 +16,8 @@
  *
  * A stage is over for us when all servers have said that they push no more, and as many messages
  * were heard as they have said; of servers that are not ours, when the newest round has come on
- * each connection. Or when nothing more comes for a while. What comes later still,
- * while connections are proved, is taken out of the stream. */
+ * each connection. Or when nothing more comes for a while. What comes later still, while
+ * connections are proved or echoes are asked for, is taken out of the stream. */
 #include "run/client_push.h"
 
 #include "base/bits.h"
@@ -232,7 +232,7 @@ void client_push_opened(struct client *c, uint32_t conn)
 	client_ask(c, conn, ENGINE_WAIT_IDLE);
 }
 
-void client_push_closed(struct client *c, uint32_t conn)
+static void end_part(struct client *c, uint32_t conn, enum answer answer)
 {
 	struct client_push *p = c->push;
 
@@ -241,7 +241,17 @@ void client_push_closed(struct client *c, uint32_t conn)
 	bits_clear(&p->parts, conn);
 	p->hearings[conn].heard = 0;
 	if (is_push(c))
-		count_end(c, ANSWER_PARTIAL);
+		count_end(c, answer);
+}
+
+void client_push_lost(struct client *c, uint32_t conn)
+{
+	end_part(c, conn, ANSWER_PARTIAL);
+}
+
+void client_push_closed(struct client *c, uint32_t conn)
+{
+	end_part(c, conn, ANSWER_CUT);
 }
 
 /* --- hearing ------------------------------------------------------------------------------- */
@@ -337,6 +347,16 @@ bool client_push_hears(const struct client *c)
 	return c->push && (!c->stage || is_push(c));
 }
 
+/* No byte of an echo is like the first of a push: those have the highest bit (behave/echo). */
+bool client_push_take_late(struct client *c, uint32_t conn, const uint8_t **data, uint32_t *len)
+{
+	enum traffic_kind kind = c->stage->traffic;
+
+	if (!c->push || (kind != TRAFFIC_ECHO && kind != TRAFFIC_HOLD))
+		return true;
+	return take(c, conn, data, len);
+}
+
 void client_push_on_data(struct client *c, uint32_t conn, const uint8_t *data, uint32_t len)
 {
 	if (is_push(c))
@@ -356,7 +376,7 @@ void client_push_on_proof_data(struct client *c, uint32_t conn, const uint8_t *d
 	while (len > 0) {
 		struct flight *f = c->states[conn] == CONN_PROVING ? flights_of(&c->flights, conn)
 		                                                   : NULL;
-		uint32_t of_token = f ? (uint32_t)(TOKEN_BYTES - f->echoed) : 0;
+		uint32_t of_token = f ? (uint32_t)(TOKEN_BYTES - f->echoed % TOKEN_BYTES) : 0;
 
 		if (of_token == 0 || of_token == TOKEN_BYTES) {
 			if (!take(c, conn, &data, &len))

@@ -33,8 +33,7 @@ uint32_t client_share(const struct client *c, uint64_t connections)
 
 void client_share_begin(struct client *c)
 {
-	uint32_t sharers = c->x->client_workers;
-	uint64_t rate = (c->stage->rate_per_s + sharers - 1) / sharers;
+	uint64_t rate = pace_share(c->stage->rate_per_s, c->me->number, c->x->client_workers);
 
 	c->share_low = c->share_high = c->wanted;
 	if (c->stage->connections == 0)
@@ -96,7 +95,7 @@ static bool may_close(const struct client *c)
 
 static bool may_open(const struct client *c)
 {
-	return c->share_low < c->wanted && !client_is_stopped(c);
+	return c->share_low < c->wanted && !client_is_short(c);
 }
 
 bool client_share_is_done(struct client *c)

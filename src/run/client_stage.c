@@ -23,8 +23,26 @@ bool client_stage_make(struct client *c)
 	return client_traffic_make(c) && client_push_make(c) && client_churn_make(c);
 }
 
+/* What is still under way is not waited for any more. */
+static void end(struct client *c)
+{
+	if (shm_get(c->shm->stop) != STOP_INTERRUPTED)
+		client_open_give_up(c);
+	client_traffic_end(c);
+	client_push_end(c);
+	c->stage = NULL;
+	__atomic_store_n(&c->me->stage_done, c->stage_number, __ATOMIC_RELEASE);
+}
+
+void client_stage_leave(struct client *c)
+{
+	if (c->stage)
+		end(c);
+}
+
 static void begin(struct client *c, uint32_t number)
 {
+	client_stage_leave(c);
 	c->stage = &c->x->stages[number - 1];
 	c->stage_number = number;
 	c->stage_ns = shm_get(c->shm->stage_start_ns);
@@ -61,12 +79,7 @@ static void drain(struct client *c)
 	}
 	if (!is_at_rest(c, is_interrupted) && c->now_ns < c->drain_end_ns)
 		return;
-	if (!is_interrupted)
-		client_open_give_up(c);
-	client_traffic_end(c);
-	client_push_end(c);
-	c->stage = NULL;
-	__atomic_store_n(&c->me->stage_done, c->stage_number, __ATOMIC_RELEASE);
+	end(c);
 }
 
 void client_stage_heed(struct client *c)

@@ -46,13 +46,20 @@ struct client {
 	uint32_t again_count, again_next; /* to be opened again; where to look for the next */
 	bool has_due;                     /* a flight may be due */
 	uint32_t unanswered;              /* proofs in a row that timed out */
-	uint32_t unconnected;             /* connects in a row that failed for good */
-	bool gave_up;                     /* too many of them */
+	uint32_t unheard;                 /* that were lost although they were said again */
+	bool is_sampling, has_sampled;    /* client_proof: whether any is answered at all     */
+	bool was_echoed;                  /* one has been, since the sample began            */
+	uint32_t sampled;
+	uint32_t asked_why; /* how often, and what it was at last (client_why) */
+	enum cause last_why;
+	uint32_t unconnected; /* connects in a row that failed for good */
+	bool gave_up;         /* too many of them */
 	struct pace pace;
 	uint64_t now_ns;
 	struct flights flights;
 
 	/* of the hold */
+	bool is_holding;
 	const struct stage *stage; /* NULL where it is none */
 	uint32_t stage_number;     /* of the one that was begun last; 0: none yet */
 	uint64_t stage_ns;         /* when it began, by the director              */
@@ -70,10 +77,22 @@ struct client {
 	struct engine_event events[CLIENT_EVENTS];
 };
 
-/* Nothing new is begun: the director says so, or nobody answers. */
-static inline bool client_is_stopped(const struct client *c)
+/* The ramp was ended early: the director said so, or nobody answered. No more are opened then. */
+static inline bool client_is_short(const struct client *c)
 {
 	return shm_get(c->shm->stop) != STOP_NONE || c->gave_up;
+}
+
+/* Nothing new is begun. In the hold, those that there are live on as they would. */
+static inline bool client_is_stopped(const struct client *c)
+{
+	return c->is_holding ? shm_get(c->shm->stop) == STOP_INTERRUPTED : client_is_short(c);
+}
+
+/* A connection's index: in the whole run, where several hosts make it. */
+static inline uint32_t client_index(const struct client *c, uint32_t conn)
+{
+	return c->x->index_first + c->me->first + conn;
 }
 
 static inline bool client_is_open(const struct client *c, uint32_t conn)

@@ -21,7 +21,7 @@ static uint64_t cut_ns(const struct client *c)
 /* Of all indexes, as evenly as they can be; the parts of all workers are exactly the whole. */
 static bool is_hit(const struct client *c, uint32_t conn)
 {
-	uint64_t parts = c->stage->storm_parts, index = (uint64_t)c->me->first + conn;
+	uint64_t parts = c->stage->storm_parts, index = client_index(c, conn);
 
 	return (index + 1) * parts / STAGE_PARTS > index * parts / STAGE_PARTS;
 }

@@ -33,6 +33,7 @@
 #include "base/map.h"
 #include "run/client_exchange.h"
 #include "run/client_traffic_state.h"
+#include "run/client_why.h"
 
 #include <string.h>
 
@@ -81,14 +82,16 @@ static bool is_on(const struct client *c)
 
 /* --- a stage begins ----------------------------------------------------------------------- */
 
-/* Of a rate over all connections each worker has the same part of it as of them. */
+/* Of a rate over all connections each worker has the same part of it as of those that are to be
+ * open. */
 static void plan_open_loop(struct client *c)
 {
 	struct traffic *t = c->traffic;
 	const struct stage *s = c->stage;
-	double own_per_s = s->every_ns > 0 ? stage_message_rate(s, t->count)
-	                                   : stage_message_rate(s, c->x->n) * (double)c->me->count /
-	                                             (double)c->x->n;
+	uint64_t all = experiment_wanted(c->x, c->stage_number);
+	double own_per_s = s->every_ns > 0
+	                           ? stage_message_rate(s, t->count)
+	                           : stage_message_rate(s, all) * (double)t->count / (double)all;
 
 	t->end_ns = s->duration_ns < UINT64_MAX - c->stage_ns ? c->stage_ns + s->duration_ns
 	                                                      : UINT64_MAX;
@@ -189,11 +192,26 @@ void client_traffic_go_on(struct client *c, uint32_t conn)
 
 /* --- the queue ---------------------------------------------------------------------------- */
 
-/* False where the engine cannot take it now. */
-static bool serve(struct client *c, uint32_t conn)
+/* Whether as many exchanges are under way as may be. */
+static bool is_full(const struct traffic *t)
+{
+	return t->active >= t->room;
+}
+
+/* Begins a message whose pause is over. */
+static bool serve_waited(struct client *c, uint32_t conn)
 {
 	struct traffic *t = c->traffic;
-	const struct exchange *e = &t->all[conn];
+
+	if (wheel_is_armed(&t->wheel, conn))
+		return true;
+	return !is_full(t) && client_exchange_begin_waited(c, conn, c->now_ns);
+}
+
+/* False where the engine cannot take it now, or too many others are under way. */
+static bool serve(struct client *c, uint32_t conn)
+{
+	const struct exchange *e = &c->traffic->all[conn];
 
 	if (c->states[conn] != CONN_OPEN)
 		return true;
@@ -202,8 +220,7 @@ static bool serve(struct client *c, uint32_t conn)
 	if (c->is_draining)
 		return true;
 	if (e->flags & EXCHANGE_WAITING)
-		return wheel_is_armed(&t->wheel, conn) ||
-		       client_exchange_begin_waited(c, conn, c->now_ns);
+		return serve_waited(c, conn);
 	return !exchange_is_free(c, conn) || say_next(c, conn);
 }
 
@@ -288,7 +305,7 @@ static void begin_more(struct client *c, uint32_t most)
 {
 	struct traffic *t = c->traffic;
 
-	for (; most > 0 && !t->is_all_begun && t->active < t->room && !t->is_blocked; most--) {
+	for (; most > 0 && !t->is_all_begun && !is_full(t) && !t->is_blocked; most--) {
 		t->passed++;
 		if (exchange_is_free(c, t->at)) {
 			if (!say_next(c, t->at))
@@ -361,7 +378,7 @@ static uint64_t next_say_ns(const struct client *c)
 		return UINT64_MAX;
 	if (t->is_open_loop)
 		return next_planned_ns(t);
-	return t->is_all_begun || t->active >= t->room ? UINT64_MAX : c->now_ns;
+	return t->is_all_begun || is_full(t) ? UINT64_MAX : c->now_ns;
 }
 
 uint64_t client_traffic_next_ns(const struct client *c)
@@ -371,13 +388,29 @@ uint64_t client_traffic_next_ns(const struct client *c)
 	const struct traffic *t = c->traffic;
 	uint64_t next_ns = next_say_ns(c);
 
-	if (t->is_blocked && next_ns < c->now_ns + NS_PER_MS) /* polls make room */
+	if ((t->is_blocked || is_full(t)) && next_ns < c->now_ns + NS_PER_MS) /* polls make room */
 		next_ns = c->now_ns + NS_PER_MS;
 	if (t->active > 0)
 		next_ns = earlier(next_ns, t->sweep_ns);
 	if (t->waits)
 		next_ns = earlier(next_ns, wheel_next_ns(&t->wheel));
 	return next_ns;
+}
+
+void client_traffic_pause(struct client *c, uint64_t until_ns)
+{
+	if (!is_on(c) || c->traffic->is_open_loop)
+		return;
+	struct traffic *t = c->traffic;
+
+	gather_note(&t->gather, t->came, c->now_ns);
+	uint64_t pause_ns = gather_pause_ns(&t->gather, t->active, t->came);
+
+	t->came = 0;
+	if (pause_ns == 0 || c->now_ns + pause_ns > until_ns)
+		return;
+	engine_flush(c->engine);
+	clock_sleep_ns(pause_ns);
 }
 
 /* --- connections come and go -------------------------------------------------------------- */
@@ -435,14 +468,14 @@ bool client_traffic_is_idle(const struct client *c)
 static void end_one(struct client *c, uint32_t conn)
 {
 	struct exchange *e = &c->traffic->all[conn];
-	bool was_busy = exchange_is_busy(e);
+	bool was_busy = exchange_is_busy(e), was_said = (e->flags & EXCHANGE_SAID) != 0;
 
 	stop_waiting(c, conn);
 	if (e->behind > 0)
 		e->behind = 0;
 	client_exchange_give_up(c, conn, ANSWER_MISSING);
 	if (was_busy && shm_get(c->shm->stop) != STOP_INTERRUPTED)
-		client_lose(c, conn, CAUSE_TIMEOUT);
+		client_lose(c, conn, client_why_silent(c, conn, was_said));
 }
 
 void client_traffic_end(struct client *c)
@@ -479,7 +512,7 @@ void client_traffic_message(const struct client *c, uint32_t conn, uint8_t *out)
 {
 	const struct traffic *t = c->traffic;
 	const struct exchange *e = &t->all[conn];
-	uint32_t index = c->me->first + conn, most = c->engine->send_most;
+	uint32_t index = client_index(c, conn), most = c->engine->send_most;
 	struct turn turn;
 
 	behaviour_turn(&t->behaviour, index, e->number, &turn);

@@ -21,6 +21,10 @@ bool client_traffic_is_idle(const struct client *c);
 void client_traffic_say_due(struct client *c);
 uint64_t client_traffic_next_ns(const struct client *c);
 
+/* Sleeps a little where many answers are on their way, so that the next poll takes several of them
+ * (base/gather.h); not where something else is to be done until `until_ns`. */
+void client_traffic_pause(struct client *c, uint64_t until_ns);
+
 /* A connection has been opened while a stage is on; is lost, and will be closed; is closed: what is
  * unanswered then was cut by us. */
 void client_traffic_opened(struct client *c, uint32_t conn);

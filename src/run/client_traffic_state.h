@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/gather.h"
 #include "base/wheel.h"
 #include "behave/behaviour.h"
 #include "behave/http.h"
@@ -68,6 +69,9 @@ struct traffic {
 	uint32_t *queue;
 	uint32_t queue_from, queue_count;
 	bool is_blocked; /* the engine takes no more before the next poll */
+
+	uint32_t came; /* answers, since the last pause was thought of */
+	struct gather gather;
 
 	uint32_t sweep_at;
 	uint64_t sweep_ns;

@@ -215,6 +215,9 @@ struct walls_cost cost_of_ends(const struct cost *cost, uint32_t ends)
 	uint64_t one = capacity_connection_bytes(1, cost->of.ipv6);
 	uint64_t two = capacity_connection_bytes(2, cost->of.ipv6);
 
+	if (ends == 0)
+		return (struct walls_cost){.fixed_bytes = cost->machine.fixed_bytes,
+		                           .each_bytes = CAPACITY_UTCP_BYTES};
 	if (ends == 2 || engine_is_utcp(cost->of.clients))
 		return cost->machine;
 	return (struct walls_cost){

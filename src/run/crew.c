@@ -109,8 +109,10 @@ void crew_reap(struct crew *crew)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
-			if (crew->shm->workers[i].pid == pid)
-				note_death(crew, &crew->shm->workers[i], status);
+			if (crew->shm->workers[i].pid != pid)
+				continue;
+			note_death(crew, &crew->shm->workers[i], status);
+			crew->shm->workers[i].pid = 0; /* it may be another process's from now on */
 		}
 	}
 }
@@ -188,9 +190,11 @@ uint64_t crew_progress(const struct crew *crew)
 	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
 		const struct shm_worker *w = &crew->shm->workers[i];
 
-		mark += (uint64_t)w->done + shm_get(w->opened) - shm_get(w->open);
+		/* One that is opened counts once, and once more when it is closed. */
+		mark += (uint64_t)w->done + 2 * shm_get(w->opened) - shm_get(w->open);
 		for (int round = 0; round < TOKEN_ROUNDS; round++)
-			mark += shm_get(w->proof[round].sent) + shm_get(w->proof[round].echoed);
+			mark += shm_get(w->proof[round].sent) + shm_get(w->proof[round].echoed) +
+			        shm_get(w->proof[round].repeated);
 		for (int cause = 0; cause < CAUSE_COUNT; cause++)
 			mark += shm_get(w->failed[cause]) + shm_get(w->retried[cause]) +
 			        shm_get(w->lost[cause]);
@@ -206,4 +210,32 @@ void crew_kill_stuck(struct crew *crew, enum role role, enum phase phase)
 		if (w->role == role && !w->died && w->done < phase && w->pid > 0)
 			kill(w->pid, SIGKILL);
 	}
+}
+
+static uint64_t user_bytes_of(const struct crew *crew, const struct shm_worker *w)
+{
+	for (int tries = 0; tries < 1000 && !w->died; tries++) {
+		if (__atomic_load_n(&w->measured, __ATOMIC_ACQUIRE) == crew->shm->measure)
+			return shm_get(w->user_bytes);
+		clock_sleep_ns(NS_PER_MS);
+	}
+	return RESULT_UNKNOWN;
+}
+
+int64_t crew_user_bytes(const struct crew *crew, enum role role)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < crew->shm->worker_count; i++) {
+		const struct shm_worker *w = &crew->shm->workers[i];
+
+		if (w->role != role || w->died)
+			continue;
+		uint64_t bytes = user_bytes_of(crew, w);
+
+		if (bytes == RESULT_UNKNOWN)
+			return RESULT_UNKNOWN_BYTES;
+		sum += (int64_t)bytes;
+	}
+	return sum;
 }

@@ -43,6 +43,10 @@ uint32_t crew_count_done(const struct crew *crew, enum phase phase);
 /* Whether all clients that live have ended a stage (from 1). */
 bool crew_has_ended(const struct crew *crew, uint32_t stage);
 
+/* Private memory of all that live of a role, who were asked for it (shm->measure, and a ring); one
+ * that does not answer in a second is stuck: RESULT_UNKNOWN_BYTES for all. */
+int64_t crew_user_bytes(const struct crew *crew, enum role role);
+
 /* A number that changes whenever any worker gets on with anything. */
 uint64_t crew_progress(const struct crew *crew);
 

@@ -24,10 +24,15 @@
 #include "run/account.h"
 #include "run/census.h"
 #include "run/crew.h"
+#include "run/ends.h"
 #include "run/guard.h"
+#include "run/outages.h"
+#include "run/reconcile.h"
 #include "run/stages.h"
+#include "run/start.h"
 #include "run/survey.h"
 #include "run/verdict.h"
+#include "run/via.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -39,6 +44,7 @@
 #include <unistd.h>
 
 #define TICK_NS         (100 * NS_PER_MS)
+#define LOOK_MOST_NS    NS_PER_S /* between two looks at workers */
 #define SAMPLE_NS       NS_PER_S
 #define ACCEPT_QUIET_NS (500 * NS_PER_MS)
 #define RETURN_NS       (100 * NS_PER_MS)
@@ -57,6 +63,7 @@ struct director {
 	struct sample now;
 	uint64_t listen_overflows_before;
 	bool is_orphan;                      /* the supervisor is gone: close, and end */
+	bool is_hold_over;                   /* by an interrupt that ends no more than it */
 	uint64_t stood_open, stood_since_ns; /* a server's connections, and since when so many */
 	bool is_billed;
 	struct guard guard;
@@ -109,35 +116,6 @@ static void watch_memory(struct director *d)
 
 /* --- what it costs ------------------------------------------------------------------------ */
 
-/* Asks every worker; one that does not answer in a second is stuck, and unknown. */
-static uint64_t user_bytes_of(const struct director *d, const struct shm_worker *w)
-{
-	for (int tries = 0; tries < 1000 && !w->died; tries++) {
-		if (__atomic_load_n(&w->measured, __ATOMIC_ACQUIRE) == d->shm->measure)
-			return shm_get(w->user_bytes);
-		clock_sleep_ns(NS_PER_MS);
-	}
-	return RESULT_UNKNOWN;
-}
-
-static int64_t sum_user_bytes(const struct director *d, enum role role)
-{
-	int64_t sum = 0;
-
-	for (uint32_t i = 0; i < d->shm->worker_count; i++) {
-		const struct shm_worker *w = &d->shm->workers[i];
-
-		if (w->role != role || w->died)
-			continue;
-		uint64_t bytes = user_bytes_of(d, w);
-
-		if (bytes == RESULT_UNKNOWN)
-			return RESULT_UNKNOWN_BYTES;
-		sum += (int64_t)bytes;
-	}
-	return sum;
-}
-
 /* Workers answer after a turn of their own: by then the kernel has what they had queued, such as
  * the last closes of a proof, and its count is theirs. */
 static void measure(struct director *d)
@@ -146,8 +124,8 @@ static void measure(struct director *d)
 
 	shm_count(d->shm->measure);
 	crew_ring(&d->crew);
-	int64_t server_bytes = sum_user_bytes(d, ROLE_SERVER);
-	int64_t client_bytes = sum_user_bytes(d, ROLE_CLIENT);
+	int64_t server_bytes = crew_user_bytes(&d->crew, ROLE_SERVER);
+	int64_t client_bytes = crew_user_bytes(&d->crew, ROLE_CLIENT);
 
 	if (d->x->client_workers > 0)
 		r->established.client = shm_open(d->shm, ROLE_CLIENT);
@@ -161,7 +139,9 @@ static void measure(struct director *d)
 		.client_bytes = client_bytes,
 	};
 
+	shm_write_bill(d->shm, true);
 	account_memory(d->brief->baseline, &d->now, d->brief->host, &users, &r->memory);
+	shm_write_bill(d->shm, false);
 }
 
 /* A server's bill is of the most it held, once that has stood for a second. */
@@ -199,16 +179,6 @@ static void guard(struct director *d)
 		crew_ring(&d->crew);
 }
 
-/* For the live line. */
-static void note_answers(struct shm *shm, const struct sample *before, const struct sample *now)
-{
-	uint64_t took_ns = now->at_ns - before->at_ns;
-
-	shm_set(shm->live.latency_p99_ns, now->latency.p99_ns);
-	shm_set(shm->live.answers_per_s,
-	        before->at_ns > 0 && took_ns > 0 ? now->latency.count * NS_PER_S / took_ns : 0);
-}
-
 /* What the run's network namespace says, and the host, for who watches the run: nobody watches a
  * measurement, and who is gone. The next one is a second later. */
 static void take_sample(struct director *d, enum phase phase)
@@ -224,7 +194,7 @@ static void take_sample(struct director *d, enum phase phase)
 		return;
 	sampler_take(sample);
 	survey_sample(d->x, d->shm, phase, before, sample);
-	note_answers(d->shm, before, sample);
+	survey_note_answers(d->shm, before, sample);
 	stages_sample(d->x, d->shm, sample);
 	__atomic_store_n(&d->shm->samples, next, __ATOMIC_RELEASE);
 }
@@ -234,6 +204,8 @@ static void tick(struct director *d)
 	watch_memory(d);
 	guard(d);
 	stages_look(d->x, d->shm);
+	ends_tick(d->x, d->shm);
+	outages_look(d->shm);
 }
 
 static void hear_supervisor(struct director *d)
@@ -243,7 +215,9 @@ static void hear_supervisor(struct director *d)
 
 	if (count == 0)
 		d->is_orphan = true; /* it is gone: nobody will read a result */
-	if (count >= 0)
+	if (count > 0 && d->x->interrupt_ends_hold && shm_get(d->shm->phase) == PHASE_HOLD)
+		d->is_hold_over = true;
+	else if (count >= 0)
 		stop_ramp(d, STOP_INTERRUPTED);
 }
 
@@ -281,6 +255,30 @@ static uint64_t patience_ns(const struct director *d)
 	return 60 * NS_PER_S + 2 * d->x->timeout_ns + d->x->n * 50000;
 }
 
+/* Since when nothing has happened. Time in which the director had no turn itself is none: then the
+ * run was stopped (Ctrl-Z), or the machine had no time for its workers either. */
+struct patience {
+	uint64_t mark, looked_ns, still_ns;
+};
+
+static struct patience be_patient(const struct director *d)
+{
+	return (struct patience){.mark = crew_progress(&d->crew), .looked_ns = clock_now_ns()};
+}
+
+static bool is_stuck(const struct director *d, struct patience *p)
+{
+	uint64_t mark = crew_progress(&d->crew), now_ns = clock_now_ns();
+	uint64_t passed_ns = now_ns - p->looked_ns;
+
+	p->looked_ns = now_ns;
+	p->still_ns += passed_ns < LOOK_MOST_NS ? passed_ns : LOOK_MOST_NS;
+	if (mark != p->mark)
+		p->still_ns = 0;
+	p->mark = mark;
+	return p->still_ns > patience_ns(d);
+}
+
 /* Who has done a phase lets the next one in. */
 static void give_turns(struct director *d, enum phase phase)
 {
@@ -294,18 +292,13 @@ static void give_turns(struct director *d, enum phase phase)
 
 static void wait_done(struct director *d, enum role role, enum phase phase)
 {
-	uint64_t mark = crew_progress(&d->crew), since_ns = clock_now_ns();
+	struct patience patience = be_patient(d);
 
 	while (!crew_is_done(&d->crew, role, phase)) {
 		give_turns(d, phase);
 		watch(d, UINT64_MAX);
-		uint64_t now_mark = crew_progress(&d->crew), now_ns = clock_now_ns();
-
-		if (now_mark != mark)
-			since_ns = now_ns;
-		else if (now_ns - since_ns > patience_ns(d))
+		if (is_stuck(d, &patience))
 			crew_kill_stuck(&d->crew, role, phase);
-		mark = now_mark;
 	}
 }
 
@@ -322,12 +315,12 @@ static void enter(struct director *d, enum phase phase)
 static int start_workers(struct director *d, enum role role)
 {
 	int failed = crew_start(&d->crew, role);
+	struct patience patience = be_patient(d);
 
-	for (uint64_t end_ns = clock_now_ns() + patience_ns(d);
-	     failed == 0 && !crew_is_done(&d->crew, role, PHASE_START) &&
-	     !crew_has_dead(&d->crew);) {
-		watch(d, end_ns);
-		if (clock_now_ns() >= end_ns)
+	while (failed == 0 && !crew_is_done(&d->crew, role, PHASE_START) &&
+	       !crew_has_dead(&d->crew)) {
+		watch(d, UINT64_MAX);
+		if (is_stuck(d, &patience))
 			crew_kill_stuck(&d->crew, role, PHASE_START);
 	}
 	return failed == 0 && crew_has_dead(&d->crew) ? -ECHILD : failed;
@@ -359,11 +352,23 @@ static uint64_t listen_overflows(void)
 	return probe_read_tcp(&tcp) == 0 ? tcp.listen_overflows : PROBE_UNKNOWN;
 }
 
+/* Until so long before it. Each tick looks at the clock anew. */
+static void wait_start(struct director *d, uint64_t before_ns)
+{
+	for (uint64_t left_ns; (left_ns = start_left_ns(d->x)) > before_ns && !is_interrupted(d);)
+		watch(d, clock_now_ns() + left_ns - before_ns);
+}
+
 static void ramp(struct director *d)
 {
+	start_begin(d->x, d->shm);
+	wait_start(d, TICK_NS);
+	ends_open(d->x, d->shm); /* not what others do in the hours of --start-at */
 	take_sample(d, PHASE_RAMP);
 	d->listen_overflows_before = listen_overflows();
+	wait_start(d, 0);
 	d->shm->ramp_start_ns = clock_now_ns();
+	d->shm->result.timing.started_unix_ns = clock_unix_ns();
 	enter(d, PHASE_RAMP);
 	wait_done(d, ROLE_CLIENT, PHASE_RAMP);
 	if (d->x->server_workers > 0)
@@ -373,9 +378,11 @@ static void ramp(struct director *d)
 /* A server's ramp is whoever comes, until it is told to end. */
 static void serve(struct director *d)
 {
+	ends_open(d->x, d->shm);
 	take_sample(d, PHASE_RAMP);
 	d->listen_overflows_before = listen_overflows();
 	d->shm->ramp_start_ns = clock_now_ns();
+	d->shm->result.timing.started_unix_ns = clock_unix_ns();
 	enter(d, PHASE_RAMP);
 	while (!is_interrupted(d) && crew_lives(&d->crew))
 		watch(d, UINT64_MAX);
@@ -396,16 +403,33 @@ static void prove(struct director *d, enum phase phase)
 	proof->duration_ns = clock_now_ns() - start_ns;
 }
 
+/* What the server on another host has to say. The hold waits for it, so that it is of connections
+ * that rest; an interrupt does not. */
+static void ask_server(struct director *d, unsigned int round)
+{
+	struct envoy *envoy = d->brief->envoy;
+
+	if (!envoy || is_interrupted(d))
+		return;
+	uint64_t end_ns = clock_now_ns() + envoy_most_ns(envoy);
+
+	envoy_ask(envoy, round);
+	while (!envoy_has_answered(envoy) && clock_now_ns() < end_ns && !is_interrupted(d))
+		watch(d, clock_now_ns() + 5 * NS_PER_MS);
+	envoy_fill(envoy, &d->shm->result.server);
+	reconcile_notice(d->x, d->shm, round);
+}
+
 /* Clients alone that have lost all, and open nothing again, would hold nothing. */
 static bool has_to_hold(const struct director *d)
 {
-	return d->x->kind != RUN_CONNECT || d->x->reconnect || open_now(d) > 0;
+	return d->x->kind != RUN_CONNECT || d->x->reconnect || shm_holds_any(d->shm);
 }
 
 /* Whether the hold goes on. */
 static bool may_go_on(const struct director *d, uint64_t end_ns)
 {
-	return clock_now_ns() < end_ns && !is_interrupted(d) && has_to_hold(d);
+	return clock_now_ns() < end_ns && !is_interrupted(d) && !d->is_hold_over && has_to_hold(d);
 }
 
 /* Clients end what is under way; one that does not is stuck, and the next phase finds it. */
@@ -424,7 +448,10 @@ static void run_stage(struct director *d, uint32_t i)
 	uint64_t start_ns = clock_now_ns(), for_ns = d->x->stages[i].duration_ns;
 	uint64_t over_ns = for_ns == UINT64_MAX ? UINT64_MAX : start_ns + for_ns;
 
+	if (i > 0) /* so that logs can be cut where stages meet */
+		take_sample(d, PHASE_HOLD);
 	stages_begin(d->x, d->shm, i, start_ns);
+	outages_stage(d->shm);
 	shm_set(d->shm->stage_start_ns, start_ns);
 	__atomic_store_n(&d->shm->stage, i + 1, __ATOMIC_RELEASE);
 	crew_ring(&d->crew);
@@ -443,31 +470,19 @@ static void hold(struct director *d)
 	uint64_t start_ns = clock_now_ns();
 
 	shm_set(d->shm->hold_start_ns, start_ns);
+	outages_begin(d->x, d->shm);
 	shm_set(d->shm->live.held, open_now(d));
+	verdict_note_connects(&d->shm->result, d->shm);
 	enter(d, PHASE_HOLD);
 	if (!d->is_orphan && !d->is_billed)
 		measure(d);
+	ends_ramped(d->x, d->shm);
+	ask_server(d, 0);
+	ends_heard(d->x, d->shm);
 	for (uint32_t i = 0; i < d->x->stage_count && may_go_on(d, UINT64_MAX); i++)
 		run_stage(d, i);
+	outages_end(d->shm);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
-}
-
-static uint64_t known(uint64_t value)
-{
-	return value == PROBE_UNKNOWN ? 0 : value;
-}
-
-/* How many sockets of this run the kernel still has. TIME_WAIT is none. A namespace of our own is
- * counted at once, the host's network socket by socket. */
-static uint64_t sockets_left(const struct director *d)
-{
-	struct probe_sockstat now;
-
-	if (!d->x->has_netns)
-		return known(census_count(d->x, CENSUS_LEFT));
-	if (probe_read_sockstat(&now) != 0)
-		return 0;
-	return known(now.tcp_inuse) + known(now.tcp6_inuse);
 }
 
 /* Until they are gone, or have not become fewer for a while: then the time it took is unknown. */
@@ -475,7 +490,7 @@ static void wait_gone(struct director *d)
 {
 	uint64_t fewest = UINT64_MAX, fewer_ns = 0, left;
 
-	while ((left = sockets_left(d)) > 0) {
+	while ((left = census_left(d->x)) > 0) {
 		uint64_t passed_ns = clock_now_ns() - d->close_start_ns;
 
 		if (left < fewest) {
@@ -517,6 +532,8 @@ static void close_all(struct director *d)
 	wait_done(d, ROLE_SERVER, PHASE_CLOSE);
 	if (!d->is_orphan)
 		wait_gone(d);
+	if (d->brief->envoy)
+		envoy_end(d->brief->envoy);
 	enter(d, PHASE_END);
 	wait_done(d, ROLE_CLIENT, PHASE_END);
 	wait_done(d, ROLE_SERVER, PHASE_END);
@@ -536,6 +553,7 @@ static void run_phases(struct director *d)
 	hold(d);
 	if (proves && !is_interrupted(d))
 		prove(d, PHASE_PROVE_AGAIN);
+	ask_server(d, 1);
 	d->shm->result.open_at_end = open_now(d);
 	uint64_t overflows = listen_overflows();
 
@@ -543,6 +561,8 @@ static void run_phases(struct director *d)
 		overflows == PROBE_UNKNOWN || d->listen_overflows_before == PROBE_UNKNOWN
 			? RESULT_UNKNOWN
 			: overflows - d->listen_overflows_before;
+	if (d->x->via.box.kind != VIA_NONE)
+		via_look(d->x, &d->shm->result.via);
 	close_all(d);
 }
 
@@ -561,12 +581,16 @@ int director_run(const struct director_brief *brief)
 	for (int role = 0; role < ROLE_COUNT && failed == 0; role++)
 		failed = start_workers(&d, (enum role)role);
 	if (failed != 0) {
+		if (brief->envoy)
+			envoy_end(brief->envoy);
 		enter(&d, PHASE_END);
+		crew_await_ends(END_MOST_NS); /* the server is told that there is no run */
 		return EXIT_REFUSED;
 	}
 	run_phases(&d);
 	verdict_fill(d.x, d.shm);
 	__atomic_store_n(&d.shm->has_result, true, __ATOMIC_RELEASE);
+	via_end(d.x);
 	crew_await_ends(END_MOST_NS);
 	return d.shm->result.exit_code;
 }

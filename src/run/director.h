@@ -3,6 +3,7 @@
 #pragma once
 
 #include "run/account.h"
+#include "run/envoy.h"
 #include "run/experiment.h"
 #include "run/sampler.h"
 #include "run/shm.h"
@@ -12,7 +13,8 @@ struct director_brief {
 	struct shm *shm;
 	const struct sample *baseline; /* of memory, before anything was made   */
 	const struct account_host *host;
-	int lifeline; /* from the supervisor: a byte is an interrupt, its end is ours */
+	struct envoy *envoy; /* to the server on another host, or NULL */
+	int lifeline;        /* from the supervisor: a byte is an interrupt, its end is ours */
 };
 
 /* Runs the experiment, fills shm->result and sets has_result. Returns the exit code of the process.

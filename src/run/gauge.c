@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "plan/capacity.h"
 #include "run/spare.h"
+#include "run/via.h"
 #include "run/workers.h"
 
 #include <errno.h>
@@ -100,6 +101,13 @@ static bool takes_descriptors(const struct experiment *x)
 	return (x->kind == RUN_CONNECT ? x->clients : x->engine) == ENGINE_EPOLL;
 }
 
+/* What a box between the ends keeps for each. */
+static void add_box(const struct gauge *g, struct walls_case *c)
+{
+	c->machine.each_bytes += via_bytes(g->x);
+	c->cgroup.each_bytes += via_bytes(g->x);
+}
+
 /* What rests in TIME_WAIT. */
 static void add_spares(const struct gauge *g, struct walls_case *c)
 {
@@ -132,6 +140,7 @@ void gauge_judge(const struct gauge *g, struct wall_report *out)
 	scale_fixed(&c, &c.machine);
 	scale_fixed(&c, &c.cgroup);
 	add_spares(g, &c);
+	add_box(g, &c);
 	put_topology(g, &c);
 	walls_judge(&c, out);
 }

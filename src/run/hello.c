@@ -27,22 +27,32 @@ static bool wait_for(int fd, short events, uint64_t deadline_ns)
 	return count > 0;
 }
 
-static bool connects(int fd, const struct experiment *x, uint64_t deadline_ns)
+static int bind_source(int fd, const struct hello_path *path)
 {
-	const struct tuple first = tuple_at(&x->tuples, 0);
 	struct sockaddr_storage address;
-	socklen_t len = ip_sockaddr(&first.source, 0, &address);
+	socklen_t len = ip_sockaddr(&path->source, 0, &address);
+
+	return sock_bind_source(fd, (const struct sockaddr *)&address, len, path->freebind);
+}
+
+/* 0 or a negative errno. */
+static int connect_to(int fd, const struct hello_path *path, uint64_t deadline_ns)
+{
+	struct sockaddr_storage address;
+	socklen_t len = ip_sockaddr(&path->target, path->port, &address);
 	int code = 0;
 	socklen_t code_len = sizeof(code);
+	int failed = path->binds_source ? bind_source(fd, path) : 0;
 
-	if (!engine_is_utcp(x->clients) &&
-	    sock_bind_source(fd, (const struct sockaddr *)&address, len, x->freebind) != 0)
-		return false;
-	len = ip_sockaddr(&first.target, first.target_port, &address);
+	if (failed < 0)
+		return failed;
 	if (connect(fd, (const struct sockaddr *)&address, len) == 0)
-		return true;
-	return errno == EINPROGRESS && wait_for(fd, POLLOUT, deadline_ns) &&
-	       getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &code_len) == 0 && code == 0;
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+	if (!wait_for(fd, POLLOUT, deadline_ns))
+		return -ETIMEDOUT;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &code_len) == 0 ? -code : -errno;
 }
 
 static bool echoes(int fd, uint64_t key, uint64_t deadline_ns)
@@ -63,18 +73,37 @@ static bool echoes(int fd, uint64_t key, uint64_t deadline_ns)
 	return have == sizeof(back) && memcmp(token, back, sizeof(token)) == 0;
 }
 
-enum hello hello_ask(const struct experiment *x, uint64_t key, uint64_t timeout_ns)
+enum hello hello_ask_over(const struct hello_path *path, uint64_t key, uint64_t timeout_ns,
+                          int *why)
 {
 	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	uint64_t deadline_ns = clock_now_ns() + timeout_ns;
 	enum hello answer = HELLO_NOBODY;
-	int fd = socket(x->tuples.target.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(path->target.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int failed = fd < 0 ? -errno : 0;
 
-	if (fd < 0)
-		return HELLO_NOBODY;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	if (connects(fd, x, deadline_ns))
-		answer = echoes(fd, key, deadline_ns) ? HELLO_ECHOES : HELLO_MUTE;
-	close(fd);
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		failed = connect_to(fd, path, deadline_ns);
+		if (failed == 0)
+			answer = echoes(fd, key, deadline_ns) ? HELLO_ECHOES : HELLO_MUTE;
+		close(fd);
+	}
+	if (why)
+		*why = failed;
 	return answer;
+}
+
+enum hello hello_ask(const struct experiment *x, uint64_t key, uint64_t timeout_ns)
+{
+	const struct tuple first = tuple_at(&x->tuples, 0);
+	const struct hello_path path = {
+		.source = first.source,
+		.target = first.target,
+		.port = first.target_port,
+		.binds_source = !engine_is_utcp(x->clients),
+		.freebind = x->freebind,
+	};
+
+	return hello_ask_over(&path, key, timeout_ns, NULL);
 }

@@ -24,6 +24,7 @@
 #include "run/listen.h"
 #include "run/spare.h"
 #include "run/verdict.h"
+#include "run/via.h"
 #include "run/workers.h"
 
 #include <errno.h>
@@ -117,6 +118,7 @@ static int choose_tuples(const struct lab_options *options, const struct limits 
 		failed = ip_parse(networks[options->ipv6][x->has_netns].target, &x->tuples.target);
 	if (failed != 0)
 		return err_set(err, failed, "an address of the lab is malformed");
+	via_aim(x);
 	pool_set(&x->tuples.sources, &first, sources_most);
 	x->tuples.target_port_low = SERVER_PORT;
 	failed = choose_ports(options, x, err);
@@ -138,7 +140,7 @@ static void listen_on_targets(struct experiment *x)
 	x->listen_count = 1;
 	x->listeners = plan->target_port_count;
 	x->listens[0] = (struct experiment_listen){
-		.address = plan->target,
+		.address = x->via.server,
 		.port_low = plan->target_port_low,
 		.port_high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1),
 	};
@@ -148,6 +150,8 @@ static int set_options(const struct lab_options *options, const struct superviso
                        struct experiment *x, struct err *err)
 {
 	x->kind = RUN_LAB;
+	x->via.box = options->via;
+	x->watches_path = options->via.kind != VIA_NONE;
 	x->asked = x->n = options->n == LAB_N_MOST ? CAPACITY_INDEX_MOST : options->n;
 	x->solution = options->solution;
 	x->has_netns = s->kind != NETNS_HOST;
@@ -156,6 +160,7 @@ static int set_options(const struct lab_options *options, const struct superviso
 	x->without = options->without;
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
 	x->knows_tokens = x->has_same_clock = x->proof = true;
+	x->start_at_unix_ns = options->start_at_unix_ns;
 	x->rate_per_s = options->rate_per_s;
 	x->in_flight = FLIGHTS_USUAL;
 	x->timeout_ns = options->timeout_ns;
@@ -243,7 +248,8 @@ static bool is_utcp_better(const struct lab_options *options, struct supervisor 
 	const struct wall_row *memory = short_memory(report, is_assumed);
 	struct err why = {""};
 
-	if (options->clients != LAB_CLIENTS_AUTO || !memory || s->kind == NETNS_HOST)
+	if (options->clients != LAB_CLIENTS_AUTO || !memory || s->kind == NETNS_HOST ||
+	    options->via.kind != VIA_NONE)
 		return false;
 	if (take_utcp(s, ENGINE_AUTO, &why) != 0) {
 		s->experiment->clients = s->experiment->engine;
@@ -290,6 +296,25 @@ static int choose_clients(const struct lab_options *options, struct supervisor *
 		break;
 	}
 	return 0;
+}
+
+/* Between networks of the run's own. */
+static int choose_box(const struct lab_options *options, struct supervisor *s, struct err *err)
+{
+	if (options->via.kind == VIA_NONE)
+		return 0;
+	if (s->kind == NETNS_HOST)
+		return err_set(
+			err, -EPERM,
+			"--via needs private networks: where namespaces are allowed, without "
+			"--no-netns");
+	if (options->clients == LAB_CLIENTS_TUN || options->clients == LAB_CLIENTS_PACKET)
+		return err_set(
+			err, -EINVAL,
+			"--via takes clients that are sockets: our own TCP has devices where "
+			"the servers are (--clients sockets)");
+	s->experiment->clients = s->experiment->engine;
+	return via_choose(&options->via, &s->limits, s->experiment, err);
 }
 
 /* --- how many ------------------------------------------------------------------------------- */
@@ -340,6 +365,8 @@ static int decide(const struct lab_options *options, struct supervisor *s, struc
 		failed = supervisor_choose_engine(s, options->engine, err);
 	if (failed == 0)
 		failed = choose_clients(options, s, err);
+	if (failed == 0)
+		failed = choose_box(options, s, err);
 	if (failed != 0)
 		return failed;
 	failed = engine_is_utcp(s->experiment->clients) || options->clients != LAB_CLIENTS_AUTO
@@ -361,15 +388,20 @@ static int decide(const struct lab_options *options, struct supervisor *s, struc
 
 /* --- the run -------------------------------------------------------------------------------- */
 
+static int add_sources(const struct experiment *x)
+{
+	return netlink_add_addresses("lo", &x->tuples.sources.ranges[0].first,
+	                             x->tuples.source_count);
+}
+
 /* Our own TCP's source IPs are behind its devices. */
 static int add_addresses(const struct experiment *x, struct err *err)
 {
 	const struct tuple_plan *plan = &x->tuples;
-	int failed = netlink_add_addresses("lo", &plan->target, 1);
+	int failed = netlink_add_addresses("lo", &x->via.server, 1);
 
-	if (failed == 0 && !engine_is_utcp(x->clients))
-		failed = netlink_add_addresses("lo", &plan->sources.ranges[0].first,
-		                               plan->source_count);
+	if (failed == 0 && !engine_is_utcp(x->clients) && x->via.box.kind == VIA_NONE)
+		failed = add_sources(x);
 	if (failed == 0)
 		return 0;
 	return err_set(err, failed, "cannot add addresses to the lab's loopback link: %s%s",
@@ -410,6 +442,27 @@ static void learn_rest(struct experiment *x, struct shm *shm)
 	shm_notice(shm, line);
 }
 
+/* Clients of a box are in a network of their own, and so is the box. */
+static int prepare_box(struct experiment *x, struct err *err)
+{
+	int failed = via_open(x, err);
+
+	if (failed != 0)
+		return failed;
+	failed = via_go(x, VIA_BOX);
+	set_kernel(x);
+	if (failed == 0)
+		failed = via_go(x, VIA_CLIENTS);
+	set_kernel(x);
+	if (failed == 0)
+		failed = add_sources(x);
+	if (failed == 0)
+		failed = via_go(x, VIA_SERVERS);
+	return failed == 0 ? via_start(x, err)
+	                   : err_set(err, failed, "cannot add the addresses of clients: %s",
+	                             strerror(-failed));
+}
+
 /* Inside the namespaces: kernel settings and addresses for the run. */
 static int prepare_network(struct experiment *x, struct shm *shm, struct err *err)
 {
@@ -417,7 +470,9 @@ static int prepare_network(struct experiment *x, struct shm *shm, struct err *er
 		return listen_check(x, err);
 	set_kernel(x);
 	learn_rest(x, shm);
-	return add_addresses(x, err);
+	int failed = add_addresses(x, err);
+
+	return failed == 0 && x->via.box.kind != VIA_NONE ? prepare_box(x, err) : failed;
 }
 
 static void choose_kind(struct supervisor *s, const struct lab_options *options)

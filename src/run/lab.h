@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/result.h"
+#include "base/via.h"
 #include "plan/tuple.h"
 #include "run/living.h"
 #include "run/supervisor.h"
@@ -27,7 +28,9 @@ struct lab_options {
 	enum lab_clients clients;
 	bool ipv6;
 	bool no_netns;
-	uint64_t rate_per_s; /* 0: as fast as it goes */
+	uint64_t start_at_unix_ns; /* of the ramp; 0: as soon as all is ready */
+	uint64_t rate_per_s;       /* 0: as fast as it goes */
+	struct via via;            /* a box between clients and servers */
 	uint64_t hold_ns;
 	struct living_options living;
 	uint64_t timeout_ns;

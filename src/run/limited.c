@@ -95,11 +95,18 @@ static enum limited judge_cpu(struct text *why, const struct result_traffic *t,
 		say_machine(why, t, c);
 		return t->client_cpus * 2 >= c->busy_cpus ? LIMITED_TOOL : LIMITED_TARGET;
 	}
-	text_add(why, "answers are waited for");
-	if (t->client_cpus >= 0) {
-		text_add(why, ": ");
+	/* An open loop does not wait for answers, and a push has none. */
+	bool waits = !c->is_open_loop && t->kind != TRAFFIC_PUSH;
+	bool is_known = t->client_cpus >= 0;
+
+	if (waits)
+		text_add(why, is_known ? "answers are waited for: " : "answers are waited for");
+	else if (!is_known)
+		text_add(why, "the CPU time of client workers is unknown");
+	if (is_known)
 		say_clients(why, t);
-	}
+	if (!waits && c->busy_cpus >= 0)
+		text_add(why, ", all programs %.2f of %u", c->busy_cpus, c->cpus);
 	return LIMITED_TARGET;
 }
 
@@ -123,7 +130,7 @@ static bool is_rate_held(const struct result_traffic *t, const struct limited_ca
  * times leave out. */
 static bool did_messages_wait(const struct result_traffic *t)
 {
-	return t->corrected.p99_ns > 2 * t->uncorrected.p99_ns + WAIT_LEAST;
+	return t->busy > 0 && t->corrected.p99_ns > 2 * t->uncorrected.p99_ns + WAIT_LEAST;
 }
 
 static void say_slip(struct text *why, const struct result_traffic *t)
@@ -150,12 +157,18 @@ static enum limited judge_open(struct text *why, const struct result_traffic *t,
 		return LIMITED_NOT;
 	}
 	if (t->busy == 0 && !is_rate_held(t, c, t->said)) {
-		text_add(why, "fewer messages were said than were due; ");
+		text_add(why,
+		         "fewer messages were said than were due, as connections were closed or "
+		         "rested; ");
 		return judge_cpu(why, t, c);
 	}
-	text_count(why, t->busy);
-	text_add(why,
-	         " messages were due while the one before was not answered; answers took p99 ");
+	if (t->busy > 0) {
+		text_count(why, t->busy);
+		text_add(why, " messages were due while the one before was not over");
+	} else {
+		text_add(why, "not all that was said was answered");
+	}
+	text_add(why, "; answers took p99 ");
 	text_duration(why, t->uncorrected.p99_ns);
 	text_add(why, ", ");
 	say_slip(why, t);
@@ -167,7 +180,12 @@ static enum limited judge_open(struct text *why, const struct result_traffic *t,
 static enum limited judge_push(struct text *why, const struct result_traffic *t,
                                const struct limited_case *c)
 {
-	if (c->every_ns == 0 || t->last.max_ns <= c->every_ns) {
+	if (c->every_ns == 0) {
+		text_add(why, "the rounds are the server's own; the slowest took ");
+		text_duration(why, t->last.max_ns);
+		return LIMITED_NOT;
+	}
+	if (t->last.max_ns <= c->every_ns) {
 		text_add(why, "each round was over before the next; the slowest took ");
 		text_duration(why, t->last.max_ns);
 		return LIMITED_NOT;
@@ -183,7 +201,10 @@ void limited_judge(struct result_traffic *t, const struct limited_case *c)
 	struct text why;
 
 	text_init(&why, t->why, sizeof(t->why));
-	if (t->corrected.count == 0) {
+	if (t->corrected.count == 0 && ANSWERED(t) > 0) {
+		text_add(&why, "a script without an expect waits for nothing");
+		t->limited = LIMITED_NOT;
+	} else if (t->corrected.count == 0) {
 		text_add(&why, t->said > 0 ? "nothing was answered" : "nothing was said");
 		t->limited = LIMITED_TARGET;
 	} else if (t->kind == TRAFFIC_PUSH) {

@@ -11,7 +11,7 @@
 struct limited_case {
 	enum run_kind kind;
 	bool is_open_loop;
-	uint64_t every_ns; /* of a push: from one round to the next */
+	uint64_t every_ns; /* of a push: from one round to the next; 0: not known */
 	uint64_t duration_ns;
 	uint32_t client_workers;
 	uint32_t cpus;    /* of the machine */

@@ -178,21 +178,32 @@ static bool says_anything(const struct experiment *x)
 }
 
 /* Options that are of the whole run, with traffic that no stage has. */
+static const char *find_in_whole(const struct living_options *options, const struct experiment *x)
+{
+	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
+		return "path is of traffic http";
+	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
+		return "script is of traffic script";
+	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
+		return options->stage_count > 0 ? "traffic script: which one? script = FILE"
+		                                : "traffic script: which one? --script FILE";
+	if (options->p99_most_ns > 0 && !says_anything(x))
+		return "p99 is of answers: with traffic";
+	return NULL;
+}
+
 static int check_whole(const struct living_options *options, const struct experiment *x,
                        struct err *err)
 {
-	if (options->path && !has_traffic(x, TRAFFIC_HTTP))
-		return err_set(err, -EINVAL, "--path is of --traffic http");
-	if (options->script && !has_traffic(x, TRAFFIC_SCRIPT))
-		return err_set(err, -EINVAL, "--script is of --traffic script");
-	if (!options->script && has_traffic(x, TRAFFIC_SCRIPT))
-		return err_set(err, -EINVAL, "--traffic script: which one? --script FILE");
+	const char *why = find_in_whole(options, x);
+
+	if (why)
+		return err_set(err, -EINVAL, "%s%s",
+		               options->stage_count > 0 ? "[scenario]: " : "--", why);
 	if (options->find_max && options->stage_count > 0)
 		return err_set(err, -EINVAL, "--find-max is of one hold: not with a scenario");
 	if (options->find_max && options->hold.storm.is_given)
 		return err_set(err, -EINVAL, "--find-max: a storm has no rate: without --storm");
-	if (options->p99_most_ns > 0 && !says_anything(x))
-		return err_set(err, -EINVAL, "--p99 is of answers: with --traffic");
 	return 0;
 }
 

@@ -2,13 +2,12 @@
 #include "run/living_words.h"
 
 #include "base/conf.h"
+#include "base/file.h"
 #include "behave/script_parse.h"
 #include "plan/endpoint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool has(const struct experiment *x, enum traffic_kind kind)
 {
@@ -29,33 +28,10 @@ static int make_request(const char *path, const char *target, struct experiment 
 	return request_make(&x->request, endpoint.host, endpoint.port_low, path ? path : "/", err);
 }
 
-/* Reads up to `size` bytes; returns how many, or a negative errno. */
-static ssize_t read_file(const char *path, char *buffer, size_t size)
-{
-	size_t len = 0;
-	ssize_t got = 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	while (got != 0 && len < size) {
-		got = read(fd, buffer + len, size - len);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			break;
-		len += (size_t)got;
-	}
-	int failed = got < 0 ? -errno : 0;
-
-	close(fd);
-	return failed < 0 ? failed : (ssize_t)len;
-}
-
 static int read_script(const char *path, struct script *script, struct err *err)
 {
 	char text[SCRIPT_FILE_MOST + 1];
-	ssize_t len = read_file(path, text, sizeof(text));
+	ssize_t len = file_read(path, text, sizeof(text));
 
 	if (len < 0) {
 		err_set(err, 0, "cannot be read: %s", strerror((int)-len));

@@ -47,8 +47,9 @@ static int check_target(struct channel *c, const struct ip *target, struct err *
 		return 0;
 	return err_set(err, -EADDRNOTAVAIL,
 	               "%s is not an address of this host: clients of our own TCP reach servers "
-	               "on this host alone, as nothing is forwarded for them; use kernel sockets "
-	               "(--engine uring)",
+	               "on this host alone, as nothing is forwarded for them; on a LAN name "
+	               "its link (--engine packet --dev eth0), or use kernel sockets (--engine "
+	               "uring)",
 	               address);
 }
 
@@ -75,13 +76,10 @@ static int refuse_route(struct channel *c, const struct pool_range *range,
 	               address, ip_format(&route->first, network), route->len);
 }
 
-static int check_range(struct channel *c, const struct pool_range *range, bool allow_public,
-                       struct err *err)
+static int check_ends(const struct pool_range *range, bool allow_public, struct err *err)
 {
 	struct ip ends[2] = {range->first, ip_add(&range->first, range->count - 1)};
 	char address[IP_TEXT_BYTES];
-	struct route_prefix route;
-	int result;
 
 	for (int i = 0; i < 2; i++) {
 		if (!ip_is_host(&ends[i]))
@@ -93,7 +91,22 @@ static int check_range(struct channel *c, const struct pool_range *range, bool a
 			               "--allow-public, if it is yours",
 			               ip_format(&ends[i], address));
 	}
-	result = route_overlap(c, &range->first, range->count, &route);
+	return 0;
+}
+
+int outside_check_pool(const struct pool *pool, bool allow_public, struct err *err)
+{
+	int failed = 0;
+
+	for (uint32_t i = 0; i < pool->range_count && failed == 0; i++)
+		failed = check_ends(&pool->ranges[i], allow_public, err);
+	return failed;
+}
+
+static int check_range(struct channel *c, const struct pool_range *range, struct err *err)
+{
+	struct route_prefix route;
+	int result = route_overlap(c, &range->first, range->count, &route);
 	if (result < 0)
 		return err_set(err, result, "cannot read the routes: %s", strerror(-result));
 	return result == 0 ? 0 : refuse_route(c, range, &route, err);
@@ -102,10 +115,10 @@ static int check_range(struct channel *c, const struct pool_range *range, bool a
 static int check_sources(struct channel *c, const struct pool *pool, bool allow_public,
                          struct err *err)
 {
-	int failed = 0;
+	int failed = outside_check_pool(pool, allow_public, err);
 
 	for (uint32_t i = 0; i < pool->range_count && failed == 0; i++)
-		failed = check_range(c, &pool->ranges[i], allow_public, err);
+		failed = check_range(c, &pool->ranges[i], err);
 	return failed;
 }
 
@@ -182,9 +195,17 @@ static int choose_sources(struct channel *c, struct tuple_plan *plan, struct err
 	return 0;
 }
 
-int outside_choose(const struct outside_options *options, struct tuple_plan *plan, struct err *err)
+void outside_take_pool(const struct outside_options *options, struct tuple_plan *plan)
 {
 	uint16_t low = options->port_low, high = options->port_high;
+
+	plan->source_count = plan->sources.count;
+	(void)tuple_set_ports(plan, low > 0 ? low : PORT_LOW, low > 0 ? high : PORT_HIGH, NULL,
+	                      TUPLE_PORT_BITS);
+}
+
+int outside_choose(const struct outside_options *options, struct tuple_plan *plan, struct err *err)
+{
 	struct channel c;
 	int failed = channel_open(&c);
 
@@ -197,10 +218,7 @@ int outside_choose(const struct outside_options *options, struct tuple_plan *pla
 		                 ? check_sources(&c, &plan->sources, options->allow_public, err)
 		                 : choose_sources(&c, plan, err);
 	channel_close(&c);
-	if (failed != 0)
-		return failed;
-	plan->source_count = plan->sources.count;
-	(void)tuple_set_ports(plan, low > 0 ? low : PORT_LOW, low > 0 ? high : PORT_HIGH, NULL,
-	                      TUPLE_PORT_BITS);
-	return 0;
+	if (failed == 0)
+		outside_take_pool(options, plan);
+	return failed;
 }

@@ -20,3 +20,8 @@ struct outside_options {
  * what to do: -EADDRNOTAVAIL (the target cannot be reached so), -EADDRINUSE (a source is this
  * host's or is routed already), -EPERM (a public source), -EINVAL (no host's address). */
 int outside_choose(const struct outside_options *options, struct tuple_plan *plan, struct err *err);
+
+/* Parts of it: whether all of the pool may be hosts' addresses, and nobody's in the Internet; as
+ * many sources as the pool has, and the ports. */
+int outside_check_pool(const struct pool *pool, bool allow_public, struct err *err);
+void outside_take_pool(const struct outside_options *options, struct tuple_plan *plan);

@@ -65,6 +65,7 @@ static void set_options(const struct serve_options *options, const struct superv
 	x->backlog = options->backlog > 0 ? (int)options->backlog : BACKLOG_MOST;
 	set_mode(options, x);
 	x->close = options->close;
+	x->has_api = x->watches_path = options->has_api;
 	x->reserve_bytes = options->reserve_bytes > 0
 	                           ? options->reserve_bytes
 	                           : capacity_default_reserve(s->baseline->memory.total_bytes);

@@ -22,6 +22,7 @@ struct serve_options {
 	uint64_t reserve_bytes;  /* 0: the default */
 	uint64_t backlog;        /* 0: as large as the kernel lets it be */
 	uint32_t without;        /* ENGINE_WITHOUT_... */
+	bool has_api;            /* other hosts may ask it of their runs: it is served over HTTP */
 };
 
 /* Serves until it is interrupted. `result` is filled in any case: where it was refused or could not

@@ -30,8 +30,11 @@ static bool make_tables(struct server *s)
 	s->part = map_private((size_t)s->capacity * TOKEN_BYTES);
 	s->out = map_private(s->most);
 	s->due_data = map_private((size_t)SERVER_EVENTS * s->most);
-	return s->have && s->part && s->out && s->due_data && bits_make(&s->open, s->capacity) &&
-	       bits_make(&s->sending, s->capacity) && bits_make(&s->waiting, s->capacity);
+	if (s->shm->roll)
+		s->guest = map_private((size_t)s->capacity * sizeof(*s->guest));
+	return s->have && (s->guest || !s->shm->roll) && s->part && s->out && s->due_data &&
+	       bits_make(&s->open, s->capacity) && bits_make(&s->sending, s->capacity) &&
+	       bits_make(&s->waiting, s->capacity);
 }
 
 struct server *server_make(const struct experiment *x, struct shm *shm, struct shm_worker *me,
@@ -166,7 +169,7 @@ static void on_accepted(struct server *s, uint32_t index, int code)
 		shm_count(s->me->accept_errors[cause_of_errno(code)]);
 		return;
 	}
-	s->have[index] = 0;
+	server_token_opened(s, index);
 	bits_set(&s->open, index);
 	shm_count(s->me->opened);
 	shm_count(s->me->open);
@@ -184,13 +187,14 @@ void server_drop(struct server *s, uint32_t index, int code)
 	forget_due(s, index);
 	if (s->mode->closed)
 		s->mode->closed(s, index);
+	server_token_closed(s, index);
 	if (server_token_is_hello(s, index)) /* it never counted */
 		return;
 	shm_set(s->me->open, s->me->open - 1);
 	if (code == 0)
 		shm_count(s->me->closed);
 	else
-		shm_count(s->me->lost[cause_of_errno(code)]);
+		shm_count(s->me->lost[cause_of_loss(code)]);
 }
 
 static void on_received(struct server *s, uint32_t index, const struct engine_event *event)

@@ -12,8 +12,9 @@
  * A round walks the open connections in the order of their indexes, a batch each turn, so that
  * echoes and accepts go on, and stands where the engine is full. The message is the same for all,
  * and written once. What does not go out in one send (larger messages) goes on when the first part
- * has; only then something is kept of a connection. An echo under way is waited for (owed); a push
- * under way is not: its peer does not read, and the round goes by (push_skipped). */
+ * has; only then something is kept of a connection. An echo under way is waited for (owed), until
+ * the next round is due; a push under way is not: its peer does not read, and the round goes by
+ * (traffic.busy). */
 #include "run/server_push.h"
 
 #include "base/clock.h"
@@ -23,7 +24,8 @@
 
 #include <string.h>
 
-#define BATCH 512 /* connections of a turn */
+#define BATCH   512               /* connections of a turn */
+#define ECHO_NS (100 * NS_PER_MS) /* an echo that takes longer is one that nobody reads */
 
 struct part {
 	struct push_message message;
@@ -41,6 +43,7 @@ struct server_push {
 	struct push_message message; /* of the round that is under way, or comes next */
 	bool is_on;                  /* it is under way                               */
 	uint32_t next;               /* its next index                                */
+	uint64_t walked_ns;          /* when it had been at all of them; 0: it has not */
 	uint8_t *head;               /* the first `most` bytes of the message         */
 	struct bits pushing;         /* what is being sent is a push                  */
 	struct bits owed;            /* the message comes after an echo               */
@@ -145,7 +148,7 @@ static void heed_stage(struct server *s)
 	}
 	bool is_over = shm_get(s->shm->stage_over) == number;
 	bool has_next = p->start_ns != UINT64_MAX && p->message.due_ns < p->end_ns &&
-	                shm_get(s->shm->stop) == STOP_NONE;
+	                shm_get(s->shm->stop) != STOP_INTERRUPTED;
 
 	if (s->phase > PHASE_HOLD || (is_over && !p->is_on && !has_next))
 		end_stage(s);
@@ -246,7 +249,7 @@ static bool push_to(struct server *s, uint32_t index)
 	if (!bits_has(&s->sending, index))
 		return say_first(s, index);
 	if (bits_has(&p->pushing, index))
-		shm_count(s->me->push_skipped);
+		shm_count(s->me->traffic.busy);
 	else
 		bits_set(&p->owed, index);
 	return true;
@@ -259,9 +262,22 @@ static void begin_round(struct server *s)
 
 	push_write(&p->message, p->key, 0, p->head, len);
 	p->next = 0;
+	p->walked_ns = 0;
 	p->is_on = true;
 	p->rounds = p->message.round + 1;
 	shm_set(s->me->push_rounds, p->rounds);
+}
+
+/* The next round is due, and the echoes that this one waits for have had their time: one peer that
+ * does not read what it has asked for is not to keep the rounds from all. */
+static bool is_overtaken(const struct server *s)
+{
+	const struct server_push *p = s->push;
+	uint64_t half_ns = p->stage->every_ns / 2;
+	uint64_t next_ns = due_ns(p, p->message.round + 1);
+
+	return next_ns <= s->now_ns && next_ns < p->end_ns &&
+	       s->now_ns - p->walked_ns >= (half_ns < ECHO_NS ? half_ns : ECHO_NS);
 }
 
 static void go_on(struct server *s)
@@ -274,8 +290,13 @@ static void go_on(struct server *s)
 			break;
 		p->next++;
 	}
-	if (p->next < s->capacity || p->owed.count > 0)
+	if (p->next < s->capacity)
 		return;
+	p->walked_ns = p->walked_ns > 0 ? p->walked_ns : s->now_ns;
+	if (p->owed.count > 0 && !is_overtaken(s))
+		return;
+	shm_set(s->me->traffic.busy, s->me->traffic.busy + p->owed.count);
+	bits_empty(&p->owed);
 	p->is_on = false;
 	expect_round(p, p->message.round + 1);
 }
@@ -288,7 +309,7 @@ void server_push_due(struct server *s)
 	if (!p->stage || p->start_ns == UINT64_MAX)
 		return;
 	if (!p->is_on && p->message.due_ns <= s->now_ns && p->message.due_ns < p->end_ns &&
-	    shm_get(s->shm->stop) == STOP_NONE)
+	    shm_get(s->shm->stop) != STOP_INTERRUPTED)
 		begin_round(s);
 	if (p->is_on)
 		go_on(s);

@@ -29,6 +29,7 @@ struct server {
 	struct bits sending; /* a send is under way, or due           */
 	uint8_t *have;       /* of the token that is coming           */
 	uint8_t (*part)[TOKEN_BYTES];
+	uint32_t *guest; /* the announced run that it is of, 0: not known; NULL: there are none */
 	uint64_t now_ns;
 	enum phase phase;
 	bool accept_off;

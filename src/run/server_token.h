@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+/* Of a connection that has come, and of one that ends. */
+void server_token_opened(struct server *s, uint32_t index);
+void server_token_closed(struct server *s, uint32_t index);
+
 /* Looks for them in the stream of a connection. */
 void server_token_note(struct server *s, uint32_t index, const uint8_t *data, size_t len);
 

@@ -8,10 +8,14 @@
 #include "base/cause.h"
 #include "base/err.h"
 #include "base/hist.h"
+#include "base/path.h"
 #include "base/result.h"
+#include "base/roll.h"
 #include "base/sample.h"
+#include "base/waits.h"
 #include "behave/token.h"
 #include "engine/engine.h"
+#include "plan/ip.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -92,6 +96,8 @@ struct shm_worker {
 	uint64_t open;               /* of them now */
 	uint64_t last_open_ns;       /* when the last one was opened */
 	uint64_t not_tried;          /* clients: the ramp ended before their turn */
+	uint64_t opened_late;        /* clients: of base/path.h, when the ramp is over, and
+	                              * again when the first proof is */
 	uint64_t reconnected;        /* clients: opened again after they were lost */
 	uint64_t staged;             /* clients: opened because a stage wanted more */
 	uint64_t unstaged;           /* clients: closed because a stage wanted fewer */
@@ -103,20 +109,24 @@ struct shm_worker {
 	uint64_t lost[CAUSE_COUNT];
 	uint64_t accept_errors[CAUSE_COUNT];
 	struct {
-		uint64_t sent, echoed, mismatched, end_ns;
+		uint64_t sent, echoed, mismatched, repeated, end_ns;
 	} proof[TOKEN_ROUNDS];
 	uint64_t user_bytes;        /* private memory, when it was asked for last */
 	uint64_t cpu_ns;            /* used until the end of the ramp */
 	struct err error;           /* why it could not start */
 	struct hist connect;        /* clients: time from connect to connected */
 	struct packets packets;     /* clients with a TCP of their own */
-	struct shm_traffic traffic; /* clients; servers: said_bytes, and said: pushes begun */
+	struct shm_traffic traffic; /* clients; servers: said_bytes, and of pushes said: begun,
+	                             * and busy: not begun, as the one before was being sent */
+	struct waits waits;         /* of messages that clients have said, for their answers */
+	uint64_t announced;         /* clients: of those lost as closed, that the server had said */
+	struct ip source_gone;      /* clients: the first address that is no longer this host's */
+	bool has_source_gone;
 	struct shm_push push[SHM_PUSHES];
 	uint32_t push_ready;    /* clients: the stage in which they listen to all connections */
 	uint64_t push_ready_ns; /* since then                                                 */
 	uint64_t push_heard;    /* clients: whole messages, in a stage or too late for it     */
 	uint64_t push_rounds;   /* servers: rounds begun                                      */
-	uint64_t push_skipped;  /* servers: not said, as the one before was still being sent  */
 	struct shm_churn churn;
 	struct shm_storm storm;
 };
@@ -125,7 +135,7 @@ struct shm_worker {
 struct shm_live {
 	uint64_t kernel_bytes_per_connection; /* 0: not known; stays as it was from the close on */
 	uint64_t memory_left_bytes;
-	uint64_t held; /* connections, when the hold began */
+	uint64_t held;                          /* connections, when the hold began */
 	uint64_t answers_per_s, latency_p99_ns; /* of the last second; 0: none */
 };
 
@@ -133,6 +143,7 @@ struct shm {
 	/* written by the director */
 	enum phase phase;
 	enum stop stop;
+	uint64_t start_at_unix_ns; /* all is ready, and it waits until then; 0: it does not */
 	uint64_t ramp_start_ns;
 	uint64_t hold_start_ns;
 	uint32_t stage;           /* of the hold, from 1; 0: none yet          */
@@ -147,6 +158,9 @@ struct shm {
 	uint32_t notices;         /* how many there were; the last of them stand in notice[] */
 	char notice[SHM_NOTICES][320];
 	struct shm_live live;
+	struct path_end ends[ROLE_COUNT]; /* what each end counts, since the run began (run/ends) */
+	uint32_t ends_taken;              /* how often that was brought up to date */
+	uint32_t bills;   /* how often result.memory was begun and ended: odd while it is written */
 	uint32_t samples; /* how many were taken; the last of them stand in sample[] */
 	struct sample sample[SHM_SAMPLES];
 	struct result result;
@@ -155,7 +169,8 @@ struct shm {
 
 	/* set before anybody is forked */
 	uint64_t n;
-	uint64_t key; /* of the tokens */
+	uint64_t key;      /* of the tokens */
+	struct roll *roll; /* of a server that is asked over HTTP: runs of other hosts; or NULL */
 	uint32_t worker_count;
 	struct shm_worker workers[SHM_WORKERS_MAX];
 
@@ -177,6 +192,12 @@ struct shm *shm_make(uint64_t n);
  * may. */
 void shm_prove(struct shm *shm, enum role role, unsigned int round, uint32_t index);
 
+/* All of them at once, bit i being index i; those from n on are left out. */
+void shm_set_bits(struct shm *shm, enum role role, unsigned int round, const uint8_t *bits);
+
+/* Whether one is marked. */
+bool shm_is_proved(const struct shm *shm, enum role role, unsigned int round, uint64_t index);
+
 /* How many are marked; and how many indexes only one of the two roles has marked. */
 uint64_t shm_proved(const struct shm *shm, enum role role, unsigned int round);
 uint64_t shm_proof_difference(const struct shm *shm, unsigned int round);
@@ -185,6 +206,9 @@ uint64_t shm_proof_difference(const struct shm *shm, unsigned int round);
 #define SHM_FIELD(field) offsetof(struct shm_worker, field)
 uint64_t shm_sum(const struct shm *shm, enum role role, size_t field);
 
+/* The first source address that a client has found to be no longer this host's, or NULL. */
+const struct ip *shm_source_gone(const struct shm *shm);
+
 /* The same over an array of counters by cause, for one cause: SHM_FIELD(failed), cause. */
 uint64_t shm_sum_cause(const struct shm *shm, enum role role, size_t field, enum cause cause);
 
@@ -192,8 +216,17 @@ uint64_t shm_sum_cause(const struct shm *shm, enum role role, size_t field, enum
 bool shm_is_asked(const struct shm *shm, const struct shm_worker *me);
 void shm_answer(const struct shm *shm, struct shm_worker *me, uint64_t user_bytes);
 
+/* Around what the director writes into result.memory; and a copy of it, as another process may have
+ * it: false where there is none yet. */
+void shm_write_bill(struct shm *shm, bool begins);
+bool shm_read_bill(const struct shm *shm, struct result_memory *out);
+
 /* Puts up a line for the user to see (the director). */
 void shm_notice(struct shm *shm, const char *line);
 
 /* Connections open now: those of dead workers are not. */
 uint64_t shm_open(const struct shm *shm, enum role role);
+
+/* Whether clients that open nothing again after a loss still have a connection: one that a churn or
+ * a storm has closed, and that is on its way back, is one. */
+bool shm_holds_any(const struct shm *shm);

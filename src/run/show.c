@@ -48,7 +48,7 @@ static uint64_t eta_ns(const struct show *s, const struct live *live, enum phase
 	if (live->target == 0)
 		return UINT64_MAX;
 	if (phase == PHASE_HOLD && hold_ns != UINT64_MAX)
-		return end_ns > now_ns ? end_ns - now_ns : 0;
+		return end_ns > now_ns ? end_ns - now_ns : UINT64_MAX;
 	if (phase == PHASE_HOLD || s->rate_per_s == 0 || live->opened >= live->target)
 		return UINT64_MAX;
 	return (live->target - live->opened) * NS_PER_S / s->rate_per_s;
@@ -66,13 +66,27 @@ static struct live live_now(struct show *s, enum phase phase)
 	return live;
 }
 
+/* Whole seconds of a countdown, from its first on. */
+static uint64_t starts_in_ns(const struct show *s)
+{
+	uint64_t at_ns = shm_get(s->shm->start_at_unix_ns), now_ns = clock_unix_ns();
+	uint64_t left_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+
+	return (left_ns / NS_PER_S + 1) * NS_PER_S;
+}
+
 static void show_live(struct show *s)
 {
 	enum phase phase = shm_get(s->shm->phase);
 
-	if (!s->view || !s->view->live || phase < PHASE_RAMP)
+	bool waits = phase < PHASE_RAMP && shm_get(s->shm->start_at_unix_ns) > 0;
+
+	if (!s->view || !s->view->live || (phase < PHASE_RAMP && !waits))
 		return;
 	struct live live = live_now(s, phase);
+
+	if (waits)
+		live.starts_in_ns = starts_in_ns(s);
 
 	s->view->live(s->view->context, &live);
 }
@@ -114,18 +128,21 @@ static void say_holding(const struct show *s)
 	text_add(&t, "holding ");
 	text_count(&t, shm_get(s->shm->live.held));
 	text_add(&t, " of ");
-	text_count(&t, s->experiment->asked);
+	text_count(&t, s->experiment->ramp_to > 0 ? s->experiment->ramp_to : s->experiment->asked);
 	text_add(&t, " connections");
 	if (shm_sum(s->shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed)) > 0)
 		text_add(&t, ", proved by echo");
 	show_say(s->view, line);
 }
 
+/* One that was interrupted before it held passes through the hold only to close. */
 static void show_ready(struct show *s)
 {
-	enum phase ready = s->experiment->kind == RUN_SERVE ? PHASE_RAMP : PHASE_HOLD;
+	bool is_server = s->experiment->kind == RUN_SERVE;
 
-	if (s->is_ready || shm_get(s->shm->phase) < ready)
+	if (s->is_ready || shm_get(s->shm->phase) < (is_server ? PHASE_RAMP : PHASE_HOLD))
+		return;
+	if (!is_server && shm_get(s->shm->stop) == STOP_INTERRUPTED)
 		return;
 	s->is_ready = true;
 	if (s->listening)

@@ -1,6 +1,7 @@
 /* show: tells a run's view what shared memory says of the run. */
 #pragma once
 
+#include "base/api.h"
 #include "base/live.h"
 #include "base/sample.h"
 #include "base/wall.h"
@@ -15,11 +16,16 @@ struct run_view {
 	void *context;
 	void (*say)(void *context, const char *line);         /* a line that stays          */
 	void (*live)(void *context, const struct live *live); /* several times a second     */
+	/* The same, of a run whose live line has words of its own. */
+	void (*status)(void *context, const char *line);
 	/* Before anything is opened: the table of limits that decided it. */
 	void (*walls)(void *context, const struct wall_report *walls);
 	/* The same as live, and what the run's network namespace and the host say: once a second,
 	 * when a phase begins (what was before it), and when the run has ended. */
 	void (*sample)(void *context, const struct sample *sample);
+	/* Before that, of a server that other hosts may ask: what answers them; and NULL
+	 * when the run has ended, after which nobody may ask it. */
+	void (*api)(void *context, const struct api_source *source);
 	/* Once: a server listens; a client has opened what it could, and proved it. */
 	void (*ready)(void *context);
 };

@@ -35,6 +35,7 @@ struct stages {
 	bool is_on;
 	uint32_t number;
 	struct counted before, after;
+	uint64_t answered; /* good or late, until it was over: not while it drained */
 	struct spent spent_before, spent_after;
 	struct rounds rounds;
 	bool is_storm_over; /* as of the last look */
@@ -69,6 +70,8 @@ static void count_all(struct counted *sum, const struct shm *shm)
 	for (uint32_t i = 0; i < shm->worker_count; i++) {
 		const struct shm_worker *w = &shm->workers[i];
 
+		if (w->role == ROLE_SERVER)
+			sum->traffic.busy += shm_get(w->traffic.busy);
 		if (w->role != ROLE_CLIENT)
 			continue;
 		add_traffic(&sum->traffic, &w->traffic);
@@ -239,8 +242,15 @@ void stages_sample(const struct experiment *x, struct shm *shm, const struct sam
 		            sample->sockets.tcp_tw);
 }
 
+static uint64_t sum_answered(const struct shm *shm)
+{
+	return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(traffic.answers[ANSWER_GOOD])) +
+	       shm_sum(shm, ROLE_CLIENT, SHM_FIELD(traffic.answers[ANSWER_LATE]));
+}
+
 void stages_over(const struct shm *shm)
 {
+	stages.answered = sum_answered(shm);
 	stages.spent_after = spend(shm);
 }
 
@@ -292,6 +302,20 @@ static void fill_cpus(struct result_traffic *r, const struct experiment *x, cons
 	c->cpus = cpus;
 }
 
+static uint64_t answered(const uint64_t *answers)
+{
+	return answers[ANSWER_GOOD] + answers[ANSWER_LATE];
+}
+
+/* Of an open loop what was due in the stage's time counts, whenever it is answered. In a closed one
+ * what is answered while it drains is as much as was under way at a time, whatever the rate. */
+static uint64_t answered_in_time(const struct result_traffic *r, bool is_open_loop)
+{
+	uint64_t before = answered(stages.before.traffic.answers);
+
+	return is_open_loop ? answered(r->answers) : stages.answered - before;
+}
+
 static void fill_traffic(struct result_stage *stage, const struct experiment *x,
                          const struct shm *shm, uint32_t i)
 {
@@ -300,7 +324,7 @@ static void fill_traffic(struct result_stage *stage, const struct experiment *x,
 	struct limited_case c = {
 		.kind = x->kind,
 		.is_open_loop = stage_is_open_loop(said),
-		.every_ns = said->every_ns,
+		.every_ns = x->kind == RUN_CONNECT ? 0 : said->every_ns,
 		.duration_ns = stage->duration_ns,
 		.client_workers = x->client_workers,
 	};
@@ -308,8 +332,11 @@ static void fill_traffic(struct result_stage *stage, const struct experiment *x,
 	r->kind = said->traffic;
 	fill_counts(r, &stages.after.traffic, &stages.before.traffic);
 	r->asked_per_s = stage_message_rate(said, said->connections > 0 ? said->connections
-	                                                                : stage->open_before);
-	r->rate_per_s = rate(r->answers[ANSWER_GOOD] + r->answers[ANSWER_LATE], stage->duration_ns);
+	                                                                : stage->churn.open_most);
+	if (said->traffic == TRAFFIC_PUSH &&
+	    x->kind == RUN_CONNECT) /* its rounds are the server's */
+		r->asked_per_s = 0;
+	r->rate_per_s = rate(answered_in_time(r, c.is_open_loop), stage->duration_ns);
 	rounds_count(&stages.rounds, shm, true);
 	r->first = quantiles_of(&stages.rounds.first);
 	r->last = quantiles_of(&stages.rounds.last);

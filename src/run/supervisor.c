@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "run/director.h"
+#include "run/ends.h"
 #include "run/verdict.h"
 #include "run/workers.h"
 
@@ -39,7 +40,7 @@ void supervisor_tell_walls(const struct supervisor *s, const struct wall_report 
 static int inside(void *arg)
 {
 	struct supervisor *s = arg;
-	const struct director_brief brief = {
+	struct director_brief brief = {
 		.experiment = s->experiment,
 		.shm = s->shm,
 		.baseline = s->baseline,
@@ -47,12 +48,24 @@ static int inside(void *arg)
 		.lifeline = s->lifeline[0],
 	};
 
+	if (s->envoy && !(brief.envoy = envoy_start(s->envoy, s->experiment, s->shm, s->lifeline[0],
+	                                            &s->shm->error)))
+		return EXIT_REFUSED;
 	if (s->prepare && s->prepare(s->experiment, s->shm, &s->shm->error) != 0)
 		return EXIT_REFUSED;
 	return director_run(&brief);
 }
 
 /* --- the supervisor ----------------------------------------------------------------------- */
+
+static const char *what_interrupt_does(const struct supervisor *s)
+{
+	if (s->experiment->kind == RUN_SERVE)
+		return "ending: closing in order (interrupt again to abort)";
+	if (s->experiment->interrupt_ends_hold && shm_get(s->shm->phase) == PHASE_HOLD)
+		return "the hold ends: what is open is closed in order (interrupt again to abort)";
+	return "interrupted: closing in order (interrupt again to abort)";
+}
 
 /* One that comes at once after the first is the same: timeout(1) signals its child and then its
  * group, to which the child belongs. */
@@ -68,9 +81,7 @@ static void interrupt(struct supervisor *s, pid_t child)
 		kill(child, SIGKILL); /* and with it all that it started */
 		return;
 	}
-	supervisor_say(s, s->experiment->kind == RUN_SERVE
-	                          ? "ending: closing in order (interrupt again to abort)"
-	                          : "interrupted: closing in order (interrupt again to abort)");
+	supervisor_say(s, what_interrupt_does(s));
 	(void)!write(s->lifeline[1], "i", 1);
 }
 
@@ -120,6 +131,7 @@ static int conclude(struct supervisor *s, int status)
 		memcpy(&said.host, &r->host, sizeof(said.host));
 		memcpy(said.network, r->network, sizeof(said.network));
 		*r = said;
+		ends_judge(s->experiment, r);
 	} else if (s->shm->error.text[0] != '\0' && s->shm->phase >= PHASE_RAMP) {
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, s->shm->error.text);
 	} else if (s->shm->error.text[0] != '\0') {
@@ -203,6 +215,15 @@ static int spawn_and_supervise(struct supervisor *s)
 	return conclude(s, status);
 }
 
+/* Whoever answers over HTTP is told whom to ask. */
+static void offer_api(struct supervisor *s)
+{
+	if (!s->experiment->has_api || !s->view || !s->view->api)
+		return;
+	s->api_source = serve_api_source(&s->api);
+	s->view->api(s->view->context, &s->api_source);
+}
+
 int supervisor_run(struct supervisor *s)
 {
 	struct err err = {""};
@@ -217,6 +238,11 @@ int supervisor_run(struct supervisor *s)
 	if (getrandom(&s->shm->key, sizeof(s->shm->key), 0) < 0)
 		s->shm->key = clock_now_ns();
 	workers_describe(s->experiment, s->shm);
+	if (s->experiment->has_api && serve_api_make(&s->api, s->experiment, s->shm) != 0) {
+		err_set(&err, -ENOMEM, "no memory for the table of other hosts' runs");
+		return supervisor_refuse(s, -ENOMEM, &err);
+	}
+	offer_api(s);
 	show_init(&s->show, s->view, s->experiment, s->shm, s->listening);
 	return spawn_and_supervise(s);
 }
@@ -269,6 +295,9 @@ int supervisor_choose_engine(struct supervisor *s, enum engine_kind wanted, stru
 
 void supervisor_end(struct supervisor *s)
 {
+	if (s->api_source.context)
+		s->view->api(s->view->context, NULL);
+	serve_api_drop(&s->api);
 	if (s->shm)
 		map_drop(s->shm, s->shm->total_bytes);
 	map_drop(s->experiment, sizeof(*s->experiment));

@@ -10,8 +10,10 @@
 #include "kernel/limits.h"
 #include "kernel/netns.h"
 #include "run/account.h"
+#include "run/envoy.h"
 #include "run/experiment.h"
 #include "run/sampler.h"
+#include "run/serve_api.h"
 #include "run/shm.h"
 #include "run/show.h"
 
@@ -27,7 +29,10 @@ struct supervisor {
 	/* Runs in the director's process, and in its namespaces, before all else: what the network
 	 * needs. 0, or a negative errno with `err`. NULL: nothing. */
 	int (*prepare)(struct experiment *x, struct shm *shm, struct err *err);
-	const char *listening; /* a server's line for when it listens, or NULL */
+	const struct envoy_options *envoy; /* the server to be asked, or NULL */
+	const char *listening;             /* a server's line for when it listens, or NULL */
+	struct serve_api api;              /* of a server that other hosts may ask */
+	struct api_source api_source;
 	int lifeline[2];
 	int interrupts;
 	uint64_t interrupted_ns; /* when the last of them came */

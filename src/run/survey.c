@@ -1,6 +1,7 @@
 /* survey: sums of counters that workers write and nobody locks. */
 #include "run/survey.h"
 
+#include "base/clock.h"
 #include "base/probed.h"
 
 #include <string.h>
@@ -80,16 +81,15 @@ static uint64_t user_bytes(const struct shm *shm)
 	return sum;
 }
 
-/* How many are to be open: as the ramp has it, or the last stage that has said so. */
-static uint64_t wanted_now(const struct experiment *x, const struct shm *shm)
+/* In the ramp and after it: again after a loss, a churn or a storm, or since a stage wanted more.
+ */
+static uint64_t count_connected(const struct shm *shm)
 {
-	uint64_t wanted = experiment_ramped(x), stage = shm_get(shm->stage);
-
-	for (uint32_t i = 0; i < stage && i < x->stage_count; i++) {
-		if (x->stages[i].connections > 0)
-			wanted = x->stages[i].connections < x->n ? x->stages[i].connections : x->n;
-	}
-	return wanted;
+	return shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened)) +
+	       shm_sum(shm, ROLE_CLIENT, SHM_FIELD(reconnected)) +
+	       shm_sum(shm, ROLE_CLIENT, SHM_FIELD(staged)) +
+	       shm_sum(shm, ROLE_CLIENT, SHM_FIELD(churn.opened)) +
+	       shm_sum(shm, ROLE_CLIENT, SHM_FIELD(storm.back));
 }
 
 void survey_live(const struct experiment *x, const struct shm *shm, enum phase phase,
@@ -99,12 +99,15 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 
 	*out = (struct live){
 		.phase = live_phase_of(x->kind, phase),
-		.target = x->kind == RUN_SERVE ? 0 : wanted_now(x, shm),
+		.stage = shm_get(shm->stage),
+		.target = x->kind == RUN_SERVE
+	                          ? 0
+	                          : experiment_wanted(x, (uint32_t)shm_get(shm->stage)),
 		.opened = progress_of(shm, role, phase),
 		.eta_ns = UINT64_MAX,
 		.kernel_bytes_per_connection = shm_get(shm->live.kernel_bytes_per_connection),
 		.memory_left_bytes = shm_get(shm->live.memory_left_bytes),
-		.connected = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened)),
+		.connected = count_connected(shm),
 		.accepted = shm_sum(shm, ROLE_SERVER, SHM_FIELD(opened)),
 		.proved = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[0].echoed)) +
 	                  shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[1].echoed)),
@@ -173,4 +176,13 @@ void survey_sample(const struct experiment *x, const struct shm *shm, enum phase
 		return;
 	hist_subtract(&since, &out->corrected, &before->corrected);
 	out->latency = quantiles_of(&since);
+}
+
+void survey_note_answers(struct shm *shm, const struct sample *before, const struct sample *now)
+{
+	uint64_t took_ns = now->at_ns - before->at_ns;
+
+	shm_set(shm->live.latency_p99_ns, now->latency.p99_ns);
+	shm_set(shm->live.answers_per_s,
+	        before->at_ns > 0 && took_ns > 0 ? now->latency.count * NS_PER_S / took_ns : 0);
 }

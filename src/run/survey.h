@@ -16,3 +16,6 @@ void survey_live(const struct experiment *x, const struct shm *shm, enum phase p
 /* The run's part of a sample; `before` is the one before it, of which has_run may be false. */
 void survey_sample(const struct experiment *x, const struct shm *shm, enum phase phase,
                    const struct sample *before, struct sample *out);
+
+/* For the live line: answers a second, and their latency, between two samples. */
+void survey_note_answers(struct shm *shm, const struct sample *before, const struct sample *now);

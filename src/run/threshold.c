@@ -74,7 +74,7 @@ static bool is_share_met(const struct experiment *x, const struct result *r, uin
 	return false;
 }
 
-/* "1,234 missing, 2 late" */
+/* "1,234 not answered, 2 answered in part" */
 static void add_bad(struct text *why, const struct result_traffic *t)
 {
 	const char *before = "";
@@ -82,24 +82,11 @@ static void add_bad(struct text *why, const struct result_traffic *t)
 	for (int i = ANSWER_MISMATCHED; i < ANSWER_END_COUNT; i++) {
 		if (t->answers[i] == 0 || i == ANSWER_CUT)
 			continue;
-		text_add(why, "%s%s ", before, answer_name((enum answer)i));
+		text_add(why, "%s", before);
 		text_count(why, t->answers[i]);
+		text_add(why, " %s", answer_title((enum answer)i));
 		before = ", ";
 	}
-}
-
-static void add_causes(struct text *why, const uint64_t *by_cause)
-{
-	const char *before = " (";
-
-	for (int i = 0; i < CAUSE_COUNT; i++) {
-		if (by_cause[i] == 0)
-			continue;
-		text_add(why, "%s%s ", before, cause_name((enum cause)i));
-		text_count(why, by_cause[i]);
-		before = ", ";
-	}
-	text_add(why, before[0] == ',' ? ")" : "");
 }
 
 /* Without --fail nothing may fail. An answer that is late is one. */
@@ -120,13 +107,30 @@ static bool is_stage_good(const struct result_stage *s, struct text *why)
 		text_add(why, " of ");
 		text_count(why, s->storm.cut);
 		text_add(why, " connections that were cut did not come back");
-		add_causes(why, s->storm.failed_by_cause);
+		cause_list(why, s->storm.failed_by_cause, " (", ")");
 		return false;
 	}
 	if (s->has_churn && s->churn.failed > 0) {
 		text_count(why, s->churn.failed);
 		text_add(why, " connections could not be opened again after they were closed");
-		add_causes(why, s->churn.failed_by_cause);
+		cause_list(why, s->churn.failed_by_cause, " (", ")");
+		return false;
+	}
+	return true;
+}
+
+/* A server that pushes nothing answers nothing wrong. */
+static bool is_anything_pushed(const struct result *r, struct text *why)
+{
+	for (uint32_t i = 0; i < r->stage_count; i++) {
+		const struct result_traffic *t = &r->stages[i].traffic;
+
+		if (!r->stages[i].has_traffic || t->kind != TRAFFIC_PUSH || t->said > 0)
+			continue;
+		text_add(why, "nothing was pushed");
+		add_stage(why, r, i);
+		text_add(why, ": the server is to be megaconn serve --mode push, and its rounds "
+		              "(--every) no longer apart than that time");
 		return false;
 	}
 	return true;
@@ -143,5 +147,5 @@ bool threshold_is_met(const struct experiment *x, const struct result *r, uint64
 	}
 	if (x->has_failed_most && !is_share_met(x, r, lost, why))
 		return false;
-	return is_p99_met(x, r, why);
+	return is_anything_pushed(r, why) && is_p99_met(x, r, why);
 }

@@ -7,6 +7,7 @@
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 #include "plan/endpoint.h"
+#include "run/lan.h"
 #include "run/outside.h"
 
 #include <errno.h>
@@ -19,17 +20,28 @@
 
 /* --- where to ------------------------------------------------------------------------------- */
 
-/* Whether this host has the address. */
-static bool is_own(const struct ip *ip)
+/* Binds a socket to it: 0 or a negative errno. */
+static int try_address(const struct ip *ip)
 {
 	struct sockaddr_storage address;
 	socklen_t len = ip_sockaddr(ip, 0, &address);
-	int fd = socket(ip->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool own = fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0;
+	int fd = socket(ip->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
 
-	if (fd >= 0)
-		close(fd);
-	return own;
+	if (fd < 0)
+		return -errno;
+	result = bind(fd, (const struct sockaddr *)&address, len) == 0 ? 0 : -errno;
+	close(fd);
+	return result;
+}
+
+bool topology_is_own(const struct ip *ip)
+{
+	return try_address(ip) == 0;
+}
+
+bool topology_is_gone(const struct ip *ip)
+{
+	return try_address(ip) == -EADDRNOTAVAIL;
 }
 
 static int choose_target(const struct topology_options *options, struct tuple_plan *plan,
@@ -143,7 +155,7 @@ static uint32_t count_missing(const struct pool_range *range, struct ip *missing
 	for (uint32_t i = 0; i < range->count; i += step) {
 		struct ip ip = ip_add(&range->first, i);
 
-		if (ip_is_host(&ip) && is_own(&ip))
+		if (ip_is_host(&ip) && topology_is_own(&ip))
 			continue;
 		if (ip_is_host(&ip) && is_routed_here(&ip)) {
 			*needs_freebind = true;
@@ -316,15 +328,34 @@ static int choose_outside(const struct topology_options *options, struct tuple_p
 		.port_high = options->port_high,
 		.allow_public = options->allow_public,
 	};
-	int failed = outside_choose(&where, plan, err);
+	int failed = options->device ? lan_choose(&where, options->device, plan, options->lan, err)
+	                             : outside_choose(&where, plan, err);
 
 	if (failed != 0)
 		return failed;
-	out->is_own_target = true;
+	out->is_own_target = !options->device;
 	out->ports.are_given = true;
 	out->ports.low = plan->ports[0];
 	out->ports.high = plan->ports[plan->port_count - 1];
 	return 0;
+}
+
+/* Addresses of other shards need not be this host's. */
+static int parse_sources(const struct topology_options *options, struct pool *pool,
+                         struct topology *out, struct err *err)
+{
+	struct shard_part part;
+	int failed = pool_parse(options->source, pool, err);
+
+	if (failed != 0)
+		return failed;
+	out->sources_given = pool->count;
+	if (options->shard.of == 0)
+		return 0;
+	failed = shard_divide(&options->shard, SHARD_INDEXES_MAX, pool->count, &part, err);
+	if (failed == 0)
+		pool_slice(pool, part.source_first, part.source_count);
+	return failed;
 }
 
 int topology_choose(const struct topology_options *options, struct tuple_plan *plan,
@@ -334,7 +365,7 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 
 	memset(out, 0, sizeof(*out));
 	if (options->source)
-		failed = pool_parse(options->source, &plan->sources, err);
+		failed = parse_sources(options, &plan->sources, out, err);
 	if (failed == 0)
 		failed = choose_target(options, plan, err);
 	if (failed == 0 && options->is_outside)
@@ -345,7 +376,7 @@ int topology_choose(const struct topology_options *options, struct tuple_plan *p
 		failed = choose_ports(options, plan, &out->ports, err);
 	if (failed != 0)
 		return failed;
-	out->is_own_target = is_own(&plan->target);
+	out->is_own_target = topology_is_own(&plan->target);
 	/* All of 127.0.0.0/8 is there without being added; of IPv6 only ::1. */
 	out->is_loopback = plan->target.family == AF_INET && ip_is_loopback(&plan->target);
 	return 0;

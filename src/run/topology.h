@@ -3,8 +3,10 @@
 #pragma once
 
 #include "base/err.h"
+#include "plan/shard.h"
 #include "plan/tuple.h"
 #include "plan/walls.h"
+#include "utcp/device_lan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,12 +18,17 @@ struct topology_options {
 	uint16_t port_low, port_high; /* source ports; 0, 0: the kernel's range          */
 	bool allow_public;
 	bool is_outside;    /* sources are of our own TCP (run/outside.h) */
+	struct shard shard; /* of several hosts: it has its slice of `source` */
+	const char
+		*device; /* with is_outside: the LAN's that they are on (run/lan.h); NULL: none */
+	struct lan *lan; /* is filled where there is one                                        */
 	bool allow_missing; /* source IPs that this host has not (yet) are counted, not refused */
 };
 
 /* What was found on the way to the plan. */
 struct topology {
 	struct walls_ports ports;
+	uint32_t sources_given;   /* of `source`, all shards'; 0: none was given     */
 	uint32_t sources_missing; /* source IPs that are not this host's            */
 	uint32_t neighbours;      /* of these, how many are on a link of this host  */
 	bool needs_freebind;      /* they are this host's by a route alone (AnyIP over IPv6) */
@@ -34,3 +41,10 @@ struct topology {
  * host's), -EADDRINUSE (no port is left), and those of name resolution. */
 int topology_choose(const struct topology_options *options, struct tuple_plan *plan,
                     struct topology *out, struct err *err);
+
+/* Whether the address is this host's, now: whether it can be bound. */
+bool topology_is_own(const struct ip *ip);
+
+/* Whether it is certainly none of this host's: false as well where there is no descriptor left to
+ * ask with. */
+bool topology_is_gone(const struct ip *ip);

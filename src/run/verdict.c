@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "run/reconcile.h"
 #include "run/threshold.h"
 
 #include <string.h>
@@ -57,7 +58,10 @@ static void fill_causes(struct result *r, const struct experiment *x, const stru
 {
 	enum role role = x->kind == RUN_SERVE ? ROLE_SERVER : ROLE_CLIENT;
 	uint64_t left = r->listen_overflows;
+	const struct ip *gone = shm_source_gone(shm);
 
+	if (gone)
+		ip_format(gone, r->source_gone);
 	for (int i = 0; i < CAUSE_COUNT; i++) {
 		enum cause cause = (enum cause)i;
 
@@ -94,25 +98,41 @@ static void fill_causes(struct result *r, const struct experiment *x, const stru
 		r->not_tried += x->asked - x->n;
 }
 
-/* Only a lab's servers and clients know each other's bits. */
+/* Only a lab's servers and clients know each other's bits, or those of a server that was asked. */
 static void fill_proof(struct result_proof *p, const struct experiment *x, const struct shm *shm,
                        unsigned int round)
 {
 	p->sent = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[round].sent));
 	p->mismatched = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[round].mismatched));
+	p->repeated = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(proof[round].repeated));
 	p->echoed = shm_proved(shm, ROLE_CLIENT, round);
 	p->server_echoed = p->differing = RESULT_UNKNOWN;
-	if (x->kind != RUN_LAB)
+	if (x->kind != RUN_LAB && !shm->result.server.has_look[round])
 		return;
 	p->server_echoed = shm_proved(shm, ROLE_SERVER, round);
 	p->differing = shm_proof_difference(shm, round);
+}
+
+void verdict_note_connects(struct result *r, const struct shm *shm)
+{
+	static struct hist all;
+
+	memset(&all, 0, sizeof(all));
+	for (uint32_t i = 0; i < shm->worker_count; i++)
+		hist_merge(&all, &shm->workers[i].connect);
+	if (all.count == 0)
+		return;
+	r->timing.connect_p50_ns = hist_quantile(&all, 0.5);
+	r->timing.connect_p90_ns = hist_quantile(&all, 0.9);
+	r->timing.connect_p99_ns = hist_quantile(&all, 0.99);
+	r->timing.connect_p999_ns = hist_quantile(&all, 0.999);
+	r->timing.connect_max_ns = all.max_ns;
 }
 
 /* The ramp is over with the last that it opened; what servers take in the hold is no part of it. */
 static void fill_timing(struct result *r, const struct experiment *x, const struct shm *shm)
 {
 	enum role role = x->client_workers > 0 ? ROLE_CLIENT : ROLE_SERVER;
-	static struct hist all;
 	uint64_t last_ns = shm->ramp_start_ns;
 	uint64_t opened = shm_sum(shm, ROLE_CLIENT, SHM_FIELD(opened));
 	uint64_t cpu_ns = 0;
@@ -122,21 +142,17 @@ static void fill_timing(struct result *r, const struct experiment *x, const stru
 
 		if (w->role == role && w->last_open_ns > last_ns)
 			last_ns = w->last_open_ns;
-		hist_merge(&all, &w->connect);
 		cpu_ns += w->cpu_ns;
 	}
 	r->timing.ramp_cpu_ns = cpu_ns;
-	if (all.count == 0)
+	if (opened == 0)
 		return;
 	r->timing.ramp_ns = last_ns - shm->ramp_start_ns;
 	if (r->timing.ramp_ns > 0)
 		r->timing.rate_per_s =
 			(uint64_t)((double)opened * NS_PER_S / (double)r->timing.ramp_ns);
-	r->timing.connect_p50_ns = hist_quantile(&all, 0.5);
-	r->timing.connect_p90_ns = hist_quantile(&all, 0.9);
-	r->timing.connect_p99_ns = hist_quantile(&all, 0.99);
-	r->timing.connect_p999_ns = hist_quantile(&all, 0.999);
-	r->timing.connect_max_ns = all.max_ns;
+	if (r->timing.connect_max_ns == RESULT_UNKNOWN)
+		verdict_note_connects(r, shm);
 }
 
 static void fill_packets(struct result *r, const struct experiment *x, const struct shm *shm)
@@ -159,10 +175,32 @@ static bool is_ipv6(const struct experiment *x)
 	return (x->kind == RUN_SERVE ? x->listens[0].address : x->tuples.target).family == AF_INET6;
 }
 
+static void set_server(struct result *r, const struct tuple_plan *plan)
+{
+	char address[IP_TEXT_BYTES];
+	struct text t;
+
+	ip_format(&plan->target, address);
+	text_init(&t, r->to, sizeof(r->to));
+	text_add(&t, plan->target.family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
+	         plan->target_port_low);
+	if (plan->target_port_count > 1)
+		text_add(&t, "-%u", plan->target_port_low + plan->target_port_count - 1);
+}
+
 void verdict_topology(struct result *r, const struct experiment *x)
 {
 	r->target = x->asked;
+	if (x->shard.of > 0) {
+		r->shard.number = x->shard.number;
+		r->shard.of = x->shard.of;
+		r->shard.connections = x->whole;
+		r->shard.first = x->index_first;
+		r->shard.count = x->asked;
+	}
 	set_word(r->role, sizeof(r->role), role_names[x->kind]);
+	if (x->kind == RUN_CONNECT)
+		set_server(r, &x->tuples);
 	if (x->client_workers > 0)
 		set_word(r->solution, sizeof(r->solution), solution_names[x->solution]);
 	if (x->server_workers > 0)
@@ -187,25 +225,21 @@ void verdict_set(struct result *r, enum verdict verdict, int exit_code, const ch
 	text_add(&t, "%s", reason);
 }
 
-/* "refused 12, timeout 3" */
-static void add_causes(struct text *t, const uint64_t *by_cause)
+/* An interrupt while it closes comes too late to matter. */
+/* By the last stage: the time of all has what was drained between them in it. */
+static bool was_held(const struct result *r, const struct experiment *x)
 {
-	const char *before = "";
+	uint32_t last = x->stage_count - 1;
 
-	for (int i = 0; i < CAUSE_COUNT; i++) {
-		if (by_cause[i] == 0)
-			continue;
-		text_add(t, "%s%s ", before, cause_name((enum cause)i));
-		text_count(t, by_cause[i]);
-		before = ", ";
-	}
+	if (x->stage_count == 0)
+		return r->timing.hold_ns >= x->hold_ns;
+	return r->stage_count > last && r->stages[last].duration_ns >= x->stages[last].duration_ns;
 }
 
-/* An interrupt while it closes comes too late to matter. */
 static bool is_interrupted(const struct result *r, const struct experiment *x,
                            const struct shm *shm)
 {
-	bool was_done = r->has_proof ? r->proved.done : r->timing.hold_ns >= x->hold_ns;
+	bool was_done = r->has_proof ? r->proved.done : was_held(r, x);
 
 	return shm->stop == STOP_INTERRUPTED && !was_done;
 }
@@ -232,7 +266,7 @@ static void judge_incomplete(struct result *r, const struct experiment *x, const
 		fail(r, EXIT_FAILED, t);
 	} else if (is_interrupted(r, x, shm)) {
 		text_add(t, "interrupted with ");
-		text_count(t, r->established.client);
+		text_count(t, r->open_at_end);
 		text_add(t, " connections open");
 		verdict_set(r, VERDICT_PARTIAL, EXIT_INTERRUPTED, t->at);
 	} else if (shm->stop == STOP_MEMORY) {
@@ -243,7 +277,7 @@ static void judge_incomplete(struct result *r, const struct experiment *x, const
 	} else {
 		text_count(t, r->failed);
 		text_add(t, " could not be opened (");
-		add_causes(t, r->failed_by_cause);
+		cause_list(t, r->failed_by_cause, "", "");
 		text_add(t, ")");
 		if (r->not_tried > 0) {
 			text_add(t, "; ");
@@ -265,11 +299,19 @@ static uint64_t missing(const struct result *r, const struct experiment *x)
 	return r->open_at_end < wanted ? wanted - r->open_at_end : 0;
 }
 
+/* Clients on a LAN are no sockets of this host's kernel, nor is the server: there is no count that
+ * it could be asked for, and the echo is the proof; the server's may be had from its API. */
+static bool is_kernel_elsewhere(const struct result *r, const struct experiment *x)
+{
+	return x->is_on_lan && r->established.kernel == RESULT_UNKNOWN;
+}
+
 static bool do_counts_agree(const struct result *r, const struct experiment *x)
 {
 	uint64_t wanted = experiment_ramped(x);
 
-	return r->established.client == wanted && r->established.kernel == wanted &&
+	return r->established.client == wanted &&
+	       (r->established.kernel == wanted || is_kernel_elsewhere(r, x)) &&
 	       (x->kind != RUN_LAB || r->established.server == wanted);
 }
 
@@ -280,10 +322,10 @@ static const char *disagreement(const struct result *r)
 	               : "the counts do not agree";
 }
 
-static bool is_proved(const struct experiment *x, const struct result_proof *p, uint64_t open)
+static bool is_proved(const struct result_proof *p, uint64_t open)
 {
 	return p->done && p->echoed == open && p->mismatched == 0 &&
-	       (x->kind != RUN_LAB || p->differing == 0);
+	       (p->differing == RESULT_UNKNOWN || p->differing == 0);
 }
 
 /* Where what is lost is opened again, only the second proof is of all: in the first some may be
@@ -292,7 +334,7 @@ static bool are_both_proved(const struct result *r, const struct experiment *x)
 {
 	uint64_t first = x->reconnect ? r->proved_ramp.echoed : r->established.client;
 
-	return is_proved(x, &r->proved_ramp, first) && is_proved(x, &r->proved, r->open_at_end);
+	return is_proved(&r->proved_ramp, first) && is_proved(&r->proved, r->open_at_end);
 }
 
 /* The first stage that had not as many open at its end as it wanted, where nothing else would make
@@ -322,17 +364,25 @@ static void judge_short(struct result *r, const struct result_stage *stage, uint
 	fail(r, EXIT_FAILED, t);
 }
 
+/* "; 198.18.0.3 is no longer this host's address". */
+static void add_source_gone(struct text *t, const struct result *r)
+{
+	if (r->source_gone[0] != '\0')
+		text_add(t, "; %s is no longer this host's address", r->source_gone);
+}
+
 static void judge_lost(struct result *r, const struct experiment *x, struct text *t)
 {
 	text_count(t, r->lost);
 	text_add(t, " connections were lost (");
-	add_causes(t, r->lost_by_cause);
+	cause_list(t, r->lost_by_cause, "", "");
 	text_add(t, ")");
 	if (x->reconnect) {
 		text_add(t, ", and ");
 		text_count(t, missing(r, x));
 		text_add(t, " are not open again");
 	}
+	add_source_gone(t, r);
 	fail(r, r->has_proof ? EXIT_UNPROVED : EXIT_FAILED, t);
 }
 
@@ -362,8 +412,14 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 {
 	text_count(t, r->established.client);
 	text_add(t, " connection%s ", r->established.client == 1 ? "" : "s");
-	text_add(t, r->has_proof ? "established, proved, held and proved again"
-	                         : "established and held; not proved, as nobody echoes");
+	if (r->has_proof && r->staged + r->unstaged > 0) {
+		text_add(t, "established and proved, ");
+		text_count(t, r->open_at_end);
+		text_add(t, " open at the end proved again");
+	} else {
+		text_add(t, r->has_proof ? "established, proved, held and proved again"
+		                         : "established and held; not proved, as nobody echoes");
+	}
 	if (r->reconnected > 0) {
 		text_add(t, "; ");
 		text_count(t, r->reconnected);
@@ -371,12 +427,51 @@ static void judge_whole(struct result *r, const struct experiment *x, struct tex
 		         r->reconnected == 1 ? "" : "s");
 	}
 	add_messages(t, r);
+	if (is_kernel_elsewhere(r, x) && !r->server.has)
+		text_add(t, "; the server's kernel was not asked");
 	if (x->n < x->asked) {
 		text_add(t, "; no more fit: %s", x->wall);
 		verdict_set(r, VERDICT_PARTIAL, EXIT_FAILED, t->at);
 	} else {
 		verdict_set(r, VERDICT_PASS, EXIT_PASS, t->at);
 	}
+}
+
+/* False with `why`: a server on another host has not said all, or something else than we do. */
+static bool does_server_agree(const struct result *r, const struct experiment *x, struct text *why)
+{
+	if (!r->server.has)
+		return true;
+	if (reconcile_is_known(r))
+		return x->reconnect || reconcile_agrees(r, experiment_ramped(x), why);
+	text_add(why, "the server's counts are not known: %s: %s", r->server.api,
+	         r->server.unknown[0] != '\0' ? r->server.unknown : "it was not asked in time");
+	return false;
+}
+
+/* What differs by index stands at the end of the reason. */
+static void add_differing(struct result *r)
+{
+	char reason[sizeof(r->reason)];
+	struct text t;
+
+	if (r->verdict != VERDICT_FAIL || r->server.differing_count == 0)
+		return;
+	text_init(&t, reason, sizeof(reason));
+	text_add(&t, "%s", r->reason);
+	reconcile_add(r, &t);
+	fail(r, r->exit_code, &t);
+}
+
+/* To find where a box ends is what it is there for: what got through is proved. A threshold that is
+ * missed, or counts that differ, are no end of a box. */
+static void allow_for_box(struct result *r, const struct experiment *x)
+{
+	if (x->via.box.kind == VIA_NONE || r->verdict != VERDICT_FAIL || r->workers_died > 0 ||
+	    r->established.client == 0 || r->failed + r->lost == 0 || !are_both_proved(r, x))
+		return;
+	r->verdict = VERDICT_PARTIAL;
+	r->exit_code = EXIT_FAILED;
 }
 
 static void judge_clients(struct result *r, const struct experiment *x, const struct shm *shm)
@@ -396,13 +491,15 @@ static void judge_clients(struct result *r, const struct experiment *x, const st
 		judge_short(r, stage, wanted, &t);
 	else if (!x->reconnect && !do_counts_agree(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_FAILED, disagreement(r));
-	else if (r->has_proof && !are_both_proved(r, x))
+	else if (does_server_agree(r, x, &t) && r->has_proof && !are_both_proved(r, x))
 		verdict_set(r, VERDICT_FAIL, EXIT_UNPROVED,
 		            "server and client do not agree on which connections were proved");
-	else if (!threshold_is_met(x, r, missing(r, x), &t))
+	else if (t.len > 0 || !threshold_is_met(x, r, missing(r, x), &t))
 		fail(r, EXIT_UNPROVED, &t);
 	else
 		judge_whole(r, x, &t);
+	add_differing(r);
+	allow_for_box(r, x);
 }
 
 /* A server does its part when it is there until it is told to end. */
@@ -449,6 +546,8 @@ void verdict_fill(const struct experiment *x, struct shm *shm)
 	fill_causes(r, x, shm);
 	fill_proof(&r->proved_ramp, x, shm, 0);
 	fill_proof(&r->proved, x, shm, 1);
+	if (r->server.has)
+		reconcile_fill(x, shm, r);
 	fill_timing(r, x, shm);
 	fill_served(r, shm);
 	fill_packets(r, x, shm);

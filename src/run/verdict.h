@@ -7,6 +7,10 @@
 /* Fills who was to connect where: known before anything is opened. */
 void verdict_topology(struct result *result, const struct experiment *x);
 
+/* Fills timing.connect, of all connects so far: called when the ramp is over, so that what a churn,
+ * a storm or a stage opens later is not in it. */
+void verdict_note_connects(struct result *result, const struct shm *shm);
+
 /* Fills what of shm->result can be drawn from the counters, then verdict, reason and exit code. */
 void verdict_fill(const struct experiment *x, struct shm *shm);
 

@@ -58,6 +58,7 @@ struct watch {
 	struct account_host account;
 	struct ports_counts counts;
 	struct http *http;
+	char page[HTTP_TOKEN_MOST + 96]; /* its address */
 	char host[65], clock[16];
 	uint64_t near_at_ns;
 	uint64_t samples; /* after the first */
@@ -154,7 +155,7 @@ static void draw(struct watch *w)
 		.host = w->host,
 		.netns = w->options.netns,
 		.clock = clock_of(w, &scene->now),
-		.url = w->http ? http_url(w->http) : NULL,
+		.url = w->http ? w->page : NULL,
 		.interval_ns = w->options.interval_ns,
 		.first = &scene->first,
 		.before = scene->has_before ? &scene->before : NULL,
@@ -378,17 +379,21 @@ static void block_signals(struct watch *w)
 /* What listens stays in the network namespace where we are now. */
 static int open_all(struct watch *w, void (*say)(const char *line), struct err *err)
 {
-	char line[256];
+	char line[sizeof(w->page) + 32];
 	struct text t;
 
 	near_start(&w->machine);
 	(void)slab_alias_read(&w->account.aliases); /* without, each cache is its own */
 	if (w->options.http) {
-		w->http = http_open(w->options.http, err);
+		const struct http_gate gate = {.token = &w->options.token};
+
+		w->http = http_open(w->options.http, &gate, err);
 		if (!w->http)
 			return -EADDRINUSE;
+		text_init(&t, w->page, sizeof(w->page));
+		http_token_page(&w->options.token, http_url(w->http), &t);
 		text_init(&t, line, sizeof(line));
-		text_add(&t, "metrics and live page: %s", http_url(w->http));
+		text_add(&t, "metrics and live page: %s", w->page);
 		if (!w->is_screen)
 			say(line);
 	}

@@ -3,19 +3,21 @@
 #pragma once
 
 #include "base/err.h"
+#include "out/http_token.h"
 #include "out/screen.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct watch_options {
-	uint64_t interval_ns;  /* WATCH_INTERVAL_LEAST_NS ... _MOST_NS                     */
-	uint64_t count;        /* samples after the first one, then it ends; 0: no end     */
-	const char *netns;     /* NULL: our own; else see sampler_enter_netns              */
-	const char *http;      /* ADDR:PORT of metrics and live page, checked; NULL: none  */
-	enum screen_sort sort; /* of slab caches, at first                                 */
-	bool has_ports;        /* sockets by port from the beginning                       */
-	bool is_plain;         /* lines, also on a terminal                                */
+	uint64_t interval_ns;    /* WATCH_INTERVAL_LEAST_NS ... _MOST_NS                     */
+	uint64_t count;          /* samples after the first one, then it ends; 0: no end     */
+	const char *netns;       /* NULL: our own; else see sampler_enter_netns              */
+	struct http_token token; /* of who asks there                                      */
+	const char *http;        /* ADDR:PORT of metrics and live page, checked; NULL: none  */
+	enum screen_sort sort;   /* of slab caches, at first                                 */
+	bool has_ports;          /* sockets by port from the beginning                       */
+	bool is_plain;           /* lines, also on a terminal                                */
 };
 
 #define WATCH_INTERVAL_LEAST_NS 100000000ULL

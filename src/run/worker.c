@@ -8,6 +8,7 @@
 #include "run/client.h"
 #include "run/engines.h"
 #include "run/server.h"
+#include "run/via.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +52,7 @@ static void set_up_process(const struct shm_worker *me, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILED);
+	prctl(PR_SET_TIMERSLACK, 1); /* ns; the kernel's own 50 us would make every message late */
 	set_name(me);
 	volunteer_for_oom();
 	limits_raise_nofile();
@@ -82,6 +84,7 @@ static int open_engine(const struct experiment *x, struct shm_worker *me, struct
 		.message = client_message,
 		.message_context = client,
 		.packets = &me->packets,
+		.lan = client && x->is_on_lan ? &x->lan : NULL,
 	};
 
 	return engines_open(client ? x->clients : x->engine, &config, engine, &me->error);
@@ -180,6 +183,18 @@ static void say_failed(const struct experiment *x, struct shm_worker *me, int fa
 	        is_utcp ? " (has somebody deleted its link, or set it down?)" : "");
 }
 
+/* Clients of a box have a network of their own. */
+static int go_to_network(const struct experiment *x, struct shm_worker *me)
+{
+	if (x->via.box.kind == VIA_NONE || me->role != ROLE_CLIENT)
+		return 0;
+	int failed = via_go(x, VIA_CLIENTS);
+
+	return failed == 0 ? 0
+	                   : err_set(&me->error, failed, "cannot enter the clients' network: %s",
+	                             strerror(-failed));
+}
+
 pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
                    const struct worker_bells *bells, const int *listeners)
 {
@@ -190,7 +205,10 @@ pid_t worker_start(const struct experiment *x, struct shm *shm, uint32_t number,
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
 	set_up_process(me, parent);
-	int failed = run(x, shm, me, bells, listeners);
+	int failed = go_to_network(x, me);
+
+	if (failed == 0)
+		failed = run(x, shm, me, bells, listeners);
 
 	if (failed != 0 && me->error.text[0] == '\0')
 		say_failed(x, me, failed);

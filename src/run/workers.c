@@ -89,6 +89,8 @@ static void set_workers(struct experiment *x, const struct limits *limits, uint3
 	                           : limits->memlock_bytes / 10 * 9 /
 	                                     (locking_sides(x) * (uint64_t)workers);
 	x->pinned = workers > 1 && workers <= limits->cpus && are_paired(x, limits);
+	/* A proxy's connections are made where the proxy runs. */
+	x->pinned &= !via_is_proxy(x->via.box.kind);
 }
 
 /* Sizes the servers and groups them, and returns how many connections one is good for. */
@@ -103,7 +105,7 @@ static uint64_t size_servers(struct experiment *x, const struct limits *limits, 
 	x->listen_groups = x->server_workers;
 	if (!shares)
 		return x->kind == RUN_SERVE ? most : without_slack(x, most);
-	x->pinned = x->kind == RUN_LAB && are_paired(x, limits);
+	x->pinned = x->kind == RUN_LAB && are_paired(x, limits) && !via_is_proxy(x->via.box.kind);
 	x->listen_groups = x->pinned ? (uint32_t)least(x->server_workers, limits->cpus) : 1;
 	return most - most / 64; /* the groups are not quite even */
 }

@@ -1,9 +1,10 @@
-/* device: batches of IP packets out of and into this host's network stack: the wire between our own
- * TCP and the kernel's. utcp/device_tun and utcp/device_packet fulfil it.
+/* device: batches of IP packets out of and into a network: the wire between our own TCP and a
+ * kernel's. utcp/device_tun, utcp/device_packet and utcp/device_lan fulfil it.
  *
- * A device belongs to one worker. It has routes to that worker's source addresses, so that what the
- * kernel sends there comes out of it; and what is sent into it arrives as if from outside. All of
- * it is gone with its descriptors, however the process ends.
+ * A device belongs to one worker. The first two have routes to that worker's source addresses, so
+ * that what this host's kernel sends there comes out of it, and what is sent into it arrives as if
+ * from outside; the third is on a LAN, where it answers for these addresses. All of it is gone with
+ * its descriptors, however the process ends.
  *
  * As on a wire, packets may be lost: the kernel drops those that it cannot queue. */
 #pragma once
@@ -37,6 +38,7 @@ struct device {
 	const struct device_ops *ops;
 	int fd;           /* poll(2) says POLLIN where a packet can be received; not to be read */
 	uint64_t dropped; /* packets, of either direction, that the device is known to have lost */
+	uint64_t wake_ns; /* when it wants an exchange though nothing comes; UINT64_MAX: never  */
 };
 
 /* What a device leads to: sources `first` .. first+count-1 of the plan's pool. */

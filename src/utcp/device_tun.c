@@ -250,6 +250,7 @@ static struct tun *make(void)
 	if (!t)
 		return NULL;
 	t->device.fd = -1;
+	t->device.wake_ns = UINT64_MAX;
 	t->reads = READS_LEAST;
 	t->put = map_private(DEVICE_BATCH * sizeof(*t->put));
 	t->in = map_private(DEVICE_BATCH * sizeof(*t->in));

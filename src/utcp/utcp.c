@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "utcp/device_lan.h"
 #include "utcp/device_packet.h"
 #include "utcp/device_tun.h"
 #include "utcp/iss.h"
@@ -220,6 +221,12 @@ static void utcp_shut(struct engine *e)
 	map_drop(u, sizeof(*u));
 }
 
+/* A device that fails says so to the next poll, too. */
+static void flush(struct engine *e)
+{
+	(void)device_flush(utcp_of(e)->device);
+}
+
 static int poll_events(struct engine *e, struct engine_event *events, int max, uint64_t deadline_ns)
 {
 	return utcp_poll(utcp_of(e), events, max, deadline_ns);
@@ -233,6 +240,7 @@ static const struct engine_ops ops = {
 	.send = utcp_send,
 	.receive = utcp_receive,
 	.close = utcp_close,
+	.flush = flush,
 	.poll = poll_events,
 	.close_all = utcp_close_all,
 	.shut = utcp_shut,
@@ -325,7 +333,8 @@ int utcp_open(enum engine_kind kind, const struct engine_config *config, struct 
 {
 	const struct device_config sources = own_sources(config);
 	struct device *device;
-	int failed = open_device(kind, &sources, &device, err);
+	int failed = config->lan ? device_lan_open(&sources, config->lan, &device, err)
+	                         : open_device(kind, &sources, &device, err);
 
 	return failed == 0 ? utcp_open_over(device, config, out, err) : failed;
 }

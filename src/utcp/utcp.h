@@ -1,6 +1,6 @@
 /* utcp: the engines `tun` and `packet`: clients whose TCP is our own, in 32 bytes a connection,
- * against servers of this host's kernel. Fulfils engine/engine.h, but for listen and accept, which
- * are a server's. */
+ * against servers of this host's kernel, or of other hosts on a LAN. Fulfils engine/engine.h, but
+ * for listen and accept, which are a server's. */
 #pragma once
 
 #include "engine/engine.h"
@@ -8,7 +8,7 @@
 /* Opens one of ENGINE_TUN and ENGINE_PACKET in the calling process's network namespace, with its
  * device and routes. 0, or a negative errno with one line: -EPERM, -EACCES, -ENOENT (what is
  * missing, and what to do), -ENOMEM. ENGINE_PACKET leaves the calling process in a network
- * namespace of its own, in which its end of the wire is. */
+ * namespace of its own, in which its end of the wire is; with config->lan it stays where it is. */
 int utcp_open(enum engine_kind kind, const struct engine_config *config, struct engine **out,
               struct err *err);
 

@@ -208,6 +208,8 @@ int utcp_sleep_until(const struct utcp *u, uint64_t deadline_ns)
 
 	if (result < 0)
 		return result;
+	if (u->device->wake_ns < timer_ns)
+		timer_ns = u->device->wake_ns;
 	result = ppoll(fds, 2,
 	               clock_timeout(timer_ns < deadline_ns ? timer_ns : deadline_ns, &left), NULL);
 	if (result < 0)

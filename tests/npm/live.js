@@ -43,10 +43,11 @@ async function check_numbers(page)
 	assert.equal(find("Run", "echoes")[2], "2,000");
 	assert.equal(find("Sockets", "established")[2], "4,000");
 	assert.match(await text(page, "#tiles"), /established, kernel4,000/);
-	assert.match(await text(page, "#sub"), /2,000 echoes proved.*0 failed/);
+	assert.match(await text(page, "#sub"), /[0-9,]+ answers\/s.*2,000 echoes proved.*0 failed/);
 	for (const f of figures.filter(one => one.label === null && sample[one.key] !== undefined))
 		assert.ok(rows.some(row => row[1] === f.title), `no row '${f.title}'`);
 	for (const title of ["Connections open", "Connects and accepts a second", "Memory left",
+		"Messages and answers a second", "What answers took, each second",
 		"Connect time, of all so far", "Sockets", "CPU"])
 		assert.ok((await text(page, "#cards")).includes(title), `no card '${title}'`);
 	assert.ok(await page.$$eval("#cards svg path", paths => paths.length) >= 6);

@@ -6,7 +6,6 @@
 #include "unit_behaviour/groups.h"
 #include "unit_behaviour/world.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,14 +239,8 @@ static void run_seed(uint64_t seed)
 
 static void test_seeds(void **state)
 {
-	const char *only = getenv("SEED");
-	uint64_t first = only ? strtoull(only, NULL, 10) : 0;
-
 	(void)state;
-	for (uint64_t seed = first; seed < (only ? first + 1 : SEEDS); seed++) {
-		(void)printf("server seed %llu\r", (unsigned long long)seed);
-		run_seed(seed);
-	}
+	world_each_seed("server", SEEDS, run_seed);
 }
 
 int run_server_tests(void)

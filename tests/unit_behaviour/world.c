@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,8 +108,9 @@ static void fill_experiment(struct world *w)
 		.rate_per_s = world_draw(w) % 2 ? 0 : 1000 + world_draw(w) % 100000,
 		.in_flight = 1 + world_draw(w) % 64,
 		.timeout_ns = 50 * NS_PER_MS,
-		.retries = (uint32_t)(world_draw(w) % 3),
+		.retries = (uint32_t)(world_draw(w) % (WORLD_RETRIES_MOST + 1)),
 		.proof = true,
+		.freebind = true, /* the plan's addresses are not this host's */
 		.watch = world_draw(w) % 2 == 0,
 		.close = ENGINE_CLOSE_FIN,
 	};
@@ -175,4 +177,15 @@ uint64_t world_sum(const uint64_t counts[CAUSE_COUNT])
 	for (int i = 0; i < CAUSE_COUNT; i++)
 		sum += counts[i];
 	return sum;
+}
+
+void world_each_seed(const char *name, uint64_t count, void (*run)(uint64_t seed))
+{
+	const char *only = getenv("SEED");
+	uint64_t first = only ? strtoull(only, NULL, 10) : 0;
+
+	for (uint64_t seed = first; seed < (only ? first + 1 : count); seed++) {
+		(void)printf("%s seed %llu\r", name, (unsigned long long)seed);
+		run(seed);
+	}
 }

@@ -15,9 +15,10 @@
 
 #include <cmocka.h>
 
-#define COUNT_OF(a)       (sizeof(a) / sizeof((a)[0]))
-#define WORLD_CONNECTIONS 120
-#define WORLD_POLLS_MOST  400000
+#define COUNT_OF(a)        (sizeof(a) / sizeof((a)[0]))
+#define WORLD_CONNECTIONS  120
+#define WORLD_RETRIES_MOST 2
+#define WORLD_POLLS_MOST   400000
 
 struct world {
 	uint64_t now_ns;
@@ -40,6 +41,10 @@ void world_set_clean(struct world *w);
 /* Fails where either side was used against the contract. */
 void world_assert_no_breach(const struct world *w);
 void world_drop(struct world *w);
+
+/* Runs seeds 0 .. count - 1, or the one of $SEED. Which one it is at stays on the screen where it
+ * fails. */
+void world_each_seed(const char *name, uint64_t count, void (*run)(uint64_t seed));
 
 uint64_t world_draw(struct world *w);
 uint64_t world_sum(const uint64_t counts[CAUSE_COUNT]);

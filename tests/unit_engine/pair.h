@@ -25,6 +25,7 @@ struct variant {
 	const char *name;
 	enum engine_kind kind;
 	uint32_t without;
+	bool is_late;             /* in the full run alone */
 	bool is_fake, is_refused; /* is_refused: this kernel does not let us */
 };
 

@@ -77,7 +77,8 @@ void wire_open(void)
 	memset(&wire, 0, sizeof(wire));
 	wire.now_ns = 1000000 * WIRE_MS;
 	/* Readable, so that an engine that sleeps asks the device again. */
-	wire.device = (struct device){.ops = &wire_ops, .fd = eventfd(1, EFD_CLOEXEC)};
+	wire.device = (struct device){
+		.ops = &wire_ops, .fd = eventfd(1, EFD_CLOEXEC), .wake_ns = UINT64_MAX};
 }
 
 void wire_bring(const struct tuple *tuple, const struct segment *segment)

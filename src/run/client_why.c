@@ -1,0 +1,96 @@
+/* client_why: see the header.
+ *
+ * Whether an address is still this host's is asked by binding a datagram socket to it; whether what
+ * was sent is acknowledged by sock_diag. Both cost some microseconds, and are asked of what is lost
+ * alone: of the first ASKED_MOST; of those beyond, what was found last is taken to hold as well.
+ * Engines with a TCP of their own say themselves what is acknowledged: it is sent then. */
+#include "run/client_why.h"
+
+#include "kernel/diag.h"
+#include "run/client_churn.h"
+#include "run/client_state.h"
+#include "run/topology.h"
+
+#define ASKED_MOST 20000
+
+static struct tuple tuple_of(const struct client *c, uint32_t conn)
+{
+	return tuple_at(&c->x->tuples, client_churn_tuple(c, conn));
+}
+
+/* Of our own TCP no address is the host's, and those of AnyIP over IPv6 are by a route alone. */
+static bool is_source_gone(struct client *c, uint32_t conn)
+{
+	if (engine_is_utcp(c->x->clients) || c->x->freebind)
+		return false;
+	struct tuple tuple = tuple_of(c, conn);
+
+	if (!topology_is_gone(&tuple.source))
+		return false;
+	if (!c->me->has_source_gone) {
+		c->me->source_gone = tuple.source;
+		__atomic_store_n(&c->me->has_source_gone, true, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+static bool is_unacknowledged(const struct client *c, uint32_t conn)
+{
+	const struct tuple tuple = tuple_of(c, conn);
+	const struct diag_socket socket = {
+		.local = tuple.source,
+		.remote = tuple.target,
+		.local_port = tuple.source_port,
+		.remote_port = tuple.target_port,
+	};
+	uint32_t bytes = 0;
+
+	return diag_unacknowledged(&socket, &bytes) == 0 && bytes > 0;
+}
+
+static enum cause ask_why_silent(struct client *c, uint32_t conn, bool is_sent)
+{
+	if (is_source_gone(c, conn))
+		return CAUSE_SOURCE_GONE;
+	if (!is_sent)
+		return CAUSE_PATH_GONE;
+	if (engine_is_utcp(c->x->clients))
+		return CAUSE_TIMEOUT;
+	return is_unacknowledged(c, conn) ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
+}
+
+enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent)
+{
+	if (c->asked_why < ASKED_MOST) {
+		c->asked_why++;
+		c->last_why = ask_why_silent(c, conn, is_sent);
+	}
+	return c->last_why;
+}
+
+enum cause client_why_unasked(struct client *c, uint32_t conn)
+{
+	if (c->last_why != CAUSE_SOURCE_GONE)
+		return c->last_why;
+	return is_source_gone(c, conn) ? CAUSE_SOURCE_GONE : CAUSE_TIMEOUT;
+}
+
+bool client_why_is_dead(struct client *c, uint32_t conn)
+{
+	return c->me->has_source_gone && is_source_gone(c, conn);
+}
+
+enum cause client_why_lost(struct client *c, uint32_t conn, int code)
+{
+	enum cause cause = cause_of_loss(code);
+
+	return cause == CAUSE_PATH_GONE && is_source_gone(c, conn) ? CAUSE_SOURCE_GONE : cause;
+}
+
+enum cause client_why_failed(struct client *c, uint32_t conn, enum cause cause)
+{
+	bool may_be = cause == CAUSE_NO_PORT || cause == CAUSE_TIMEOUT ||
+	              cause == CAUSE_UNREACHABLE;
+
+	return may_be && is_source_gone(c, conn) ? CAUSE_SOURCE_GONE : cause;
+}
