@@ -289,7 +289,7 @@ static void supervisor_killed(void **state)
 	(void)state;
 	for (int i = 0; i < APART_ENGINES; i++) {
 		const char *const args[] = {"--listen", HERE, "--engine", apart_engine(i), NULL};
-		struct trial serve;
+		struct trial serve, again;
 		char byte;
 
 		apart_serve(&serve, NULL, args);
@@ -301,9 +301,12 @@ static void supervisor_killed(void **state)
 		trial_assert_code(&serve, 128 + SIGKILL);
 		trial_assert_no_process_left(&serve);
 		assert_null(serve.result);
+		apart_serve(&again, NULL, args);         /* the next one takes the port at once */
 		assert_true(recv(fd, &byte, 1, 0) <= 0); /* and the connection has ended */
 		close(fd);
 		trial_end(&serve);
+		apart_stop(&again, SIGTERM, 0);
+		trial_end(&again);
 	}
 }
 

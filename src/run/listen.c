@@ -1,10 +1,15 @@
 /* listen: opening many listening sockets alike. */
 #include "run/listen.h"
 
+#include "base/clock.h"
 #include "engine/sock.h"
 #include "run/spare.h"
 
+#include <errno.h>
 #include <unistd.h>
+
+#define GIVEN_UP_NS (3 * NS_PER_S) /* for a port of a server that was killed */
+#define STEP_NS     (50 * NS_PER_MS)
 
 static int open_port(const struct experiment *x, const struct experiment_listen *on, uint32_t port,
                      const struct sock_listen *like, struct err *err)
@@ -53,15 +58,30 @@ void listen_close(const struct experiment *x, int *fds)
 		close(fds[i]);
 }
 
-int listen_check(const struct experiment *x, struct err *err)
+/* The kernel takes a killed server's rings apart after its end, and its listening sockets with
+ * them: a port may be in use for a while that no program has. */
+static int open_port_in_time(const struct experiment *x, const struct experiment_listen *on,
+                             uint32_t port, uint64_t end_ns, struct err *err)
 {
 	const struct sock_listen alone = {.backlog = 1, .cpu = -1};
+	int fd = open_port(x, on, port, &alone, err);
+
+	while (fd == -EADDRINUSE && clock_now_ns() < end_ns) {
+		clock_sleep_ns(STEP_NS);
+		fd = open_port(x, on, port, &alone, err);
+	}
+	return fd;
+}
+
+int listen_check(const struct experiment *x, struct err *err)
+{
+	uint64_t end_ns = clock_now_ns() + GIVEN_UP_NS;
 
 	for (uint32_t i = 0; i < x->listen_count; i++) {
 		const struct experiment_listen *on = &x->listens[i];
 
 		for (uint32_t port = on->port_low; port <= on->port_high; port++) {
-			int fd = open_port(x, on, port, &alone, err);
+			int fd = open_port_in_time(x, on, port, end_ns, err);
 
 			if (fd < 0)
 				return fd;

@@ -12,5 +12,6 @@ int listen_open(const struct experiment *x, int cpu, int *fds, struct err *err);
 void listen_close(const struct experiment *x, int *fds);
 
 /* Servers share their ports with each other (SO_REUSEPORT), and so they would with another run of
- * the same user. Listening alone first finds that one, or whoever else is there. */
+ * the same user. Listening alone first finds that one, or whoever else is there; it waits, for at
+ * most 3 s, for ports of a server that was killed. */
 int listen_check(const struct experiment *x, struct err *err);
