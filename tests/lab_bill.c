@@ -122,20 +122,27 @@ static void pairs_are_billed(void **state)
 
 static void without_root(void **state)
 {
-	const char *const args[] = {"-n", "2000", "--hold", "0", NULL};
-	struct trial trial;
+	const char *const args[] = {"-n", "20000", "--hold", "0", NULL};
+	bool is_right = false;
 
 	(void)state;
 	if (!trial_has_user_namespaces())
 		skip();
-	trial_run(&trial, trial_become_nobody, args);
-	trial_assert_passed(&trial, 2000);
-	assert_adds_up(&trial);
-	assert_int_equal(of_run(&trial, "tcp", "bytes"), -1);
-	assert_true(of_run(&trial, "slabs", "bytes") > INT64_C(2000) * 5000);
-	assert_non_null(strstr(trial.out, "all slab caches"));
-	assert_non_null(strstr(trial.out, "/proc/slabinfo is root's"));
-	trial_end(&trial);
+	for (int tries = 0; tries < TRIES && !is_right; tries++) {
+		struct trial trial;
+
+		trial_run(&trial, trial_become_nobody, args);
+		trial_assert_passed(&trial, 20000);
+		assert_adds_up(&trial);
+		assert_int_equal(of_run(&trial, "tcp", "bytes"), -1);
+		assert_non_null(strstr(trial.out, "all slab caches"));
+		assert_non_null(strstr(trial.out, "/proc/slabinfo is root's"));
+		/* The machine's: what others give back meanwhile is missing in it, and places that
+		 * an earlier run has left free in its caches, some thousands. */
+		is_right = of_run(&trial, "slabs", "bytes") > INT64_C(20000) * 5000;
+		trial_end(&trial);
+	}
+	assert_true(is_right);
 }
 
 /* --- noise -------------------------------------------------------------------------------- */

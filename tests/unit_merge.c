@@ -253,6 +253,12 @@ static void hosts_that_were_not_up_together_are_no_run(void **state)
 	r.timing.started_unix_ns = BEGAN + 3600 * NS_PER_S;
 	assert_int_equal(take(), 0);
 	expect(VERDICT_FAIL, "shard 2 began 59m35s after shard 1 had ended, by their clocks");
+	take_all_but(2, 2, 0);
+	make(2, 2);
+	r.timing.started_unix_ns = BEGAN + 20 * NS_PER_S;
+	r.timing.ramp_ns = 10 * NS_PER_S;
+	assert_int_equal(take(), 0);
+	expect(VERDICT_FAIL, "shard 2 had opened its last one 5.50 s after shard 1 had ended");
 }
 
 static void starts_that_nobody_says_are_taken_for_one(void **state)

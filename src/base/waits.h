@@ -1,6 +1,6 @@
 /* waits: since when those wait that wait: how many began in which part of the last seconds. So that
  * anybody can say how many have waited for longer than some time, and since when, without a look
- * at each. Pure; one writes, others may copy meanwhile (waits_copy). */
+ * at each. Pure; one writes, others may copy meanwhile (waits_add). */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 #define WAITS_SHIFT 26 /* a part is 2^26 ns: 67 ms */
 #define WAITS_PARTS 64 /* 4.3 s together; what waits for longer is counted in one sum */
 #define WAITS_NEVER UINT64_MAX
+#define WAITS_NS    ((uint64_t)WAITS_PARTS << WAITS_SHIFT)
 
 struct waits {
 	uint32_t changes; /* odd while parts are moved */

@@ -2,6 +2,7 @@
 #include "out/merge_words.h"
 
 #include "base/text.h"
+#include "out/merge_sum.h"
 
 #include <string.h>
 
@@ -196,7 +197,14 @@ static bool tell_failed(const struct merge *m, struct text *t, bool *is_partial)
 	return true;
 }
 
-/* Whether one had ended its hold before another began: then they were never all open. */
+/* When it had opened the last one. */
+static uint64_t up_unix_ns(const struct merge_row *row)
+{
+	return row->ramp_ns == RESULT_UNKNOWN ? row->started_unix_ns
+	                                      : merge_add(row->started_unix_ns, row->ramp_ns);
+}
+
+/* Whether one had ended its hold before another had opened all: then they were never all open. */
 static bool tell_apart(const struct merge *m, struct text *t)
 {
 	const struct merge_row *late = NULL, *early = NULL;
@@ -206,14 +214,16 @@ static bool tell_apart(const struct merge *m, struct text *t)
 
 		if (!row->has_begun || row->is_again || row->started_unix_ns == RESULT_UNKNOWN)
 			continue;
-		late = late && late->started_unix_ns >= row->started_unix_ns ? late : row;
+		late = late && up_unix_ns(late) >= up_unix_ns(row) ? late : row;
 		early = early && early->end_unix_ns <= row->end_unix_ns ? early : row;
 	}
-	if (!late || late->started_unix_ns < early->end_unix_ns)
+	if (!late || late == early || up_unix_ns(late) < early->end_unix_ns)
 		return false;
+	bool was_up = late->started_unix_ns < early->end_unix_ns;
+
 	begin(t);
-	text_add(t, "shard %u began ", late->number);
-	text_duration(t, late->started_unix_ns - early->end_unix_ns);
+	text_add(t, "shard %u %s ", late->number, was_up ? "had opened its last one" : "began");
+	text_duration(t, (was_up ? up_unix_ns(late) : late->started_unix_ns) - early->end_unix_ns);
 	text_add(t, " after shard %u had ended, by their clocks: they were not one run",
 	         early->number);
 	return true;

@@ -1,6 +1,7 @@
 /* result_server: see the header. */
 #include "out/result_server.h"
 
+#include "out/api_json.h"
 #include "out/json.h"
 #include "out/result_read.h"
 
@@ -82,6 +83,7 @@ static void copy(char *to, size_t size, const json_t *from)
 	const char *word = json_string_value(from);
 
 	snprintf(to, size, "%s", word ? word : "");
+	api_json_clean(to); /* a file may come from anybody, and this goes to a terminal */
 }
 
 static uint64_t count_of(const json_t *value)

@@ -62,6 +62,15 @@ static bool is_shared(const struct path_end *server, uint64_t asked, uint64_t ex
 	return is_known(server->established) && server->established > most;
 }
 
+/* More SYNs left this host than the run's, and those that its kernel sent again: another program
+ * connects to the same server, and its SYNs are in the count. */
+static bool is_crowded(const struct path_end *client, uint64_t extra)
+{
+	return is_known(client->syns_out) && is_known(client->tried) &&
+	       is_known(client->sent_again) &&
+	       client->syns_out > client->tried + client->sent_again + extra;
+}
+
 static bool is_translated(const struct path_plan *plan, const struct path_end *server)
 {
 	if (server->peer_low[0] == '\0' || plan->source_low[0] == '\0')
@@ -91,6 +100,7 @@ static void look(const struct path_plan *plan, const struct path *path, struct p
 	f->through = c->established > f->ended ? c->established - f->ended : 0;
 	f->is_limit = is_limit(f);
 	f->is_shared = path->has_server && is_shared(s, c->asked, path->extra);
+	f->is_crowded = is_crowded(c, path->extra);
 	f->is_two_ended = path->has_server && !f->is_shared;
 	f->is_translated = path->has_server && is_translated(plan, s);
 	f->is_unseen = !is_known(c->syns_out) || (f->is_two_ended && !is_known(s->syns_in));
@@ -227,7 +237,7 @@ static enum path_kind judge_one(const struct path_found *f)
 	const struct path_end *c = f->client;
 
 	if (f->missing == 0 && f->ended == 0)
-		return is_loss(c->syns_out, c->tried) ? PATH_LOSS : PATH_CLEAR;
+		return is_loss(c->syns_out, c->tried) && !f->is_crowded ? PATH_LOSS : PATH_CLEAR;
 	if (is_by_icmp(f))
 		return kind_of_icmp(c);
 	if (f->missing == 0)

@@ -156,11 +156,11 @@ static void say_table(struct text *t, const struct path_found *f, const struct p
 	text_add(t, " on a Linux box, or a rule that counts connections");
 	add_extra(t, path);
 	if (f->is_translated)
-		text_add(t, "; addresses are translated, ");
+		text_add(t, "; addresses are translated");
 	if (f->is_translated && f->keeps_ports)
-		text_add(t, "but not ports, so it is not for want of these");
-	else if (f->is_translated) {
-		text_add(t, "but not all ports are used: ");
+		text_add(t, ", but not ports, so it is not for want of these");
+	else if (f->is_translated && is_known(f->server->peer_ports_most)) {
+		text_add(t, ", but not all ports are used: ");
 		text_count(t, f->server->peer_ports_most);
 		text_add(t, " of ");
 		text_count(t, f->peer_ports);

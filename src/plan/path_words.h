@@ -8,6 +8,7 @@ struct path_found {
 	const struct path_end *client, *server; /* of the latter nothing may be known */
 	bool is_two_ended;                      /* the server's counts are used       */
 	bool is_shared;                         /* they are not: others' are in them  */
+	bool is_crowded;                        /* the client's have another program's in them */
 	uint64_t asked, through, missing, ended;
 	bool is_limit;       /* those that failed come after those that did not */
 	bool is_translated;  /* the server sees other addresses than clients have */

@@ -2,7 +2,8 @@
  *
  * Whether an address is still this host's is asked by binding a datagram socket to it; whether what
  * was sent is acknowledged by sock_diag. Both cost some microseconds, and are asked of what is lost
- * alone: of the first ASKED_MOST; of those beyond, what was found last is taken to hold as well.
+ * alone: of the first ASKED_MOST; of those beyond, what was found last is taken to hold as well,
+ * but for an address that is gone, which is asked of each.
  * Engines with a TCP of their own say themselves what is acknowledged: it is sent then. */
 #include "run/client_why.h"
 
@@ -61,18 +62,21 @@ static enum cause ask_why_silent(struct client *c, uint32_t conn, bool is_sent)
 
 enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent)
 {
-	if (c->asked_why < ASKED_MOST) {
-		c->asked_why++;
-		c->last_why = ask_why_silent(c, conn, is_sent);
-	}
-	return c->last_why;
+	if (c->asked_why >= ASKED_MOST)
+		return client_why_unasked(c, conn);
+	enum cause cause = ask_why_silent(c, conn, is_sent);
+
+	c->asked_why++;
+	if (cause != CAUSE_SOURCE_GONE)
+		c->last_why = cause;
+	return cause;
 }
 
 enum cause client_why_unasked(struct client *c, uint32_t conn)
 {
-	if (c->last_why != CAUSE_SOURCE_GONE)
-		return c->last_why;
-	return is_source_gone(c, conn) ? CAUSE_SOURCE_GONE : CAUSE_TIMEOUT;
+	if (client_why_is_dead(c, conn))
+		return CAUSE_SOURCE_GONE;
+	return c->asked_why > 0 && c->last_why == CAUSE_PATH_GONE ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
 }
 
 bool client_why_is_dead(struct client *c, uint32_t conn)

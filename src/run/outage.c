@@ -91,6 +91,8 @@ static uint64_t count_silent(const struct outage *o, const struct outage_look *l
 		return 0;
 	silent = waits_before(&look->waits, look->now_ns - wait_ns);
 	*is_total = look->now_ns - o->last_answer_ns >= wait_ns;
+	if (!*is_total && wait_ns >= WAITS_NS) /* who has waited for so long is not told apart */
+		return 0;
 	if (!*is_total && look->open / PART > floor)
 		floor = look->open / PART;
 	return silent >= least(floor, look->open) ? silent : 0;
@@ -172,7 +174,7 @@ static void follow_silence(struct outage *o, const struct outage_look *look)
 		see_first(o, look, silent);
 	if (o->first_ns == 0) {
 		o->is_silent = silent > 0; /* else all of them are lost */
-	} else if (waits_until(&look->waits, o->first_ns) == 0) {
+	} else if (patience_ns(o) >= WAITS_NS || waits_until(&look->waits, o->first_ns) == 0) {
 		o->is_silent = false;
 		o->now.answered_ns = look->now_ns - o->began_ns;
 	}

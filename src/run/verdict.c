@@ -225,7 +225,6 @@ void verdict_set(struct result *r, enum verdict verdict, int exit_code, const ch
 	text_add(&t, "%s", reason);
 }
 
-/* An interrupt while it closes comes too late to matter. */
 /* By the last stage: the time of all has what was drained between them in it. */
 static bool was_held(const struct result *r, const struct experiment *x)
 {
@@ -236,10 +235,12 @@ static bool was_held(const struct result *r, const struct experiment *x)
 	return r->stage_count > last && r->stages[last].duration_ns >= x->stages[last].duration_ns;
 }
 
+/* An interrupt while it closes comes too late to matter. */
 static bool is_interrupted(const struct result *r, const struct experiment *x,
                            const struct shm *shm)
 {
-	bool was_done = r->has_proof ? r->proved.done : was_held(r, x);
+	bool is_told = !r->server.has || r->server.has_look[1]; /* the server's last word */
+	bool was_done = is_told && (r->has_proof ? r->proved.done : was_held(r, x));
 
 	return shm->stop == STOP_INTERRUPTED && !was_done;
 }

@@ -60,8 +60,6 @@ static int find_module(struct experiment *x)
 	static const char *const places[] = {"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
 	                                     "/etc/nginx/modules", "/usr/local/libexec/nginx"};
 	const char *const argv[] = {x->via.program, "-V", NULL};
-	int in = program_text("", 0), out = program_text("", 0);
-	const struct program nginx = {x->via.program, argv, -1, in, out, 0};
 	char said[8192];
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -70,6 +68,8 @@ static int find_module(struct experiment *x)
 			return 0;
 	}
 	x->via.module[0] = '\0';
+	int in = program_text("", 0), out = program_text("", 0);
+	const struct program nginx = {x->via.program, argv, -1, in, out, 0};
 	pid_t pid = program_start(&nginx);
 	bool has_ended = pid > 0 && program_wait(pid) == 0;
 	ssize_t len = has_ended ? pread(out, said, sizeof(said) - 1, 0) : 0;
