@@ -238,21 +238,18 @@ static void test_nobody_speaks(void **state)
 /* Answers of seconds are usual to a server that has more to do than it can. */
 static void test_slow_is_no_outage(void **state)
 {
-	const struct course slow = {.n = 2000, .answer_ns = S(1.5)};
-	const struct course slower = {.n = 2000, .answer_ns = S(6)}; /* than base/waits can tell */
-	const struct course unlucky = {
-		.n = 2000, .every_ns = NS_PER_S, .answer_ns = S(0.02), .unlucky = 100};
+	const struct course courses[] = {
+		{.n = 2000, .answer_ns = S(1.5)},
+		{.n = 2000, .answer_ns = S(6)}, /* more than base/waits can tell */
+		/* one of a hundred messages has a packet that is lost */
+		{.n = 2000, .every_ns = NS_PER_S, .answer_ns = S(0.02), .unlucky = 100}};
 
 	(void)state;
-	begin(&slow);
-	run(&slow, S(20));
-	assert_none();
-	begin(&slower);
-	run(&slower, S(40));
-	assert_none();
-	begin(&unlucky); /* one of a hundred messages has a packet that is lost */
-	run(&unlucky, S(20));
-	assert_none();
+	for (int i = 0; i < 3; i++) {
+		begin(&courses[i]);
+		run(&courses[i], S(40));
+		assert_none();
+	}
 }
 
 static void assert_silence(const struct result_outage *o, uint64_t from_ns, uint64_t silent,
