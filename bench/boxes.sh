@@ -31,10 +31,13 @@ table=$build/bench/boxes.md
 program=$build/megaconn
 failed=0
 host=
+server=
 
 cleanup()
 {
-	[ -z "$host" ] || kill "$host" 2>/dev/null
+	for pid in $server $host; do
+		kill "$pid" 2>/dev/null
+	done
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
@@ -67,7 +70,7 @@ lab()
 	shift 2
 	say "$name, $n connections ..."
 	rm -f "$runs/$name.json"
-	timeout 600 "$program" lab -n "$n" --hold 5s --json "$runs/$name.json" "$@" \
+	timeout --foreground 600 "$program" lab -n "$n" --hold 5s --json "$runs/$name.json" "$@" \
 		>"$runs/$name.log" 2>&1
 	row "$name" "$n"
 }
@@ -103,12 +106,13 @@ lan()
 		waited=$((waited + 1))
 	done
 	rm -f "$runs/lan.json"
-	timeout 600 "$program" connect 198.18.0.1:8090 -n "$on_lan" --engine packet --dev eth0 \
-		--source 198.18.1.200-198.18.1.250 --hold 5s --json "$runs/lan.json" \
+	timeout --foreground 600 "$program" connect 198.18.0.1:8090 -n "$on_lan" \
+		--engine packet --dev eth0 --source 198.18.1.200-198.18.1.250 --hold 5s --json "$runs/lan.json" \
 		>"$runs/lan.log" 2>&1
 	row lan "$on_lan"
 	kill "$server"
 	wait "$server"
+	server=
 }
 
 rm -rf "$runs"

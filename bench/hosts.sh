@@ -32,8 +32,11 @@ program=$PWD/$build/megaconn
 server_pid=
 client_pid=
 failed=0
+is_under_way=
+# What run-srv and run-cli started does not end with us.
 cleanup()
 {
+	[ -z "$is_under_way" ] || put_back
 	for pid in $server_pid $client_pid; do
 		kill "$pid" 2>/dev/null
 	done
@@ -141,18 +144,24 @@ round()
 	row "$1" "$2" "$3" "$(echo "$(now_s) $began" | awk '{ print $1 - $2 }')"
 }
 
-# experiment SOLUTION N
-experiment()
+put_back()
 {
-	configure "$1" "$2"
-	on server tune apply && on client tune apply && on client addr ping && on client addr up &&
-		on server classic run-srv && round "$1" "$2" 1 && round "$1" "$2" 2
-	# Whatever came of it.
 	on client classic stop-cli
 	on client addr down
 	on server classic stop-srv
 	on client tune revert
 	on server tune revert
+}
+
+# experiment SOLUTION N
+experiment()
+{
+	configure "$1" "$2"
+	is_under_way=1
+	on server tune apply && on client tune apply && on client addr ping && on client addr up &&
+		on server classic run-srv && round "$1" "$2" 1 && round "$1" "$2" 2
+	put_back # whatever came of it
+	is_under_way=
 }
 
 rm -rf "$runs"

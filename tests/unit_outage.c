@@ -235,15 +235,14 @@ static void test_nobody_speaks(void **state)
 	assert_none();
 }
 
-/* Answers of seconds are usual to a server that has more to do than it can. */
+/* Answers of seconds are usual to a server that has more to do than it can; and of a hundred
+ * messages one has a packet that is lost. */
 static void test_slow_is_no_outage(void **state)
 {
 	const struct course courses[] = {
 		{.n = 2000, .answer_ns = S(1.5)},
 		{.n = 2000, .answer_ns = S(6)}, /* more than base/waits can tell */
-		/* one of a hundred messages has a packet that is lost */
 		{.n = 2000, .every_ns = NS_PER_S, .answer_ns = S(0.02), .unlucky = 100}};
-
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		begin(&courses[i]);
