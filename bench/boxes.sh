@@ -107,8 +107,8 @@ lan()
 	done
 	rm -f "$runs/lan.json"
 	timeout --foreground 600 "$program" connect 198.18.0.1:8090 -n "$on_lan" \
-		--engine packet --dev eth0 --source 198.18.1.200-198.18.1.250 --hold 5s --json "$runs/lan.json" \
-		>"$runs/lan.log" 2>&1
+		--engine packet --dev eth0 --source 198.18.1.200-198.18.1.250 --hold 5s \
+		--json "$runs/lan.json" >"$runs/lan.log" 2>&1
 	row lan "$on_lan"
 	kill "$server"
 	wait "$server"

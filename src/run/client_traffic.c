@@ -473,6 +473,7 @@ static void end_one(struct client *c, uint32_t conn)
 	stop_waiting(c, conn);
 	if (e->behind > 0)
 		e->behind = 0;
+	client_exchange_note_overdue(c, e); /* where the sweep has not come by since */
 	client_exchange_give_up(c, conn, ANSWER_MISSING);
 	if (was_busy && shm_get(c->shm->stop) != STOP_INTERRUPTED)
 		client_lose(c, conn, client_why_silent(c, conn, was_said));
