@@ -340,7 +340,7 @@ static void guard_stops_the_ramp(void **state)
 /* Two runs of one user on the host's network: the second finds the first, and does it no harm. */
 static void ports_of_another_run(void **state)
 {
-	const char *const first_args[] = {"-n", "5000", "--hold", "8s", "--no-netns", NULL};
+	const char *const first_args[] = {"-n", "5000", "--hold", "6s", "--no-netns", NULL};
 	const char *const second_args[] = {"-n", "5000", "--no-netns", NULL};
 	struct trial first, second;
 
