@@ -38,7 +38,7 @@ cleanup()
 {
 	[ -z "$is_under_way" ] || put_back
 	for pid in $server_pid $client_pid; do
-		kill "$pid" 2>/dev/null
+		kill -KILL "$pid" 2>/dev/null
 	done
 }
 trap cleanup EXIT
@@ -52,9 +52,11 @@ say()
 # ---- two hosts ------------------------------------------------------------------------------
 
 # A host is a process that sleeps in namespaces of its own. /proc is this machine's. Prints its id.
+# It outlives what interrupts us: what runs in it has to be ended first.
 open_host()
 {
 	unshare -n -m --propagation private sh -c '
+		trap "" INT TERM
 		mount -t tmpfs host /var/lib && ip link set lo up && echo up >"$1" && exec sleep 86400' \
 		sh "$runs/$1.up" </dev/null >"$runs/$1.log" 2>&1 &
 	echo $!
