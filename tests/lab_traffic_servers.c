@@ -18,6 +18,7 @@
 #define N_TEXT     "1000"
 #define HOLD       "400ms"
 #define AGAIN_HOLD "1200ms" /* on a busy machine, too, some are back in it */
+#define LAST_HOLD  "4s"     /* ... and each has come to its last request */
 #define EACH_MOST  10       /* requests on a connection, where nginx counts them */
 
 static uint16_t port = PORT;
@@ -228,7 +229,7 @@ static void nginx_has_it_not(void **state)
 static void nginx_closes_after_ten(void **state)
 {
 	const struct others nginx = place(FEW);
-	const char *const more[] = {HTTP, NULL};
+	const char *const more[] = {HTTP, "--hold", LAST_HOLD, NULL};
 	struct trial connect;
 
 	(void)state;
