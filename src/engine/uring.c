@@ -98,7 +98,7 @@ static int turn(struct uring *u, uint32_t number, struct engine_event *events, i
 	int made = 0;
 
 	for (int i = 0; i < URING_ENTRIES_MOST && uring_ring_wants_turn(ring); i++)
-		note_failure(u, io_uring_submit_and_get_events(&ring->io));
+		note_failure(u, uring_ring_enter(ring));
 	io_uring_for_each_cqe (&ring->io, head, cqe) {
 		if (made == max)
 			break;

@@ -184,6 +184,17 @@ struct io_uring_sqe *uring_ring_sqe(struct uring_ring *ring)
 	return sqe;
 }
 
+/* The kernel says that work waits (TASKRUN) after it has put it there (io_uring/io_uring.c,
+ * io_req_local_work_add). Where we come in between, from another CPU, the work is done before it is
+ * announced, and the flag stands for nothing until there is other work: who waits for it to go
+ * would wait for ever. So it is taken back here before the kernel looks; what comes after that
+ * sets it again. */
+int uring_ring_enter(struct uring_ring *ring)
+{
+	__atomic_fetch_and(ring->io.sq.kflags, ~IORING_SQ_TASKRUN, __ATOMIC_SEQ_CST);
+	return io_uring_submit_and_get_events(&ring->io);
+}
+
 static bool has_kernel_work(struct uring_ring *ring)
 {
 	unsigned int flags = IO_URING_READ_ONCE(*ring->io.sq.kflags);

@@ -39,6 +39,10 @@ void uring_ring_shut(struct uring_ring *ring);
 /* The next free submission entry; submits what is queued where the queue is full. */
 struct io_uring_sqe *uring_ring_sqe(struct uring_ring *ring);
 
+/* Enters the kernel: submits what is queued, and has it do what waits there. Returns how many were
+ * submitted, or a negative errno. */
+int uring_ring_enter(struct uring_ring *ring);
+
 /* Whether entering the kernel would do anything: something to submit, or work waiting there. */
 bool uring_ring_wants_turn(struct uring_ring *ring);
 
