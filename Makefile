@@ -169,29 +169,34 @@ untune: $(B)/megaconn ## put back what tune raised (root)
 	@$(B)/megaconn tune revert --config '$(CONFIG)'
 
 # Arguments NAME=VALUE are the environment of the programs after them: MEGACONN is the program
-# that a lab test starts, SMALL=1 and FULL=1 say how large it may be. Alone are labs that change
-# settings of the machine, measure memory, or want time-outs to be those of the wire; they come
-# last, as each waits until nothing else runs.
-ALONE := lab_walls_files lab_walls_memory lab_walls_net lab_bill lab_capture lab_doctor lab_endings \
-	lab_limits lab_loss lab_plain lab_room lab_solutions
-alone_last = $(filter-out $(ALONE:%=$(1)/%),$(2)) $(filter $(ALONE:%=$(1)/%),$(2))
+# that a lab test starts, SMALL=1 and FULL=1 say how large it may be, LANES how many run side by
+# side. Alone are labs that change settings of the machine, measure memory, or count what a machine
+# counts as a whole. Calm ones want time-outs to be those of the wire, and mostly wait themselves.
+CALM  := lab_capture lab_loss
+ALONE := lab_walls_files lab_walls_memory lab_walls_net lab_bill lab_doctor lab_endings lab_limits \
+	lab_plain lab_room lab_solutions
 # An ordinary user's locked memory, which rings are made of, is one account for all programs.
-LANES := $(if $(filter 0,$(shell id -u)),3,1)
-TEST_RUN = LANES=$(LANES) MEGACONN=$(B)/megaconn $(UNIT_BIN) \
-	$(call alone_last,$(B)/tests,$(LAB_BIN)) \
-	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(ASAN_UNIT) $(REPLAY) $(filter-out $(ASAN_LATE),$(ASAN_LAB))
+lanes = LANES=$(if $(filter 0,$(shell id -u)),$(1),1)
+among = $(filter $(2:%=$(B)/$(1)/%),$(3))
+others = $(filter-out $(CALM:%=$(B)/$(1)/%) $(ALONE:%=$(B)/$(1)/%),$(2))
+ASAN_SOON := $(filter-out $(ASAN_LATE),$(ASAN_LAB))
+TEST_RUN = $(call lanes,4) MEGACONN=$(B)/megaconn $(UNIT_BIN) $(call others,tests,$(LAB_BIN)) \
+	$(call lanes,2) $(call among,tests,$(CALM),$(LAB_BIN)) \
+	LANES=1 $(call among,tests,$(ALONE),$(LAB_BIN)) \
+	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(call among,asan/tests,$(ALONE),$(ASAN_SOON)) \
+	$(call lanes,4) $(ASAN_UNIT) $(REPLAY) $(call others,asan/tests,$(ASAN_SOON))
 FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
 	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(B)/tests/unit_engine $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)
 
 TEST_NEEDS = deps-test $(B)/megaconn $(B)/asan/megaconn $(UNIT_BIN) $(LAB_BIN) $(ASAN_UNIT) \
-	$(filter-out $(ASAN_LATE),$(ASAN_LAB)) $(REPLAY)
+	$(ASAN_SOON) $(REPLAY)
 
 test: $(TEST_NEEDS) ## unit and lab tests, plain and sanitized
-	@LOGS='$(B)/test-logs' ALONE='$(subst %,*,$(ALONE))' scripts/run-tests.sh $(TEST_RUN)
+	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN)
 
 test-full: deps-full $(TEST_NEEDS) $(ASAN_LATE) $(FUZZ_BIN) ## test, then the full labs and the fuzzers
-	@LOGS='$(B)/test-logs' ALONE='$(subst %,*,$(ALONE))' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
+	@LOGS='$(B)/test-logs' scripts/run-tests.sh $(TEST_RUN) $(FULL_RUN)
 
 WALLS := $(filter $(B)/tests/lab_walls_%,$(LAB_BIN))
 

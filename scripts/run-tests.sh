@@ -3,9 +3,9 @@
 #
 # An argument NAME=VALUE goes into the environment of the programs after it. Some names mean
 # something here: TIMEOUT (seconds for one program), LABEL (put before a program's name in the
-# output and in its log's name), FUZZ_SECONDS (how long a program fuzz_* runs), LANES (how many
-# programs run side by side: most of the labs' time is waiting), ALONE (names, as patterns, of
-# programs beside which nothing else runs: they change settings of the machine, or measure).
+# output and in its log's name), FUZZ_SECONDS (how long a program fuzz_* runs), LANES (how many of
+# the programs after it run side by side, when those before it have ended: most of the labs' time is
+# waiting).
 # A program's output is kept in $LOGS/NAME.log and shown where it fails. The last line is
 # "N passed, N failed" (", N skipped" where there are any); exit 1 where one failed or none ran.
 set -u
@@ -15,7 +15,6 @@ TIMEOUT=${TIMEOUT:-180}
 LABEL=
 FUZZ_SECONDS=${FUZZ_SECONDS:-60}
 LANES=${LANES:-1}
-ALONE=${ALONE:-}
 passed=0
 failed=0
 skipped=0
@@ -180,37 +179,24 @@ reap()
 	rm -f "$said"
 }
 
-is_alone()
+# reap_to COUNT: waits until no more than so many run.
+reap_to()
 {
-	set -f
-	for pattern in $ALONE; do
-		# shellcheck disable=SC2254
-		case $1 in
-		$pattern)
-			set +f
-			return 0
-			;;
-		esac
-	done
-	set +f
-	return 1
-}
-
-# Starts a program when there is room for it: a lane, or all of them.
-run()
-{
-	room=$LANES
-	! is_alone "${1##*/}" || room=1
-	while [ "$running" -ge "$room" ]; do
+	while [ "$running" -gt "$1" ]; do
 		reap
 	done
+}
+
+# Starts a program when there is a lane for it.
+run()
+{
+	reap_to $((LANES - 1))
 	(
 		trap job_interrupted INT TERM
 		job "$1"
 	) &
 	jobs="$jobs $!"
 	running=$((running + 1))
-	[ "$room" -gt 1 ] || reap
 }
 
 mkdir -p "$logs" || exit 1
@@ -220,13 +206,15 @@ exec 3<>"$ended"
 trap interrupted INT TERM
 for arg in "$@"; do
 	case $arg in
+	LANES=*)
+		reap_to 0
+		LANES=${arg#*=}
+		;;
 	[A-Z_]*=*) export "${arg?}" ;;
 	*) run "$arg" ;;
 	esac
 done
-while [ "$running" -gt 0 ]; do
-	reap
-done
+reap_to 0
 rm -f "$ended"
 
 total="$passed passed, $failed failed"
