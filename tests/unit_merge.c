@@ -228,20 +228,64 @@ static void one_that_failed_is_named(void **state)
 	expect(VERDICT_PARTIAL, "shard 2: no more?fit: descriptors");
 }
 
+static void take_refused(uint32_t number, uint32_t of)
+{
+	make(number, of);
+	r.verdict = VERDICT_REFUSED;
+	r.established.client = r.established.kernel = RESULT_UNKNOWN;
+	memset(&r.timing, 0xff, sizeof(r.timing));
+	snprintf(r.reason, sizeof(r.reason), "source IP 198.18.0.9 is not an address");
+	assert_int_equal(merge_take(&m, "refused", "1", &r, &logs, &err), 0);
+}
+
 /* One that was refused has counts of nothing, and does not make all unknown. */
 static void one_that_never_began_is_left_out(void **state)
 {
 	(void)state;
 	take_all_but(4, 2, 0);
-	make(2, 4);
-	r.verdict = VERDICT_REFUSED;
-	r.established.client = r.established.kernel = RESULT_UNKNOWN;
-	memset(&r.timing, 0xff, sizeof(r.timing));
-	snprintf(r.reason, sizeof(r.reason), "source IP 198.18.0.9 is not an address");
-	assert_int_equal(take(), 0);
+	take_refused(2, 4);
 	expect(VERDICT_FAIL, "shard 2: source IP 198.18.0.9 is not an address");
 	assert_int_equal(m.result.established.client, ALL / 4 * 3);
 	assert_null(strstr(m.result.reason, "missing"));
+}
+
+/* Whatever order they are given in. */
+static void one_that_was_tried_again_stands_for_its_shard(void **state)
+{
+	static const char says[] = "refused: never began (source IP 198.18.0.9 is not an address): "
+				   "shard 2 is that of host2";
+
+	(void)state;
+	for (int is_first = 0; is_first < 2; is_first++) {
+		take_all_but(4, 2, 0);
+		if (is_first)
+			take_refused(2, 4);
+		make(2, 4);
+		assert_int_equal(take(), 0);
+		if (!is_first)
+			take_refused(2, 4);
+		expect(VERDICT_PASS, "4 shards, 1,000,000 connections established");
+		assert_int_equal(m.note_count, 1);
+		assert_string_equal(m.notes[0], says);
+	}
+	take_all_but(4, 2, 0);
+	take_refused(2, 4);
+	take_refused(2, 4);
+	expect(VERDICT_FAIL, "shard 2: source IP 198.18.0.9 is not an address");
+}
+
+static void one_that_was_never_planned_is_missing(void **state)
+{
+	(void)state;
+	take_all_but(4, 2, 0);
+	make(2, 4);
+	r.verdict = VERDICT_REFUSED;
+	memset(&r.shard, 0, sizeof(r.shard));
+	snprintf(r.reason, sizeof(r.reason), "no\033such device");
+	assert_int_equal(merge_take(&m, "host2", "1", &r, &logs, &err), 0);
+	expect(VERDICT_FAIL, "shard 2 of 4 is missing");
+	assert_string_equal(m.notes[0],
+	                    "host2: was refused (no?such device): its shard is missing");
 }
 
 /* The second began when the first had ended: never were all open. */
@@ -295,6 +339,34 @@ static void servers_have_to_agree(void **state)
 	take_all_but(4, 0, 0);
 	take_server(ALL - 1);
 	expect(VERDICT_FAIL, "the counts do not agree: clients 1,000,000, servers 999,999");
+}
+
+static void a_server_that_did_not_pass_is_noted(void **state)
+{
+	(void)state;
+	take_all_but(4, 0, 0);
+	fill_result(&r, VERDICT_PARTIAL);
+	memcpy(r.role, "serve", sizeof("serve"));
+	r.established.server = ALL;
+	r.accept_errors = r.accept_errors_by_cause[CAUSE_NO_DESCRIPTOR] = 7;
+	snprintf(r.reason, sizeof(r.reason), "it had to stop accepting");
+	assert_int_equal(merge_take(&m, "server", "1", &r, &logs, &err), 0);
+	expect(VERDICT_PASS, "4 shards");
+	assert_string_equal(m.notes[0],
+	                    "server: this server did not pass: it had to stop accepting");
+	assert_int_equal(m.result.accept_errors, 7);
+	assert_int_equal(m.result.accept_errors_by_cause[CAUSE_NO_DESCRIPTOR], 7);
+}
+
+static void notes_without_room_are_counted(void **state)
+{
+	(void)state;
+	take_all_but(2, 0, 0);
+	for (int i = 0; i < MERGE_NOTES_MOST + 3; i++)
+		merge_take_nothing(&m, "killed");
+	expect(VERDICT_PASS, "2 shards");
+	assert_int_equal(m.note_count, MERGE_NOTES_MOST);
+	assert_string_equal(m.notes[MERGE_NOTES_MOST - 1], "and 4 notes more");
 }
 
 static void other_versions_are_noted(void **state)
@@ -374,9 +446,13 @@ int main(void)
 		cmocka_unit_test(no_parts_are_refused),
 		cmocka_unit_test(one_that_failed_is_named),
 		cmocka_unit_test(one_that_never_began_is_left_out),
+		cmocka_unit_test(one_that_was_tried_again_stands_for_its_shard),
+		cmocka_unit_test(one_that_was_never_planned_is_missing),
 		cmocka_unit_test(hosts_that_were_not_up_together_are_no_run),
 		cmocka_unit_test(starts_that_nobody_says_are_taken_for_one),
 		cmocka_unit_test(servers_have_to_agree),
+		cmocka_unit_test(a_server_that_did_not_pass_is_noted),
+		cmocka_unit_test(notes_without_room_are_counted),
 		cmocka_unit_test(other_versions_are_noted),
 		cmocka_unit_test(what_has_no_result_is_noted),
 		cmocka_unit_test(its_document_is_a_result),

@@ -7,6 +7,7 @@
 #include "out/merge_words.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,12 @@ static int check_kind(const char *name, const struct result *r, struct err *err)
 		return 0;
 	return err_set(err, -EINVAL, "%s: not a part of a run (connect --shard 3/20), nor a server",
 	               name);
+}
+
+/* Refused for something else than what the shard's numbers are: they are not known then. */
+static bool was_never_planned(const struct result *r)
+{
+	return r->verdict == VERDICT_REFUSED && r->shard.of == 0 && is_role(r, "connect");
 }
 
 /* The first that is given says which run it is. */
@@ -97,6 +104,48 @@ static void copy_plain(char *to, size_t size, const char *from)
 	to[len] = '\0';
 }
 
+/* Those for which there is no room are counted. */
+__attribute__((format(printf, 2, 3))) static void note(struct merge *m, const char *fmt, ...)
+{
+	char text[sizeof(m->notes[0])];
+	va_list args;
+
+	if (m->note_count == MERGE_NOTES_MOST - 1) {
+		m->notes_left++;
+		return;
+	}
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	copy_plain(m->notes[m->note_count++], sizeof(m->notes[0]), text);
+}
+
+/* One that never began, beside another one of its shard. */
+static void note_never_began(struct merge *m, const struct merge_row *never,
+                             const struct merge_row *other)
+{
+	note(m, "%s: never began (%s): shard %u is that of %s", never->name, never->reason,
+	     never->number, other->name);
+}
+
+/* Says which row stands for a shard, now that there is one more of it. */
+static void stand_for(struct merge *m, struct merge_row *added)
+{
+	uint16_t *of = &m->row_of[added->number];
+	struct merge_row *first = *of > 0 ? &m->rows[*of - 1] : NULL;
+
+	added->is_again = first && (first->has_begun || !added->has_begun);
+	if (added->is_again && !added->has_begun)
+		note_never_began(m, added, first);
+	if (added->is_again)
+		return;
+	if (first) {
+		first->is_again = true;
+		note_never_began(m, first, added);
+	}
+	*of = (uint16_t)m->row_count;
+}
+
 static struct merge_row *add_row(struct merge *m, const char *name, const struct result *r)
 {
 	struct merge_row *row = &m->rows[m->row_count++];
@@ -104,7 +153,6 @@ static struct merge_row *add_row(struct merge *m, const char *name, const struct
 	*row = (struct merge_row){
 		.number = r->shard.number,
 		.has_begun = r->established.client != RESULT_UNKNOWN,
-		.is_again = m->row_of[r->shard.number] > 0,
 		.verdict = r->verdict,
 		.first = r->shard.first,
 		.count = r->shard.count,
@@ -118,37 +166,32 @@ static struct merge_row *add_row(struct merge *m, const char *name, const struct
 	};
 	copy_plain(row->name, sizeof(row->name), name);
 	copy_plain(row->reason, sizeof(row->reason), r->reason);
-	if (!row->is_again)
-		m->row_of[row->number] = (uint16_t)m->row_count;
+	stand_for(m, row);
 	return row;
-}
-
-static void note(struct merge *m, const char *text)
-{
-	if (m->note_count < MERGE_NOTES_MOST)
-		snprintf(m->notes[m->note_count++], sizeof(m->notes[0]), "%s", text);
 }
 
 static void note_version(struct merge *m, const char *name, const char *version)
 {
-	char text[256];
-
 	if (m->row_count == 0 && m->servers == 0)
 		copy_plain(m->version, sizeof(m->version), version);
-	if (strcmp(m->version, version) == 0)
-		return;
-	snprintf(text, sizeof(text), "%s: of megaconn %s, the first is of %s", name,
-	         version[0] ? version : "(unknown)", m->version[0] ? m->version : "(unknown)");
-	note(m, text);
+	if (strcmp(m->version, version) != 0)
+		note(m, "%s: of megaconn %s, the first is of %s", name,
+		     version[0] ? version : "(unknown)", m->version[0] ? m->version : "(unknown)");
 }
 
+/* Its count is judged with those of the clients; what else it has to say is for the reader. */
 static int take_server(struct merge *m, const char *name, const struct result *r, struct err *err)
 {
 	if (m->servers == MERGE_SERVERS_MAX)
 		return err_set(err, -EINVAL, "%s: more than %d servers", name, MERGE_SERVERS_MAX);
 	m->servers++;
 	m->served = merge_add(m->served, r->established.server);
-	m->server_accept_errors = merge_add(m->server_accept_errors, r->accept_errors);
+	m->accept_errors = merge_add(m->accept_errors, r->accept_errors);
+	for (int i = 0; i < CAUSE_COUNT; i++)
+		m->accept_errors_by_cause[i] = merge_add(m->accept_errors_by_cause[i],
+		                                         r->accept_errors_by_cause[i]);
+	if (r->verdict != VERDICT_PASS)
+		note(m, "%s: this server did not pass: %s", name, r->reason);
 	return 0;
 }
 
@@ -166,13 +209,17 @@ static void take_counts(struct merge *m, const struct merge_row *row, const stru
 		merge_logs_add(&m->logs, logs);
 	} else {
 		m->without_logs++;
-		note(m, err.text);
+		note(m, "%s", err.text);
 	}
 }
 
 int merge_take(struct merge *m, const char *name, const char *version, const struct result *r,
                struct merge_logs *logs, struct err *err)
 {
+	if (was_never_planned(r)) {
+		note(m, "%s: was refused (%s): its shard is missing", name, r->reason);
+		return 0;
+	}
 	int failed = check_kind(name, r, err);
 
 	if (failed != 0)
@@ -199,12 +246,8 @@ int merge_take(struct merge *m, const char *name, const char *version, const str
 
 void merge_take_nothing(struct merge *m, const char *name)
 {
-	char text[256];
-
-	snprintf(text, sizeof(text),
-	         "%s: has no result: its run was killed, or is not over; its shard is missing",
-	         name);
-	note(m, text);
+	note(m, "%s: has no result: its run was killed, or is not over; its shard is missing",
+	     name);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -245,8 +288,6 @@ static void set_ramp(struct merge *m)
 
 static void set_quantiles(struct merge *m)
 {
-	char text[256];
-
 	if (m->without_logs == 0) {
 		merge_logs_tell(&m->logs, &m->result);
 		return;
@@ -254,10 +295,8 @@ static void set_quantiles(struct merge *m)
 	if (m->begun < 2) /* there is only one, and its own are true */
 		return;
 	m->result.timing.connect_max_ns = RESULT_UNKNOWN;
-	snprintf(text, sizeof(text),
-	         "quantiles of all shards need the logs of each (%u %s without)", m->without_logs,
-	         m->without_logs == 1 ? "is" : "are");
-	note(m, text);
+	note(m, "quantiles of all shards need the logs of each (%u %s without)", m->without_logs,
+	     m->without_logs == 1 ? "is" : "are");
 }
 
 /* Quantiles that no log has are those of one shard alone. */
@@ -296,6 +335,13 @@ static void set_words(struct result *r)
 	memset(&r->shard, 0, sizeof(r->shard));
 }
 
+static void end_notes(struct merge *m)
+{
+	if (m->notes_left > 0)
+		snprintf(m->notes[m->note_count++], sizeof(m->notes[0]), "and %u notes more",
+		         m->notes_left);
+}
+
 int merge_end(struct merge *m, struct err *err)
 {
 	struct result *r = &m->result;
@@ -312,11 +358,14 @@ int merge_end(struct merge *m, struct err *err)
 	r->target = m->connections;
 	if (m->servers > 0)
 		r->established.server = m->served;
-	r->accept_errors = m->server_accept_errors;
+	r->accept_errors = m->accept_errors;
+	memcpy(r->accept_errors_by_cause, m->accept_errors_by_cause,
+	       sizeof(r->accept_errors_by_cause));
 	set_ramp(m);
 	set_quantiles(m);
 	forget_quantiles(m);
 	leave_to_shards(m);
+	end_notes(m);
 	merge_words(m);
 	return 0;
 }

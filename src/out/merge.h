@@ -23,7 +23,7 @@ struct merge_row {
 	char name[1024]; /* of the record */
 	uint32_t number; /* of the shard  */
 	bool has_begun;  /* it opened, or tried to: its counts are in the sum */
-	bool is_again;   /* a shard that another row has: not counted         */
+	bool is_again;   /* a shard that another row stands for: not counted  */
 	enum verdict verdict;
 	char reason[256];
 	uint64_t first, count; /* indexes */
@@ -38,20 +38,23 @@ struct merge {
 	char to[64], version[32];
 	uint32_t row_count, begun, servers;
 	struct merge_row rows[MERGE_ROWS_MOST];
-	uint16_t row_of[MERGE_SHARDS_MAX + 1]; /* of a shard: its first row + 1; 0: missing */
-	uint64_t outages;                      /* of all shards */
-	uint64_t served, server_accept_errors; /* what servers held, where any was given */
-	struct merge_logs logs;                /* of all */
+	/* Of a shard: the first row that has begun, or else the first, + 1; 0: missing. */
+	uint16_t row_of[MERGE_SHARDS_MAX + 1];
+	uint64_t outages; /* of all shards */
+	uint64_t served;  /* what servers held, where any was given; and what they did not take */
+	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT];
+	struct merge_logs logs; /* of all */
 	uint32_t without_logs;
-	uint64_t spread_ns; /* from the first start to the last; _UNKNOWN */
-	uint32_t note_count;
+	uint64_t spread_ns;                /* from the first start to the last; _UNKNOWN */
+	uint32_t note_count, notes_left;   /* _left: for which there was no room */
 	char notes[MERGE_NOTES_MOST][512]; /* what a reader should know, a sentence each */
 };
 
 /* Zeroes it, as it has to be before the first. */
 void merge_begin(struct merge *m);
 
-/* Takes a result; `logs` are its own, and changed. 0; -EINVAL with one line in `err` where it is
+/* Takes a result; `logs` are its own, and changed. One that was refused before its shard was known
+ * is a note: the shard will be missing. 0; -EINVAL with one line in `err` where it is
  * none of a shard or a server, or not of the same run as those before. */
 int merge_take(struct merge *m, const char *name, const char *version, const struct result *r,
                struct merge_logs *logs, struct err *err);

@@ -68,7 +68,7 @@ static uint64_t after_first_ns(const struct merge *m, const struct merge_row *ro
 
 static void print_row(FILE *to, const struct merge *m, const struct merge_row *row)
 {
-	const char *word = row->is_again                     ? "twice"
+	const char *word = row->is_again && row->has_begun   ? "twice"
 	                   : row->verdict == VERDICT_PASS    ? "pass"
 	                   : row->verdict == VERDICT_PARTIAL ? "partial"
 	                   : row->verdict == VERDICT_REFUSED ? "refused"

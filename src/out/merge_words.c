@@ -135,7 +135,7 @@ static bool tell_again(const struct merge *m, struct text *t)
 	for (uint32_t i = 0; i < m->row_count; i++) {
 		const struct merge_row *row = &m->rows[i];
 
-		if (!row->is_again)
+		if (!row->is_again || !row->has_begun)
 			continue;
 		const struct merge_row *other = &m->rows[m->row_of[row->number] - 1];
 
