@@ -266,6 +266,26 @@ static void ended_with_connections(void **state)
 	trial_end(&serve);
 }
 
+/* The kernel has a list of ports, and several addresses may have the same. */
+static void two_addresses_of_one_port(void **state)
+{
+	const char *const args[] = {"--listen", HERE, "--listen", "127.0.0.2:28400", NULL};
+	struct trial serve;
+
+	(void)state;
+	apart_serve(&serve, NULL, args);
+	for (int i = 0; i < 30; i++)
+		fds[i] = apart_dial(i % 3 == 0 ? "127.0.0.2" : "127.0.0.1", PORT);
+	for (int i = 0; i < 30; i++)
+		assert_echoes(fds[i]);
+	apart_stop(&serve, SIGTERM, 0);
+	apart_assert_served(&serve, 30, 0);
+	assert_int_equal(trial_number(&serve, "established.kernel"), 30);
+	for (int i = 0; i < 30; i++)
+		close(fds[i]);
+	trial_end(&serve);
+}
+
 static void aborted(void **state)
 {
 	const char *const args[] = {"--listen", HERE, "--workers", "1", NULL};
@@ -379,6 +399,7 @@ int main(void)
 		APART_TEST(small_cgroup),
 		APART_TEST(ended_without_connections),
 		APART_TEST(ended_with_connections),
+		APART_TEST(two_addresses_of_one_port),
 		APART_TEST(aborted),
 		APART_TEST(supervisor_killed),
 		APART_TEST(mistakes),

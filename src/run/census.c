@@ -1,8 +1,7 @@
-/* census: which sockets of the kernel's list are ours: those on the ports we listen on, and those
- * whose 4-tuple is in the plan. */
+/* census: which sockets of the kernel's list are ours: those at the addresses and ports we listen
+ * on, and those whose 4-tuple is in the plan. */
 #include "run/census.h"
 
-#include "kernel/diag.h"
 #include "kernel/probe.h"
 
 #include <errno.h>
@@ -42,19 +41,76 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return a == PROBE_UNKNOWN || b == PROBE_UNKNOWN ? PROBE_UNKNOWN : a + b;
 }
 
+static bool is_any(const struct ip *address)
+{
+	static const uint8_t zeros[sizeof(address->bytes)];
+
+	return memcmp(address->bytes, zeros, sizeof(zeros)) == 0;
+}
+
+static bool is_at(const struct experiment_listen *at, const struct diag_socket *socket)
+{
+	return at->port_low <= socket->local_port && socket->local_port <= at->port_high &&
+	       (is_any(&at->address) || ip_equal(&at->address, &socket->local));
+}
+
+bool census_is_of_listen(const struct experiment *x, uint32_t number,
+                         const struct diag_socket *socket)
+{
+	uint32_t first = 0;
+
+	while (first < number && (x->listens[first].address.family != socket->local.family ||
+	                          !is_at(&x->listens[first], socket)))
+		first++;
+	return first == number && is_at(&x->listens[number], socket);
+}
+
+/* The sockets of one x->listens, and how many of them have a peer of the pool. */
+struct of_listen {
+	const struct experiment *x;
+	uint32_t number;
+	const struct pool *pool; /* NULL: none */
+	uint64_t *of_pool;
+};
+
+static bool is_of_listen(const struct diag_socket *socket, const void *context)
+{
+	const struct of_listen *of = context;
+
+	if (!census_is_of_listen(of->x, of->number, socket))
+		return false;
+	if (of->pool) {
+		const struct ip peer = ip_unmapped(&socket->remote);
+
+		*of->of_pool += pool_index(of->pool, &peer) >= 0;
+	}
+	return true;
+}
+
+/* One dump for both numbers, as a million take a second. */
+static uint64_t count_listen(const struct of_listen *of, enum census what)
+{
+	const struct experiment_listen *listen = &of->x->listens[of->number];
+	const struct diag_query query = {
+		.family = listen->address.family,
+		.low = listen->port_low,
+		.high = listen->port_high,
+		.state_mask = states(what),
+		.match = is_of_listen,
+		.context = of,
+	};
+
+	return ask_for(&query, of->of_pool);
+}
+
 static uint64_t count_servers(const struct experiment *x, enum census what)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < x->listen_count; i++) {
-		const struct diag_query query = {
-			.family = x->listens[i].address.family,
-			.low = x->listens[i].port_low,
-			.high = x->listens[i].port_high,
-			.state_mask = states(what),
-		};
+		const struct of_listen of = {.x = x, .number = i};
 
-		sum = add(sum, ask(&query));
+		sum = add(sum, count_listen(&of, what));
 	}
 	return sum;
 }
@@ -151,37 +207,13 @@ uint64_t census_count(const struct experiment *x, enum census what)
 	return sum;
 }
 
-struct of_pool {
-	const struct pool *pool;
-	uint64_t *count;
-};
-
-/* All are counted by the query itself: one dump for both, as a million take a second. */
-static bool count_of_pool(const struct diag_socket *socket, const void *context)
-{
-	const struct of_pool *of = context;
-	const struct ip peer = ip_unmapped(&socket->remote);
-
-	*of->count += pool_index(of->pool, &peer) >= 0;
-	return true;
-}
-
 void census_peers(const struct experiment *x, const struct pool *pool, struct census_peers *out)
 {
-	uint64_t some = 0;
-	const struct of_pool of = {.pool = pool, .count = &some};
-
 	*out = (struct census_peers){0};
 	for (uint32_t i = 0; i < x->listen_count; i++) {
-		const struct diag_query query = {
-			.family = x->listens[i].address.family,
-			.low = x->listens[i].port_low,
-			.high = x->listens[i].port_high,
-			.state_mask = states(CENSUS_ESTABLISHED),
-			.match = pool ? count_of_pool : NULL,
-			.context = &of,
-		};
-		uint64_t all = ask_for(&query, &some);
+		uint64_t some = 0;
+		const struct of_listen of = {.x = x, .number = i, .pool = pool, .of_pool = &some};
+		uint64_t all = count_listen(&of, CENSUS_ESTABLISHED);
 
 		out->all = add(out->all, all);
 		out->of_pool = add(out->of_pool, all == PROBE_UNKNOWN ? all : some);

@@ -1,9 +1,11 @@
 /* census: the kernel's own count of a run's sockets. */
 #pragma once
 
+#include "kernel/diag.h"
 #include "plan/pool.h"
 #include "run/experiment.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum census {
@@ -12,6 +14,11 @@ enum census {
 	                     * of the servers they are connected to */
 	CENSUS_LEFT         /* in any state but LISTEN and TIME_WAIT, of all that the run has */
 };
+
+/* Whether a socket of the kernel's list, of the family of x->listens[number], belongs there, by its
+ * own address and port; of several that it could be of, to the first. */
+bool census_is_of_listen(const struct experiment *x, uint32_t number,
+                         const struct diag_socket *socket);
 
 /* PROBE_UNKNOWN where sock_diag cannot be asked, or the servers are in another network namespace. A
  * million take about a second. */

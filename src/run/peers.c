@@ -2,7 +2,7 @@
 #include "run/peers.h"
 
 #include "base/mix.h"
-#include "kernel/diag.h"
+#include "run/census.h"
 
 #include <netinet/tcp.h>
 #include <string.h>
@@ -17,6 +17,8 @@ struct pair {
 };
 
 struct look {
+	const struct experiment *x;
+	uint32_t listen; /* of which one the sockets are that come now */
 	struct pair pairs[SLOTS];
 	uint32_t used;
 	bool is_full;
@@ -68,6 +70,8 @@ static void see(void *context, uint8_t state, const struct diag_socket *socket)
 	uint64_t of_pair;
 
 	(void)state;
+	if (!census_is_of_listen(look->x, look->listen, socket))
+		return;
 	if (look->connections == 0) {
 		look->port_low = look->port_high = socket->remote_port;
 		look->low = look->high = peer;
@@ -92,6 +96,7 @@ static int look_at(const struct experiment *x, struct look *look)
 	int failed = 0;
 
 	memset(look, 0, sizeof(*look));
+	look->x = x;
 	for (uint32_t i = 0; i < x->listen_count && failed == 0; i++) {
 		const struct diag_query query = {
 			.family = x->listens[i].address.family,
@@ -100,6 +105,7 @@ static int look_at(const struct experiment *x, struct look *look)
 			.state_mask = 1U << TCP_ESTABLISHED,
 		};
 
+		look->listen = i;
 		failed = diag_each(&query, 0, see, look, &is_partial);
 	}
 	return failed;
