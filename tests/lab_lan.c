@@ -193,6 +193,33 @@ static void beside_the_hosts_own(void **state)
 	trial_end(&serve);
 }
 
+/* Somebody takes one of our addresses in the hold, and asks for a neighbour with it. */
+static void taken_in_mid_run(void **state)
+{
+	static const char *const args[] = {SERVER4, "--engine", "packet", "--dev",
+	                                   "eth0",  "--source", SOURCES4, "-n",
+	                                   "510",   "--hold",   "1500ms", NULL};
+	struct trial serve, connect;
+
+	(void)state;
+	open_lan(&serve);
+	apart_hold(&connect, host_enter(&hosts[CLIENT]), args);
+	host_sh(&hosts[BYSTANDER], "ip addr add 198.18.1.210/15 dev eth0 && "
+	                           "ip route add 198.18.0.77 dev eth0 src 198.18.1.210 && "
+	                           "bash -c 'echo x > /dev/udp/198.18.0.77/9'");
+	trial_wait(&connect, 90);
+	trial_assert_code(&connect, 3);
+	assert_int_equal(trial_number(&connect, "lost_by_cause.source_gone"), 10);
+	assert_int_equal(trial_number(&connect, "lost"), 10);
+	assert_string_equal(trial_word(&connect, "source_gone"), "198.18.1.210");
+	assert_non_null(strstr(trial_word(&connect, "reason"),
+	                       "; another host of the LAN has taken 198.18.1.210"));
+	assert_true(trial_number(&connect, "packets.conflicts") > 0);
+	trial_end(&connect);
+	apart_stop(&serve, SIGTERM, 0);
+	trial_end(&serve);
+}
+
 /* --- refused ---------------------------------------------------------------------------------- */
 
 static void taken_by_a_bystander(void **state)
@@ -326,13 +353,10 @@ static void another_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		APART_TEST(beside_the_hosts_own),
-		APART_TEST(taken_by_a_bystander),
-		APART_TEST(mistaken),
-		APART_TEST(nobody_answers),
-		APART_TEST(by_a_router),
-		APART_TEST(another_mac),
-		APART_TEST(long_answers),
+		APART_TEST(beside_the_hosts_own), APART_TEST(taken_in_mid_run),
+		APART_TEST(taken_by_a_bystander), APART_TEST(mistaken),
+		APART_TEST(nobody_answers),       APART_TEST(by_a_router),
+		APART_TEST(another_mac),          APART_TEST(long_answers),
 	};
 
 	return cmocka_run_group_tests_name("lab_lan", tests, apart_set_up, NULL);

@@ -189,7 +189,7 @@ static void make(const char *target, const char *sources, uint32_t first, uint32
 	plan.target_port_low = 8090;
 	plan.target_port_count = 3;
 	tuple_set_ports(&plan, 1024, 2023, NULL, TUPLE_PORT_BITS);
-	config = (struct device_config){&plan, first, count};
+	config = (struct device_config){&plan, first, count, NULL};
 	hop = ip_of(next_hop);
 	assert_int_equal(filter_make(&config, &hop, &filter), 0);
 	for (uint32_t i = 0; i < filter.len; i++)

@@ -209,8 +209,9 @@ static void test_fields(void **state)
 static void test_packets(void **state)
 {
 	static const char *const names[] = {
-		"sent",    "received", "retransmitted", "probes",    "challenged", "out_of_order",
-		"unasked", "stray",    "bad_checksum",  "malformed", "foreign",    "dropped",
+		"sent",         "received", "retransmitted", "probes",       "challenged",
+		"out_of_order", "unasked",  "stray",         "bad_checksum", "malformed",
+		"foreign",      "dropped",  "conflicts",
 	};
 	struct result *r = filled(VERDICT_PASS);
 	json_t *root = write_and_load(r);
@@ -219,7 +220,7 @@ static void test_packets(void **state)
 	assert_true(json_is_null(at(root, "packets")));
 	json_decref(root);
 	r->has_packets = true;
-	r->packets = (struct packets){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+	r->packets = (struct packets){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 	root = write_and_load(r);
 	assert_int_equal(json_object_size(at(root, "packets")), COUNT_OF(names));
 	for (size_t i = 0; i < COUNT_OF(names); i++)

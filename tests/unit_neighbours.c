@@ -1,6 +1,7 @@
 /* unit_neighbours: what hosts of our own say on a LAN, to whom, and when. */
 #include "utcp/neighbours.h"
 
+#include "base/bits.h"
 #include "base/clock.h"
 #include "kernel/arp.h"
 #include "kernel/icmp.h"
@@ -20,6 +21,7 @@ static const uint8_t ours[6] = {2, 0, 0, 0, 0, 1}, theirs[6] = {2, 0, 0, 0, 0, 2
 static const uint8_t another[6] = {2, 0, 0, 0, 0, 3}, to_all[6] = {255, 255, 255, 255, 255, 255};
 
 static struct tuple_plan plan;
+static struct bits taken;
 static struct neighbours n;
 static uint8_t out[NEIGHBOURS_FRAME_BYTES];
 
@@ -44,7 +46,10 @@ static int set_up(const char *sources, uint32_t first, uint32_t count, const cha
 
 	memset(&plan, 0, sizeof(plan));
 	assert_int_equal(pool_parse(sources, &plan.sources, &err), 0);
-	n = (struct neighbours){.ours = {&plan, first, count}, .hop = ip_of(hop)};
+	if (!taken.words)
+		assert_true(bits_make(&taken, 10));
+	bits_empty(&taken);
+	n = (struct neighbours){.ours = {&plan, first, count, &taken}, .hop = ip_of(hop)};
 	memcpy(n.mac, ours, 6);
 	return 0;
 }
@@ -219,11 +224,16 @@ static void sources_are_defended(void **state)
 	len = take_arp(ARP_REPLY, another, "198.18.1.13", "198.18.0.2", START + 10 * NS_PER_S);
 	expect_arp(len, ARP_REQUEST, to_all, "198.18.1.13", "198.18.1.13");
 	assert_int_equal(n.conflicts, 3);
+	assert_int_equal(taken.count, 1);
+	assert_true(bits_has(&taken, 3));
 	set_up_ipv6();
 	assert_true(advertise("2001:2::1:13", another, true, START) > 0);
 	assert_int_equal(advertise("2001:2::1:13", another, true, START + NS_PER_S), 0);
 	assert_int_equal(advertise("2001:2::1:13", ours, true, START + 20 * NS_PER_S), 0);
 	assert_int_equal(n.conflicts, 2);
+	assert_true(bits_has(&taken, 3));
+	n.ours.taken = NULL; /* nobody asks */
+	assert_true(advertise("2001:2::1:13", another, true, START + 20 * NS_PER_S) > 0);
 }
 
 /* ---- the next hop ---------------------------------------------------------------------------- */

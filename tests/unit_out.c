@@ -350,10 +350,12 @@ static void test_summary_packets(void **state)
 	r->packets.retransmitted = 12;
 	r->packets.dropped = 1234;
 	r->packets.bad_checksum = 5;
+	r->packets.conflicts = 2;
 	summarize(r);
 	expect_text(
 		"\n  packets      7,000,000 sent, 4,000,000 received; retransmitted 12; dropped by "
-		"the kernel 1,234;\n               bad checksums 5\n");
+		"the kernel 1,234;\n               bad checksums 5; from others "
+		"with our addresses 2\n");
 	memset(&r->packets, 0xff, sizeof(r->packets));
 	summarize(r);
 	expect_width();

@@ -21,7 +21,8 @@ static void test_each_count(void **state)
 	                             .bad_checksum = 9,
 	                             .malformed = 10,
 	                             .foreign = 11,
-	                             .dropped = 12};
+	                             .dropped = 12,
+	                             .conflicts = 13};
 
 	(void)state;
 	packets_add(&sum, &more);
@@ -37,6 +38,7 @@ static void test_each_count(void **state)
 	assert_int_equal(sum.malformed, 10);
 	assert_int_equal(sum.foreign, 11);
 	assert_int_equal(sum.dropped, 12);
+	assert_int_equal(sum.conflicts, 13);
 	packets_add(&sum, &more);
 	assert_int_equal(sum.dropped, 24);
 }

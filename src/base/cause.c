@@ -41,7 +41,7 @@ static const struct {
                              "check the server's host, links and routers"},
 	[CAUSE_SOURCE_GONE] = {"source_gone", "",
                                "its source address is no longer this host's: add it again "
-                               "(megaconn addr up)"},
+                               "(megaconn addr up), or find out who else on the LAN has it"},
 	[CAUSE_WORKER_DIED] = {"worker_died", "memory",
                                "the process that held it ended: see the kernel's log "
                                "for an OOM kill"},

@@ -14,7 +14,9 @@ struct packets {
 	uint64_t unasked;       /* data nobody had asked for, dropped                          */
 	uint64_t stray;         /* segments of no connection, answered with RST                */
 	uint64_t bad_checksum, malformed, foreign;
-	uint64_t dropped; /* ours that the kernel did not take                                 */
+	uint64_t dropped;   /* ours that the kernel did not take                               */
+	uint64_t conflicts; /* of neighbours on a LAN: frames of another that has one of our
+	                     * addresses                                                       */
 };
 
 /* Adds each count of `from`, which another process may be counting up. */

@@ -233,7 +233,9 @@ struct result {
 	uint64_t retried, retried_by_cause[CAUSE_COUNT];
 	uint64_t lost, lost_by_cause[CAUSE_COUNT];
 	uint64_t accept_errors, accept_errors_by_cause[CAUSE_COUNT]; /* of the servers' accepts */
-	char source_gone[46];      /* the first source address that was this host's no longer; "" */
+	/* The first source address that was this host's no longer, or that another host of the LAN
+	 * had taken; "". */
+	char source_gone[46];
 	uint64_t not_tried;        /* the ramp ended before their turn, or they did not fit */
 	uint64_t reconnected;      /* opened again after they were lost                     */
 	uint64_t ramped;           /* that the ramp was to open; 0, or unknown: all of target */

@@ -128,6 +128,7 @@ static inline bool engine_is_utcp(enum engine_kind kind)
 	return kind == ENGINE_TUN || kind == ENGINE_PACKET;
 }
 
+struct bits;       /* base/bits.h */
 struct tuple_plan; /* plan/tuple.h */
 struct lan;        /* utcp/device_lan.h */
 
@@ -152,6 +153,9 @@ struct engine_config {
 	engine_message message; /* asked between send and SENT, to send it again                */
 	void *message_context;
 	struct packets *packets; /* the caller's; the engine counts there                */
+	/* On a LAN: numbers of the plan's sources that another host was seen to have, too. The
+	 * caller's; NULL: nobody asks. */
+	struct bits *taken;
 	const struct lan
 		*lan; /* ENGINE_PACKET: the LAN that its device is on; NULL: this host alone */
 };

@@ -146,13 +146,14 @@ static json_t *packets(const struct result *r)
 
 	if (!r->has_packets)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sent",
-	                 number(p->sent), "received", number(p->received), "retransmitted",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	                 "sent", number(p->sent), "received", number(p->received), "retransmitted",
 	                 number(p->retransmitted), "probes", number(p->probes), "challenged",
 	                 number(p->challenged), "out_of_order", number(p->out_of_order), "unasked",
 	                 number(p->unasked), "stray", number(p->stray), "bad_checksum",
 	                 number(p->bad_checksum), "malformed", number(p->malformed), "foreign",
-	                 number(p->foreign), "dropped", number(p->dropped));
+	                 number(p->foreign), "dropped", number(p->dropped), "conflicts",
+	                 number(p->conflicts));
 }
 
 /* A difference of bytes of a run that has a bill. */

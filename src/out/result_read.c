@@ -100,6 +100,7 @@ static const struct field fields[] = {
 	{"packets.malformed", AT(COUNT, packets.malformed)},
 	{"packets.foreign", AT(COUNT, packets.foreign)},
 	{"packets.dropped", AT(COUNT, packets.dropped)},
+	{"packets.conflicts", AT(COUNT, packets.conflicts)},
 	{"listen_overflows", AT(COUNT, listen_overflows)},
 	{"timing.ramp_s", AT(SECONDS, timing.ramp_ns)},
 	{"timing.started_unix_ns", AT(COUNT, timing.started_unix_ns)},

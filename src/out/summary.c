@@ -315,6 +315,7 @@ static void put_packets(FILE *to, struct text *t, const struct result *r)
 		{"stray", p->stray},
 		{"challenge ACKs", p->challenged},
 		{"window probes", p->probes},
+		{"from others with our addresses", p->conflicts},
 	};
 	uint64_t all = 0;
 

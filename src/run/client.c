@@ -44,6 +44,7 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 	c->states = map_private(me->count);
 	c->asked = map_private(me->count / 8 + 1);
 	if (!c->states || !c->asked ||
+	    (x->is_on_lan && !bits_make(&c->taken, x->tuples.source_count)) ||
 	    !flights_init(&c->flights, (uint32_t)x->in_flight, me->count) || !client_stage_make(c))
 		return NULL;
 	return c;
@@ -52,6 +53,11 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 void client_take_engine(struct client *c, struct engine *engine)
 {
 	c->engine = engine;
+}
+
+struct bits *client_taken(struct client *c)
+{
+	return c->x->is_on_lan ? &c->taken : NULL;
 }
 
 /* In a stage what its behaviour says, else tokens, one a round. */

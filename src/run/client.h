@@ -14,6 +14,9 @@ struct client *client_make(const struct experiment *x, struct shm *shm, struct s
 /* Gives it its engine, before anything else is asked of it. */
 void client_take_engine(struct client *client, struct engine *engine);
 
+/* Where an engine notes which sources another host has, too; NULL where that is not seen. */
+struct bits *client_taken(struct client *client);
+
 /* What it is sending on a connection, TOKEN_BYTES (an engine_message; the context is the client).
  */
 void client_message(void *client, uint32_t index, uint8_t *out);

@@ -1,6 +1,7 @@
 /* client_state: what the parts of a client worker (client_*.c) share. Theory: client.c. */
 #pragma once
 
+#include "base/bits.h"
 #include "base/pace.h"
 #include "base/stage.h"
 #include "run/client.h"
@@ -50,6 +51,7 @@ struct client {
 	bool is_sampling, has_sampled;    /* client_proof: whether any is answered at all     */
 	bool was_echoed;                  /* one has been, since the sample began            */
 	uint32_t sampled;
+	struct bits taken;  /* sources that another host of the LAN has, too; of none elsewhere */
 	uint32_t asked_why; /* how often, and what it was at last (client_why) */
 	enum cause last_why;
 	uint32_t unconnected; /* connects in a row that failed for good */

@@ -19,14 +19,20 @@ static struct tuple tuple_of(const struct client *c, uint32_t conn)
 	return tuple_at(&c->x->tuples, client_churn_tuple(c, conn));
 }
 
-/* Of our own TCP no address is the host's, and those of AnyIP over IPv6 are by a route alone. */
+/* Of our own TCP no address is the host's, but on a LAN somebody else may have it; those of AnyIP
+ * over IPv6 are by a route alone. */
+static bool is_gone(const struct client *c, const struct ip *source)
+{
+	if (c->x->is_on_lan)
+		return bits_has(&c->taken, (uint32_t)pool_index(&c->x->tuples.sources, source));
+	return !engine_is_utcp(c->x->clients) && !c->x->freebind && topology_is_gone(source);
+}
+
 static bool is_source_gone(struct client *c, uint32_t conn)
 {
-	if (engine_is_utcp(c->x->clients) || c->x->freebind)
-		return false;
 	struct tuple tuple = tuple_of(c, conn);
 
-	if (!topology_is_gone(&tuple.source))
+	if (!is_gone(c, &tuple.source))
 		return false;
 	if (!c->me->has_source_gone) {
 		c->me->source_gone = tuple.source;
@@ -74,14 +80,15 @@ enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent)
 
 enum cause client_why_unasked(struct client *c, uint32_t conn)
 {
-	if (client_why_is_dead(c, conn))
+	if (c->me->has_source_gone && is_source_gone(c, conn))
 		return CAUSE_SOURCE_GONE;
 	return c->asked_why > 0 && c->last_why == CAUSE_PATH_GONE ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
 }
 
+/* On a LAN its own frames may still be the ones that are heard. */
 bool client_why_is_dead(struct client *c, uint32_t conn)
 {
-	return c->me->has_source_gone && is_source_gone(c, conn);
+	return !c->x->is_on_lan && c->me->has_source_gone && is_source_gone(c, conn);
 }
 
 enum cause client_why_lost(struct client *c, uint32_t conn, int code)

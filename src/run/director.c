@@ -205,7 +205,7 @@ static void tick(struct director *d)
 	guard(d);
 	stages_look(d->x, d->shm);
 	ends_tick(d->x, d->shm);
-	outages_look(d->shm);
+	outages_look(d->x, d->shm);
 }
 
 static void hear_supervisor(struct director *d)
@@ -481,7 +481,7 @@ static void hold(struct director *d)
 	ends_heard(d->x, d->shm);
 	for (uint32_t i = 0; i < d->x->stage_count && may_go_on(d, UINT64_MAX); i++)
 		run_stage(d, i);
-	outages_end(d->shm);
+	outages_end(d->x, d->shm);
 	d->shm->result.timing.hold_ns = clock_now_ns() - start_ns;
 }
 

@@ -78,7 +78,7 @@ static bool look_now(const struct shm *shm, struct outage_look *look)
 	return is_whole;
 }
 
-static void say_gone(struct shm *shm)
+static void say_gone(const struct experiment *x, struct shm *shm)
 {
 	const struct ip *gone = shm_source_gone(shm);
 	char address[IP_TEXT_BYTES], line[256];
@@ -88,7 +88,10 @@ static void say_gone(struct shm *shm)
 		return;
 	is_gone_said = true;
 	text_init(&t, line, sizeof(line));
-	text_add(&t, "source address %s is no longer this host's: its connections are dead",
+	text_add(&t,
+	         x->is_on_lan ? "another host of the LAN has taken %s: its connections die"
+	                      : "source address %s is no longer this host's: its connections are "
+	                        "dead",
 	         ip_format(gone, address));
 	shm_notice(shm, line);
 }
@@ -149,20 +152,20 @@ void outages_stage(const struct shm *shm)
 	outage_forget_usual(&outage);
 }
 
-void outages_look(struct shm *shm)
+void outages_look(const struct experiment *x, struct shm *shm)
 {
 	static struct outage_look look;
 
 	if (!is_on)
 		return;
-	say_gone(shm);
+	say_gone(x, shm);
 	if (look_now(shm, &look))
 		say(shm, outage_look(&outage, &look));
 }
 
-void outages_end(struct shm *shm)
+void outages_end(const struct experiment *x, struct shm *shm)
 {
-	outages_look(shm);
+	outages_look(x, shm);
 	if (is_on)
 		outage_end(&outage);
 	is_on = false;

@@ -12,7 +12,7 @@ void outages_begin(const struct experiment *x, struct shm *shm);
 void outages_stage(const struct shm *shm);
 
 /* Looks, some ten times a second; does nothing beyond the hold. */
-void outages_look(struct shm *shm);
+void outages_look(const struct experiment *x, struct shm *shm);
 
 /* The hold is over. */
-void outages_end(struct shm *shm);
+void outages_end(const struct experiment *x, struct shm *shm);

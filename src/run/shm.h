@@ -120,7 +120,8 @@ struct shm_worker {
 	                             * and busy: not begun, as the one before was being sent */
 	struct waits waits;         /* of messages that clients have said, for their answers */
 	uint64_t announced;         /* clients: of those lost as closed, that the server had said */
-	struct ip source_gone;      /* clients: the first address that is no longer this host's */
+	struct ip source_gone;      /* clients: the first address that is no longer this host's,
+	                             * or on a LAN that another host has taken */
 	bool has_source_gone;
 	struct shm_push push[SHM_PUSHES];
 	uint32_t push_ready;    /* clients: the stage in which they listen to all connections */

@@ -366,10 +366,13 @@ static void judge_short(struct result *r, const struct result_stage *stage, uint
 }
 
 /* "; 198.18.0.3 is no longer this host's address". */
-static void add_source_gone(struct text *t, const struct result *r)
+static void add_source_gone(struct text *t, const struct result *r, const struct experiment *x)
 {
 	if (r->source_gone[0] != '\0')
-		text_add(t, "; %s is no longer this host's address", r->source_gone);
+		text_add(t,
+		         x->is_on_lan ? "; another host of the LAN has taken %s"
+		                      : "; %s is no longer this host's address",
+		         r->source_gone);
 }
 
 static void judge_lost(struct result *r, const struct experiment *x, struct text *t)
@@ -383,7 +386,7 @@ static void judge_lost(struct result *r, const struct experiment *x, struct text
 		text_count(t, missing(r, x));
 		text_add(t, " are not open again");
 	}
-	add_source_gone(t, r);
+	add_source_gone(t, r, x);
 	fail(r, r->has_proof ? EXIT_UNPROVED : EXIT_FAILED, t);
 }
 

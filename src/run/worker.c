@@ -84,6 +84,7 @@ static int open_engine(const struct experiment *x, struct shm_worker *me, struct
 		.message = client_message,
 		.message_context = client,
 		.packets = &me->packets,
+		.taken = client ? client_taken(client) : NULL,
 		.lan = client && x->is_on_lan ? &x->lan : NULL,
 	};
 

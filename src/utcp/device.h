@@ -23,6 +23,7 @@ struct device_frame {
 	bool is_checked; /* its TCP checksum need not be looked at (packet_parse)  */
 };
 
+struct bits;
 struct device;
 
 struct device_ops {
@@ -38,13 +39,15 @@ struct device {
 	const struct device_ops *ops;
 	int fd;           /* poll(2) says POLLIN where a packet can be received; not to be read */
 	uint64_t dropped; /* packets, of either direction, that the device is known to have lost */
-	uint64_t wake_ns; /* when it wants an exchange though nothing comes; UINT64_MAX: never  */
+	uint64_t conflicts; /* frames of another host that has one of its addresses */
+	uint64_t wake_ns;   /* when it wants an exchange though nothing comes; UINT64_MAX: never  */
 };
 
 /* What a device leads to: sources `first` .. first+count-1 of the plan's pool. */
 struct device_config {
 	const struct tuple_plan *tuples;
 	uint32_t first_source, source_count;
+	struct bits *taken; /* as in engine_config */
 };
 
 /* Room for one packet of PACKET_BYTES_MOST bytes to be sent, or NULL: flush first. It is sent by

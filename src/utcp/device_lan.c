@@ -89,6 +89,7 @@ static void hear(struct device_lan *l, const struct device_frame *heard)
 
 	memcpy(before, n->hop_mac, sizeof(before));
 	say(l, frame, neighbours_take(n, heard->bytes, heard->len, clock_now_ns(), frame));
+	l->device.conflicts = n->conflicts;
 	if (memcmp(before, n->hop_mac, sizeof(before)) != 0)
 		ring_address(&l->ring, n->mac, n->hop_mac, l->protocol);
 	l->device.wake_ns = neighbours_next_ns(n);

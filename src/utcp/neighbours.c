@@ -13,6 +13,7 @@
  * before the run. */
 #include "utcp/neighbours.h"
 
+#include "base/bits.h"
 #include "base/clock.h"
 #include "kernel/arp.h"
 #include "kernel/icmp.h"
@@ -136,6 +137,8 @@ uint32_t neighbours_announce(const struct neighbours *n, uint32_t number, uint8_
 static uint32_t defend(struct neighbours *n, const struct ip *ip, uint64_t now_ns, uint8_t *out)
 {
 	n->conflicts++;
+	if (n->ours.taken)
+		bits_set(n->ours.taken, (uint32_t)pool_index(&n->ours.tuples->sources, ip));
 	if (n->defended_ns > 0 && now_ns - n->defended_ns < DEFEND_NS)
 		return 0;
 	n->defended_ns = now_ns;

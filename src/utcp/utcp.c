@@ -265,6 +265,7 @@ static struct device_config own_sources(const struct engine_config *config)
 		.tuples = config->tuples,
 		.first_source = (uint32_t)(first / each),
 		.source_count = (uint32_t)(end - first / each),
+		.taken = config->taken,
 	};
 }
 

@@ -142,6 +142,7 @@ void utcp_publish_counts(struct utcp *u)
 	u->packets->challenged = u->path.challenged;
 	u->packets->out_of_order = u->path.out_of_order;
 	u->packets->dropped = u->device->dropped;
+	u->packets->conflicts = u->device->conflicts;
 }
 
 /* Whether the caller has closed it since. */
