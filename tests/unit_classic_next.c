@@ -134,6 +134,26 @@ static void as_it_is_typed(void **state)
 	                    "to them by way of 10.0.0.7\nnext: sudo make ifup CONFIG=b.conf\n");
 }
 
+/* Both verbs are of this host. */
+static void two_as_they_are_typed(void **state)
+{
+	struct classic_host host = on_one;
+	struct classic_case of = {.conf = &conf, .host = &host, .config = "b.conf"};
+	char out[1024];
+
+	(void)state;
+	take(LAN);
+	classic_next_text(CLASSIC_TUNED, &of, out, sizeof(out));
+	assert_string_equal(out,
+	                    "next: make run-srv CONFIG=b.conf, then make run-cli CONFIG=b.conf\n");
+	classic_next_text(CLASSIC_DOWN, &of, out, sizeof(out));
+	assert_string_equal(
+		out, "next: make stop-srv CONFIG=b.conf, then sudo make untune CONFIG=b.conf\n");
+	classic_next_text(CLASSIC_ENDED_CLIENT, &of, out, sizeof(out));
+	assert_string_equal(
+		out, "next: sudo make ifdown CONFIG=b.conf, then make stop-srv CONFIG=b.conf\n");
+}
+
 static void no_server_is_explained(void **state)
 {
 	struct err err;
@@ -221,9 +241,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_goes_its_way),    cmocka_unit_test(server_goes_its_way),
 		cmocka_unit_test(one_host_is_both),       cmocka_unit_test(another_host_is_told),
-		cmocka_unit_test(as_it_is_typed),         cmocka_unit_test(no_server_is_explained),
-		cmocka_unit_test(results_in_a_few_lines), cmocka_unit_test(servers_in_a_few_lines),
-		cmocka_unit_test(held_in_part),
+		cmocka_unit_test(as_it_is_typed),         cmocka_unit_test(two_as_they_are_typed),
+		cmocka_unit_test(no_server_is_explained), cmocka_unit_test(results_in_a_few_lines),
+		cmocka_unit_test(servers_in_a_few_lines), cmocka_unit_test(held_in_part),
 	};
 
 	return cmocka_run_group_tests_name("unit_classic_next", tests, NULL, NULL);

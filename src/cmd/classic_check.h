@@ -9,8 +9,9 @@
 int classic_check_server(const struct classic_conf *conf, struct err *err);
 
 /* 0; -EADDRNOTAVAIL where client-ips that are needed are not this host's; the errno of connecting
- * (-ECONNREFUSED, -ETIMEDOUT, ...) where the server cannot be reached from them. Takes up to 6 s
- * where nobody answers. -EACCES where the server does not know the file's token. */
+ * (-ECONNREFUSED, -ETIMEDOUT, ...) where the server cannot be reached from them. Takes 3 s where
+ * nobody answers; 12 s, where first and last port and the API each take as long as they may.
+ * -EACCES where the server does not know the file's token. */
 int classic_check_client(const struct classic_conf *conf, struct err *err);
 
 /* Pure: the line for a connect to a port of the server's that failed with `code`; `is_last` of the

@@ -37,6 +37,13 @@ static void add(struct words *w, const char *before, const char *verb, const cha
 	text_add(&w->t, "%s", after);
 }
 
+/* Two verbs, both of them here. */
+static void add_two(struct words *w, const char *before, const char *verb, const char *then)
+{
+	add(w, before, verb, "");
+	add(w, ", then ", then, "\n");
+}
+
 static bool are_loopback(const struct classic_conf *conf)
 {
 	struct ip first = pool_at(&conf->clients, 0);
@@ -82,7 +89,7 @@ static void after_tune(struct words *w)
 {
 	switch (w->of->host->place) {
 	case CLASSIC_ONE_HOST:
-		add(w, "next: ", "run-srv", ", then make run-cli\n");
+		add_two(w, "next: ", "run-srv", "run-cli");
 		break;
 	case CLASSIC_SERVER:
 		add(w, "next: ", "run-srv", "; on the client: make tune, then make ping\n");
@@ -102,7 +109,7 @@ static void after_ping(struct words *w)
 
 	add_route_note(w);
 	if (host->place == CLASSIC_ONE_HOST)
-		add(w, "next: ", "run-srv", ", then make run-cli\n");
+		add_two(w, "next: ", "run-srv", "run-cli");
 	else if (host->place == CLASSIC_SERVER)
 		add(w, "next, on the client: make ping; this is the server's host: here ",
 		    "run-srv", "\n");
@@ -128,7 +135,7 @@ static void after_up(struct words *w)
 {
 	add_route_note(w);
 	if (w->of->host->has_server)
-		add(w, "next: server-ip is this host's, too: ", "run-srv", ", then make run-cli\n");
+		add_two(w, "next: server-ip is this host's, too: ", "run-srv", "run-cli");
 	else
 		add(w, "next: ", "run-cli", ", when the server runs (on it: make run-srv)\n");
 }
@@ -145,9 +152,10 @@ static void after_stop_cli(struct words *w)
 {
 	bool is_one = w->of->host->has_server;
 
-	if (has_aliases(w->of))
-		add(w, "next: ", "ifdown",
-		    is_one ? ", then make stop-srv\n" : "; on the server: make stop-srv\n");
+	if (has_aliases(w->of) && is_one)
+		add_two(w, "next: ", "ifdown", "stop-srv");
+	else if (has_aliases(w->of))
+		add(w, "next: ", "ifdown", "; on the server: make stop-srv\n");
 	else if (is_one)
 		add(w, "next: ", "stop-srv", "\n");
 	else
@@ -157,19 +165,17 @@ static void after_stop_cli(struct words *w)
 static void after_down(struct words *w)
 {
 	if (w->of->host->has_server)
-		add(w, "next: ", "stop-srv", ", then make untune\n");
+		add_two(w, "next: ", "stop-srv", "untune");
 	else
 		add(w, "next: ", "untune", "; on the server: make stop-srv, then make untune\n");
 }
 
 static void after_stop_srv(struct words *w)
 {
-	if (has_aliases(w->of)) {
-		add(w, "next: ", "ifdown", "");
-		add(w, ", then ", "untune", "\n");
-	} else {
+	if (has_aliases(w->of))
+		add_two(w, "next: ", "ifdown", "untune");
+	else
 		add(w, "next: ", "untune", "\n");
-	}
 }
 
 static void after_untune(struct words *w)

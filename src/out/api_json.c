@@ -26,11 +26,6 @@ static char *dump(json_t *document)
 	return text;
 }
 
-static json_t *number(uint64_t value)
-{
-	return value == API_UNKNOWN ? json_null() : json_whole(value);
-}
-
 static json_t *seconds(uint64_t duration_ns)
 {
 	uint64_t ms = duration_ns / NS_PER_MS;
@@ -47,7 +42,7 @@ char *api_json_said(const struct roll_said *said)
 	text_add(&t, "%016llx", (unsigned long long)said->key);
 	return dump(json_pack(
 		"{s:s, s:s, s:o, s:o, s:o, s:s}", "schema", SCHEMA_RUN "1", "key", key, "first",
-		number(said->first), "count", number(said->count), "sources",
+		json_known(said->first), "count", json_known(said->count), "sources",
 		said->has_sources ? json_string(said->sources) : json_null(), "host", said->host));
 }
 
@@ -61,9 +56,9 @@ char *api_json_server(const struct api_server *s)
 	return dump(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}",
 	                      "schema", SCHEMA_SERVER "1", "version", s->version, "host", s->host,
 	                      "kernel", s->kernel, "engine", s->engine, "mode", s->mode, "ports",
-	                      s->ports, "room", number(s->room), "workers", number(s->workers),
-	                      "uptime_s", seconds(s->uptime_ns), "runs", number(s->runs), "bill",
-	                      s->has_bill));
+	                      s->ports, "room", json_known(s->room), "workers",
+	                      json_known(s->workers), "uptime_s", seconds(s->uptime_ns), "runs",
+	                      json_known(s->runs), "bill", s->has_bill));
 }
 
 char *api_json_look(uint32_t id, const struct roll_said *said, const struct api_look *look)
@@ -71,14 +66,14 @@ char *api_json_look(uint32_t id, const struct roll_said *said, const struct api_
 	json_t *proved = json_array();
 
 	for (int i = 0; i < API_ROUNDS; i++)
-		json_array_append_new(proved, number(look->proved[i]));
+		json_array_append_new(proved, json_known(look->proved[i]));
 	return dump(json_pack(
 		"{s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:o}", "schema",
-		SCHEMA_RUN "1", "id", json_whole(id), "first", number(said->first), "count",
-		number(said->count), "age_s", seconds(look->age_ns), "connections", "open",
-		number(look->open), "accepted", number(look->accepted), "of_run",
-		number(look->run_open), "proved", proved, "kernel", "established",
-		number(look->kernel), "of_sources", number(look->kernel_of_sources), "path",
+		SCHEMA_RUN "1", "id", json_whole(id), "first", json_known(said->first), "count",
+		json_known(said->count), "age_s", seconds(look->age_ns), "connections", "open",
+		json_known(look->open), "accepted", json_known(look->accepted), "of_run",
+		json_known(look->run_open), "proved", proved, "kernel", "established",
+		json_known(look->kernel), "of_sources", json_known(look->kernel_of_sources), "path",
 		result_path_end(&look->path)));
 }
 

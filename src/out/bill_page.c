@@ -84,11 +84,6 @@ void bill_page_print(FILE *to, const struct bill_page *page)
 	fprintf(to, "not in it: user memory and descriptor tables of who has the sockets\n");
 }
 
-static json_t *number(uint64_t value)
-{
-	return value == BILL_PAGE_UNKNOWN ? json_null() : json_whole(value);
-}
-
 static json_t *document(const struct bill_page *page)
 {
 	const struct bill *bill = &page->bill;
@@ -100,8 +95,8 @@ static json_t *document(const struct bill_page *page)
 		"version", MEGACONN_VERSION, "sockets", json_whole(bill->connections), "bytes",
 		bill->has_slabs ? json_whole(or_0(bytes)) : json_null(), "memory_bytes",
 		page->memory_bytes > 0 ? json_whole(page->memory_bytes) : json_null(), "netns",
-		netns ? netns : json_string("?"), "netns_inuse", number(page->inuse),
-		"netns_time_wait", number(page->time_wait), "bill", bill_json(bill));
+		netns ? netns : json_string("?"), "netns_inuse", json_known(page->inuse),
+		"netns_time_wait", json_known(page->time_wait), "bill", bill_json(bill));
 }
 
 int bill_page_write(const char *path, const struct bill_page *page, struct err *err)

@@ -54,16 +54,11 @@ void doctor_print(FILE *to, const struct wall_report *report)
 	            "bursts)\nmarks: ! fewer than N, ? cannot be read\n");
 }
 
-static json_t *number(uint64_t value)
-{
-	return value == WALL_NO_NUMBER ? json_null() : json_whole(value);
-}
-
 static json_t *row_document(const struct wall_row *row)
 {
 	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s, s:o}", "id", row->id, "what",
-	                 row->what, "value", number(row->value), "shown", row->shown, "allows",
-	                 number(row->allows), "needed", number(row->needed), "state",
+	                 row->what, "value", json_known(row->value), "shown", row->shown, "allows",
+	                 json_known(row->allows), "needed", json_known(row->needed), "state",
 	                 states[row->state], "fix",
 	                 row->fix[0] ? json_string(row->fix) : json_null());
 }

@@ -33,12 +33,12 @@ json_t *json_whole(uint64_t value)
 	return value > INT64_MAX ? json_real((double)value) : json_integer((json_int_t)value);
 }
 
-static json_t *number(uint64_t value)
+json_t *json_known(uint64_t value)
 {
-	return value == RESULT_UNKNOWN ? json_null() : json_whole(value);
+	return value == UINT64_MAX ? json_null() : json_whole(value);
 }
 
-static json_t *word(const char *text)
+json_t *json_word(const char *text)
 {
 	return text[0] == '\0' ? json_null() : json_string(text);
 }
@@ -54,7 +54,8 @@ static json_t *by_cause(const uint64_t *counts)
 
 	for (int i = 0; i < CAUSE_COUNT; i++) {
 		if (counts[i] > 0)
-			json_object_set_new(object, cause_name((enum cause)i), number(counts[i]));
+			json_object_set_new(object, cause_name((enum cause)i),
+			                    json_known(counts[i]));
 	}
 	return object;
 }
@@ -75,32 +76,35 @@ static json_t *rows(const uint64_t *counts)
 
 static json_t *total_by_cause(uint64_t total, const uint64_t *counts)
 {
-	return json_pack("{s:o, s:o, s:o}", "total", number(total), "by_cause", by_cause(counts),
-	                 "rows", rows(counts));
+	return json_pack("{s:o, s:o, s:o}", "total", json_known(total), "by_cause",
+	                 by_cause(counts), "rows", rows(counts));
 }
 
 static json_t *proof(const struct result_proof *p)
 {
 	if (!p->done)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sent", number(p->sent), "echoed",
-	                 number(p->echoed), "mismatched", number(p->mismatched), "repeated",
-	                 number(p->repeated), "server_echoed", number(p->server_echoed),
-	                 "differing", number(p->differing), "seconds", seconds(p->duration_ns));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sent", json_known(p->sent),
+	                 "echoed", json_known(p->echoed), "mismatched", json_known(p->mismatched),
+	                 "repeated", json_known(p->repeated), "server_echoed",
+	                 json_known(p->server_echoed), "differing", json_known(p->differing),
+	                 "seconds", seconds(p->duration_ns));
 }
 
 static json_t *timing(const struct result *r)
 {
 	json_t *connect = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o}", "p50", number(r->timing.connect_p50_ns), "p90",
-		number(r->timing.connect_p90_ns), "p99", number(r->timing.connect_p99_ns), "p999",
-		number(r->timing.connect_p999_ns), "max", number(r->timing.connect_max_ns));
+		"{s:o, s:o, s:o, s:o, s:o}", "p50", json_known(r->timing.connect_p50_ns), "p90",
+		json_known(r->timing.connect_p90_ns), "p99", json_known(r->timing.connect_p99_ns),
+		"p999", json_known(r->timing.connect_p999_ns), "max",
+		json_known(r->timing.connect_max_ns));
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_unix_ns",
-	                 number(r->timing.started_unix_ns), "ramp_s", seconds(r->timing.ramp_ns),
-	                 "rate_per_s", number(r->timing.rate_per_s), "connect_ns", connect,
-	                 "ramp_cpu_s", seconds(r->timing.ramp_cpu_ns), "hold_s",
-	                 seconds(r->timing.hold_ns), "teardown_s", seconds(r->timing.teardown_ns));
+	                 json_known(r->timing.started_unix_ns), "ramp_s",
+	                 seconds(r->timing.ramp_ns), "rate_per_s", json_known(r->timing.rate_per_s),
+	                 "connect_ns", connect, "ramp_cpu_s", seconds(r->timing.ramp_cpu_ns),
+	                 "hold_s", seconds(r->timing.hold_ns), "teardown_s",
+	                 seconds(r->timing.teardown_ns));
 }
 
 /* A share of `bytes`, one decimal. */
@@ -133,10 +137,11 @@ static json_t *served(const struct result *r)
 {
 	if (r->role[0] != 's')
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "accepted", number(r->served.accepted),
-	                 "peak_open", number(r->served.peak_open), "closed_by_peer",
-	                 number(r->served.closed), "received_bytes",
-	                 number(r->served.received_bytes), "tokens", number(r->served.tokens));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "accepted", json_known(r->served.accepted),
+	                 "peak_open", json_known(r->served.peak_open), "closed_by_peer",
+	                 json_known(r->served.closed), "received_bytes",
+	                 json_known(r->served.received_bytes), "tokens",
+	                 json_known(r->served.tokens));
 }
 
 /* Clients that are kernel sockets know none. */
@@ -147,13 +152,14 @@ static json_t *packets(const struct result *r)
 	if (!r->has_packets)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-	                 "sent", number(p->sent), "received", number(p->received), "retransmitted",
-	                 number(p->retransmitted), "probes", number(p->probes), "challenged",
-	                 number(p->challenged), "out_of_order", number(p->out_of_order), "unasked",
-	                 number(p->unasked), "stray", number(p->stray), "bad_checksum",
-	                 number(p->bad_checksum), "malformed", number(p->malformed), "foreign",
-	                 number(p->foreign), "dropped", number(p->dropped), "conflicts",
-	                 number(p->conflicts));
+	                 "sent", json_known(p->sent), "received", json_known(p->received),
+	                 "retransmitted", json_known(p->retransmitted), "probes",
+	                 json_known(p->probes), "challenged", json_known(p->challenged),
+	                 "out_of_order", json_known(p->out_of_order), "unasked",
+	                 json_known(p->unasked), "stray", json_known(p->stray), "bad_checksum",
+	                 json_known(p->bad_checksum), "malformed", json_known(p->malformed),
+	                 "foreign", json_known(p->foreign), "dropped", json_known(p->dropped),
+	                 "conflicts", json_known(p->conflicts));
 }
 
 /* A difference of bytes of a run that has a bill. */
@@ -220,48 +226,49 @@ json_t *json_result(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "command", json_command(argc, argv));
 	json_object_set_new(o, "verdict", json_string(verdict_names[r->verdict]));
 	json_object_set_new(o, "reason", json_string(r->reason));
-	json_object_set_new(o, "role", word(r->role));
+	json_object_set_new(o, "role", json_word(r->role));
 	json_object_set_new(o, "target", json_whole(r->target));
 	json_object_set_new(o, "shard", shard(r));
-	json_object_set_new(o, "to", word(r->to));
-	json_object_set_new(o, "solution", word(r->solution));
-	json_object_set_new(o, "network", word(r->network));
+	json_object_set_new(o, "to", json_word(r->to));
+	json_object_set_new(o, "solution", json_word(r->solution));
+	json_object_set_new(o, "network", json_word(r->network));
 	json_object_set_new(o, "via", result_via_json(&r->via));
 	json_object_set_new(o, "ip_version", json_integer(r->ipv6 ? 6 : 4));
-	json_object_set_new(o, "source_ips", number(r->source_ips));
-	json_object_set_new(o, "server_ports", number(r->server_ports));
+	json_object_set_new(o, "source_ips", json_known(r->source_ips));
+	json_object_set_new(o, "server_ports", json_known(r->server_ports));
 	json_object_set_new(o, "engine",
-	                    json_pack("{s:o, s:o}", "server", word(r->server_engine), "client",
-	                              word(r->client_engine)));
+	                    json_pack("{s:o, s:o}", "server", json_word(r->server_engine), "client",
+	                              json_word(r->client_engine)));
 	json_object_set_new(o, "workers",
-	                    json_pack("{s:o, s:o, s:o}", "server", number(r->server_workers),
-	                              "client", number(r->client_workers), "died",
-	                              number(r->workers_died)));
-	json_object_set_new(
-		o, "established",
-		json_pack("{s:o, s:o, s:o, s:o}", "client", number(r->established.client), "server",
-	                  number(r->established.server), "kernel", number(r->established.kernel),
-	                  "server_kernel", number(r->established.server_kernel)));
+	                    json_pack("{s:o, s:o, s:o}", "server", json_known(r->server_workers),
+	                              "client", json_known(r->client_workers), "died",
+	                              json_known(r->workers_died)));
+	json_object_set_new(o, "established",
+	                    json_pack("{s:o, s:o, s:o, s:o}", "client",
+	                              json_known(r->established.client), "server",
+	                              json_known(r->established.server), "kernel",
+	                              json_known(r->established.kernel), "server_kernel",
+	                              json_known(r->established.server_kernel)));
 	json_object_set_new(o, "failed", total_by_cause(r->failed, r->failed_by_cause));
 	json_object_set_new(o, "retried", total_by_cause(r->retried, r->retried_by_cause));
 	json_object_set_new(o, "accept_errors",
 	                    total_by_cause(r->accept_errors, r->accept_errors_by_cause));
-	json_object_set_new(o, "not_tried", number(r->not_tried));
-	json_object_set_new(o, "reconnected", number(r->reconnected));
-	json_object_set_new(o, "ramped", number(result_ramped(r)));
-	json_object_set_new(o, "staged", number(r->staged));
-	json_object_set_new(o, "unstaged", number(r->unstaged));
-	json_object_set_new(o, "open_at_end", number(r->open_at_end));
-	json_object_set_new(o, "unasked_bytes", number(r->received_bytes));
+	json_object_set_new(o, "not_tried", json_known(r->not_tried));
+	json_object_set_new(o, "reconnected", json_known(r->reconnected));
+	json_object_set_new(o, "ramped", json_known(result_ramped(r)));
+	json_object_set_new(o, "staged", json_known(r->staged));
+	json_object_set_new(o, "unstaged", json_known(r->unstaged));
+	json_object_set_new(o, "open_at_end", json_known(r->open_at_end));
+	json_object_set_new(o, "unasked_bytes", json_known(r->received_bytes));
 	json_object_set_new(o, "served", served(r));
 	json_object_set_new(o, "proof", json_string(r->has_proof ? "echo" : "none"));
 	json_object_set_new(o, "proved_ramp", proof(&r->proved_ramp));
 	json_object_set_new(o, "proved", proof(&r->proved));
-	json_object_set_new(o, "lost", number(r->lost));
+	json_object_set_new(o, "lost", json_known(r->lost));
 	json_object_set_new(o, "lost_by_cause", by_cause(r->lost_by_cause));
 	json_object_set_new(o, "lost_rows", rows(r->lost_by_cause));
-	json_object_set_new(o, "source_gone", word(r->source_gone));
-	json_object_set_new(o, "listen_overflows", number(r->listen_overflows));
+	json_object_set_new(o, "source_gone", json_word(r->source_gone));
+	json_object_set_new(o, "listen_overflows", json_known(r->listen_overflows));
 	json_object_set_new(o, "packets", packets(r));
 	json_object_set_new(o, "path", result_path_json(&r->path));
 	json_object_set_new(o, "timing", timing(r));
@@ -271,9 +278,9 @@ json_t *json_result(const struct result *r, int argc, char *const *argv)
 	json_object_set_new(o, "server", result_server_json(&r->server));
 	json_object_set_new(o, "host",
 	                    json_pack("{s:s, s:o, s:o, s:o}", "kernel", r->host.kernel, "cpus",
-	                              number(r->host.cpus), "memory_bytes",
-	                              number(r->host.memory_bytes), "nofile_hard",
-	                              number(r->host.nofile_hard)));
+	                              json_known(r->host.cpus), "memory_bytes",
+	                              json_known(r->host.memory_bytes), "nofile_hard",
+	                              json_known(r->host.nofile_hard)));
 	return o;
 }
 

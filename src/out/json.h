@@ -27,6 +27,11 @@ const char *json_verdict(enum verdict verdict);
  * an integer would come out negative. The caller's. */
 struct json_t *json_whole(uint64_t value);
 
+/* The same; null for what is not known (UINT64_MAX, whoever's). And a text, null where it is empty.
+ * The caller's. */
+struct json_t *json_known(uint64_t value);
+struct json_t *json_word(const char *text);
+
 /* A run's memory, as it stands in its result. The caller's. */
 struct json_t *json_memory(const struct result_memory *memory);
 

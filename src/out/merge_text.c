@@ -135,11 +135,6 @@ void merge_text_print(FILE *to, const struct merge *m)
 
 /* --- JSON --------------------------------------------------------------------------------- */
 
-static json_t *number(uint64_t value)
-{
-	return value == RESULT_UNKNOWN ? json_null() : json_whole(value);
-}
-
 /* What came of files may be no UTF-8. */
 static json_t *words(const char *text)
 {
@@ -159,13 +154,13 @@ static json_t *row_json(const struct merge_row *row)
 	json_object_set_new(o, "counted", json_boolean(row->has_begun && !row->is_again));
 	json_object_set_new(o, "verdict", json_string(json_verdict(row->verdict)));
 	json_object_set_new(o, "reason", words(row->reason));
-	json_object_set_new(o, "established", number(row->established));
-	json_object_set_new(o, "lost", number(row->lost));
-	json_object_set_new(o, "started_unix_ns", number(row->started_unix_ns));
+	json_object_set_new(o, "established", json_known(row->established));
+	json_object_set_new(o, "lost", json_known(row->lost));
+	json_object_set_new(o, "started_unix_ns", json_known(row->started_unix_ns));
 	json_object_set_new(o, "ramp_s",
 	                    row->ramp_ns == RESULT_UNKNOWN ? json_null()
 	                                                   : json_real((double)row->ramp_ns / 1e9));
-	json_object_set_new(o, "connect_p99_ns", number(row->connect_p99_ns));
+	json_object_set_new(o, "connect_p99_ns", json_known(row->connect_p99_ns));
 	return o;
 }
 
@@ -192,7 +187,7 @@ json_t *merge_text_json(const struct merge *m, int argc, char *const *argv)
 	json_object_set_new(merged, "of", json_whole(m->of));
 	json_object_set_new(merged, "missing", missing_json(m));
 	json_object_set_new(merged, "servers", json_whole(m->servers));
-	json_object_set_new(merged, "starts_within_ns", number(m->spread_ns));
+	json_object_set_new(merged, "starts_within_ns", json_known(m->spread_ns));
 	json_object_set_new(merged, "shards", rows);
 	json_object_set_new(merged, "notes", notes);
 	json_object_set_new(o, "merged", merged);

@@ -8,16 +8,6 @@
 #include <jansson.h>
 #include <string.h>
 
-static json_t *number(uint64_t count)
-{
-	return count == PATH_UNKNOWN ? json_null() : json_whole(count);
-}
-
-static json_t *word(const char *text)
-{
-	return text[0] == '\0' ? json_null() : json_string(text);
-}
-
 static json_t *parts(double value)
 {
 	return value < 0 ? json_null() : json_real(value);
@@ -31,10 +21,10 @@ json_t *result_path_end(const struct path_end *end)
 		uint64_t count;
 
 		memcpy(&count, (const char *)end + path_counts[i].offset, sizeof(count));
-		json_object_set_new(object, path_counts[i].name, number(count));
+		json_object_set_new(object, path_counts[i].name, json_known(count));
 	}
-	json_object_set_new(object, "peer_low", word(end->peer_low));
-	json_object_set_new(object, "peer_high", word(end->peer_high));
+	json_object_set_new(object, "peer_low", json_word(end->peer_low));
+	json_object_set_new(object, "peer_high", json_word(end->peer_high));
 	return object;
 }
 
@@ -45,13 +35,13 @@ json_t *result_path_json(const struct path *path)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "kind", json_string(path_kind_name(path->kind)));
-	json_object_set_new(object, "limit", number(path->limit));
-	json_object_set_new(object, "nat_ports", number(path->ports));
+	json_object_set_new(object, "limit", json_known(path->limit));
+	json_object_set_new(object, "nat_ports", json_known(path->ports));
 	json_object_set_new(object, "lost_out", parts(path->lost_out));
 	json_object_set_new(object, "lost_back", parts(path->lost_back));
 	json_object_set_new(object, "extra", json_whole(path->extra));
-	json_object_set_new(object, "says", word(path->says));
-	json_object_set_new(object, "advice", word(path->advice));
+	json_object_set_new(object, "says", json_word(path->says));
+	json_object_set_new(object, "advice", json_word(path->advice));
 	json_object_set_new(object, "client", result_path_end(&path->client));
 	json_object_set_new(object, "server",
 	                    path->has_server ? result_path_end(&path->server) : json_null());

@@ -26,19 +26,15 @@ static const char *const looks[API_ROUNDS] = {"counts_ramp", "counts_hold"};
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static json_t *number(uint64_t value)
-{
-	return value == API_UNKNOWN ? json_null() : json_whole(value);
-}
-
 static json_t *look_json(const struct api_look *look)
 {
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < COUNTS; i++)
-		json_object_set_new(o, counts[i].name,
-		                    number(*(const uint64_t *)(const void *)((const char *)look +
-		                                                             counts[i].offset)));
+		json_object_set_new(
+			o, counts[i].name,
+			json_known(*(const uint64_t *)(const void *)((const char *)look +
+		                                                     counts[i].offset)));
 	return o;
 }
 

@@ -175,11 +175,6 @@ static json_t *quantiles(const struct quantiles *q)
 	return o;
 }
 
-static json_t *word(const char *text)
-{
-	return text[0] == '\0' ? json_null() : json_string(text);
-}
-
 static json_t *value_of(const struct field *f, const void *from)
 {
 	uint64_t whole = 0;
@@ -202,7 +197,7 @@ static json_t *value_of(const struct field *f, const void *from)
 	case REAL:
 		return real(number, number >= 0);
 	case WORD:
-		return word(from);
+		return json_word(from);
 	case FLAG:
 		return json_boolean(*(const bool *)from);
 	case CAUSES:
