@@ -1,9 +1,11 @@
 /* fuzz_neighbours: any frames, one after the other, to a host of IPv4 and one of IPv6; ICMPv6 also
  * with its checksum made right, which is not guessed. A byte before each says how long it is. What
  * is answered is a whole frame from us about one of our sources, and what is believed of the next
- * hop is one host's address. The bytes are the fuzzer's own, with nothing behind them. */
+ * hop is one host's address. Only sources of ours are another's, too. The bytes are the fuzzer's
+ * own, with nothing behind them. */
 #include "utcp/neighbours.h"
 
+#include "base/bits.h"
 #include "kernel/arp.h"
 #include "kernel/icmp.h"
 #include "utcp/packet.h"
@@ -21,6 +23,8 @@ static void check(bool is_right)
 		abort();
 }
 
+static struct bits taken;
+
 static void set_up(struct neighbours *n, struct tuple_plan *plan, const char *first,
                    const char *hop)
 {
@@ -28,7 +32,9 @@ static void set_up(struct neighbours *n, struct tuple_plan *plan, const char *fi
 
 	check(ip_parse(first, &ip) == 0);
 	pool_set(&plan->sources, &ip, 16);
-	*n = (struct neighbours){.ours = {plan, 4, 8}};
+	check(taken.words || bits_make(&taken, 16));
+	bits_empty(&taken);
+	*n = (struct neighbours){.ours = {plan, 4, 8, &taken}};
 	memcpy(n->mac, ours, sizeof(ours));
 	check(ip_parse(hop, &n->hop) == 0);
 }
@@ -62,6 +68,7 @@ static void give(struct neighbours *n, const uint8_t *frame, uint32_t len, uint6
 	check(said == 0 || neighbours_are_meant(frame, len));
 	if (said > 0)
 		check_said(n, out, said);
+	check(taken.count == 0 || (bits_next(&taken, 0) >= 4 && bits_next(&taken, 12) == 16));
 	check(!n->is_known || (n->hop_mac[0] & 1) == 0);
 	said = neighbours_ask(n, now_ns, out);
 	if (said > 0)
