@@ -216,8 +216,8 @@ static struct tap_spec spec_of(bool is_server, uint8_t family, bool has_address)
 	struct tap_spec spec = {
 		.is_server = is_server,
 		.family = family,
-		.low = 8090,
-		.high = 8099,
+		.ports_count = 1,
+		.ports = {{8090, 8099}},
 		.has_address = has_address,
 		.address = {.family = family},
 	};
@@ -303,6 +303,48 @@ static void ports_at_their_borders(void **state)
 			                 ports[i].is_ours);
 		}
 	}
+}
+
+/* Ranges in any order, one in another, and the most that there can be. */
+static void several_ranges(void **state)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6, AF_UNSPEC};
+	struct tap_spec spec = spec_of(true, AF_INET, false);
+
+	(void)state;
+	spec.ports_count = TAP_PORTS;
+	for (uint16_t i = 0; i < TAP_PORTS; i++) {
+		spec.ports[i].low = (uint16_t)(9000 - 100 * i);
+		spec.ports[i].high = (uint16_t)(spec.ports[i].low + i);
+	}
+	spec.ports[1].low = 9000;
+	spec.ports[1].high = 9000;
+	for (size_t w = 0; w < COUNT_OF(families); w++) {
+		spec.family = families[w];
+		for (uint16_t port = 7400; port < 9100; port++) {
+			uint8_t family = families[w] == AF_INET ? AF_INET : AF_INET6;
+			struct packet syn = tcp(family, false, true, port, SYN, 0);
+			bool is_ours = false;
+
+			for (uint32_t i = 0; i < TAP_PORTS; i++)
+				is_ours |= spec.ports[i].low <= port && port <= spec.ports[i].high;
+			assert_int_equal(counts(&spec, TAP_SYN_IN, &syn), is_ours);
+		}
+	}
+}
+
+/* There is room for all that a spec can ask for. */
+static void the_longest(void **state)
+{
+	struct tap_spec spec = spec_of(true, AF_UNSPEC, false);
+	struct sock_filter code[TAP_FILTER_MOST];
+
+	(void)state;
+	spec.ports_count = TAP_PORTS;
+	spec.passed_over_count = TAP_PASSED_OVER;
+	for (int what = 0; what < TAP_COUNT; what++)
+		assert_in_range(tap_filter_make(&spec, (enum tap_what)what, code), 1,
+		                TAP_FILTER_MOST);
 }
 
 /* Other flags, other protocols, fragments, another address, and packets that are cut anywhere. */
@@ -404,8 +446,9 @@ static void unreachable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_by_one),  cmocka_unit_test(ports_at_their_borders),
-		cmocka_unit_test(nothing_else), cmocka_unit_test(each_once),
+		cmocka_unit_test(each_by_one),    cmocka_unit_test(ports_at_their_borders),
+		cmocka_unit_test(several_ranges), cmocka_unit_test(the_longest),
+		cmocka_unit_test(nothing_else),   cmocka_unit_test(each_once),
 		cmocka_unit_test(unreachable),
 	};
 

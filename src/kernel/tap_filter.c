@@ -142,11 +142,17 @@ static void test_address(struct program *p, const struct tap_spec *spec, uint16_
 	}
 }
 
+/* Two instructions a range: what is not in it goes on with the next, what is passes them all by. */
 static void test_ports(struct program *p, const struct tap_spec *spec, uint16_t mode, uint32_t at)
 {
 	load(p, BPF_H, mode, at);
-	put(p, BPF_JMP | BPF_JGE | BPF_K, spec->low, NEXT, FAIL);
-	put(p, BPF_JMP | BPF_JGT | BPF_K, spec->high, FAIL, NEXT);
+	for (uint32_t left = spec->ports_count; left-- > 0;) {
+		const struct tap_ports *range = &spec->ports[left];
+
+		put(p, BPF_JMP | BPF_JGE | BPF_K, range->low, NEXT, left > 0 ? 1 : FAIL);
+		put(p, BPF_JMP | BPF_JGT | BPF_K, range->high, left > 0 ? NEXT : FAIL,
+		    (uint8_t)(2 * left));
+	}
 }
 
 static void test_flags(struct program *p, enum tap_what what, uint16_t mode, uint32_t at)

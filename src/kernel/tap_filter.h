@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TAP_FILTER_MOST 128 /* instructions */
+#define TAP_FILTER_MOST 192 /* instructions */
 #define TAP_PASSED_OVER 32  /* devices */
+#define TAP_PORTS       16  /* ranges */
 
 enum tap_what {
 	TAP_SYN_OUT,
@@ -26,10 +27,13 @@ enum tap_what {
 /* Whose packets: those of TCP between an end and the ports. Extension headers of IPv6 and fragments
  * are not looked into. */
 struct tap_spec {
-	bool is_server;     /* the ports are this end's; else the other's         */
-	uint8_t family;     /* AF_INET, AF_INET6; AF_UNSPEC: both                 */
-	uint16_t low, high; /* ports                                              */
-	bool has_address;   /* clients: and only with this address; one family    */
+	bool is_server;       /* the ports are this end's; else the other's         */
+	uint8_t family;       /* AF_INET, AF_INET6; AF_UNSPEC: both                 */
+	uint32_t ports_count; /* ranges of them, at least one                     */
+	struct tap_ports {
+		uint16_t low, high;
+	} ports[TAP_PORTS];
+	bool has_address; /* clients: and only with this address; one family    */
 	struct ip address;
 	bool has_own_macs; /* clients on a LAN with Ethernet addresses that are not the device's:
 	                    * what comes to them is another host's, as the kernel sees it */

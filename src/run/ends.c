@@ -12,6 +12,7 @@
 #include "run/peers.h"
 #include "run/via.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define API_CONNECTIONS 2 /* before the run: who the server is, and that there is a run */
@@ -31,17 +32,20 @@ static struct tap_spec spec_of(const struct experiment *x, enum role role)
 		spec.has_own_macs = x->is_on_lan && x->lan.has_own_mac;
 		spec.address = x->tuples.target;
 		spec.family = x->tuples.target.family;
-		spec.low = x->tuples.target_port_low;
-		spec.high = (uint16_t)(spec.low + x->tuples.target_port_count - 1);
+		spec.ports_count = 1;
+		spec.ports[0].low = x->tuples.target_port_low;
+		spec.ports[0].high =
+			(uint16_t)(x->tuples.target_port_low + x->tuples.target_port_count - 1);
 		return spec;
 	}
-	spec.low = UINT16_MAX;
+	static_assert(TAP_PORTS >= EXPERIMENT_LISTENS_MAX, "a range each");
+	spec.ports_count = x->listen_count;
 	spec.family = x->listens[0].address.family;
 	for (uint32_t i = 0; i < x->listen_count; i++) {
 		const struct experiment_listen *listen = &x->listens[i];
 
-		spec.low = listen->port_low < spec.low ? listen->port_low : spec.low;
-		spec.high = listen->port_high > spec.high ? listen->port_high : spec.high;
+		spec.ports[i].low = listen->port_low;
+		spec.ports[i].high = listen->port_high;
 		if (listen->address.family == AF_INET6) /* :: has IPv4 peers as well */
 			spec.family = AF_UNSPEC;
 	}
