@@ -297,20 +297,41 @@ static int ask_for(const struct mnl_socket *to, const struct diag_socket *which)
 	body->sdiag_family = (uint8_t)which->local.family;
 	body->sdiag_protocol = IPPROTO_TCP;
 	body->idiag_states = ~0U;
+	body->idiag_ext = 1U << (INET_DIAG_INFO - 1);
 	body->id.idiag_sport = htons(which->local_port);
 	body->id.idiag_dport = htons(which->remote_port);
 	copy_ip(body->id.idiag_src, &which->local);
 	copy_ip(body->id.idiag_dst, &which->remote);
+	body->id.idiag_if = which->remote.scope; /* what the socket is bound to, if anything */
 	body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	return mnl_socket_sendto(to, request, request->nlmsg_len) < 0 ? -errno : 0;
 }
 
-/* Of an established connection idiag_wqueue is write_seq - snd_una (net/ipv4/tcp_diag.c). */
-static int take_answer(const struct mnl_socket *from, uint32_t *bytes)
+/* Of a closed window one probe may be under way. What was sent beyond it, and is sent again, is
+ * answered by a host that is there, though not acknowledged: its last ACK is the younger one then.
+ */
+static bool has_unanswered(const struct tcp_info *info)
+{
+	return info->tcpi_probes > 1 ||
+	       (info->tcpi_unacked > 0 && info->tcpi_last_ack_recv > info->tcpi_last_data_sent);
+}
+
+/* Older kernels have a shorter structure, with all that is looked at. */
+static int take_info(const struct nlattr *attr, void *context)
+{
+	struct tcp_info *info = context;
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	if (mnl_attr_get_type(attr) == INET_DIAG_INFO)
+		memcpy(info, mnl_attr_get_payload(attr), len < sizeof(*info) ? len : sizeof(*info));
+	return MNL_CB_OK;
+}
+
+static int take_answer(const struct mnl_socket *from, bool *is_unanswered)
 {
 	const struct nlmsghdr *msg = (const struct nlmsghdr *)(const void *)answer;
 	ssize_t n = mnl_socket_recvfrom(from, answer, sizeof(answer));
-	const struct inet_diag_msg *body;
+	struct tcp_info info = {0};
 
 	if (n < 0)
 		return -errno;
@@ -318,14 +339,14 @@ static int take_answer(const struct mnl_socket *from, uint32_t *bytes)
 		return -EPROTO;
 	if (msg->nlmsg_type == NLMSG_ERROR)
 		return end_code(msg) < 0 ? end_code(msg) : -EPROTO;
-	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*body))
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(struct inet_diag_msg) ||
+	    mnl_attr_parse(msg, sizeof(struct inet_diag_msg), take_info, &info) < 0)
 		return -EPROTO;
-	body = mnl_nlmsg_get_payload(msg);
-	*bytes = body->idiag_wqueue;
+	*is_unanswered = has_unanswered(&info);
 	return 0;
 }
 
-int diag_unacknowledged(const struct diag_socket *socket, uint32_t *bytes)
+int diag_is_unanswered(const struct diag_socket *socket, bool *is_unanswered)
 {
 	struct mnl_socket *asked = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	int result;
@@ -334,7 +355,7 @@ int diag_unacknowledged(const struct diag_socket *socket, uint32_t *bytes)
 		return -errno;
 	result = ask_for(asked, socket);
 	if (result == 0)
-		result = take_answer(asked, bytes);
+		result = take_answer(asked, is_unanswered);
 	mnl_socket_close(asked);
 	return result;
 }

@@ -53,6 +53,8 @@ int diag_each(const struct diag_query *query, uint64_t deadline_ns,
               void (*see)(void *context, uint8_t state, const struct diag_socket *socket),
               void *context, bool *is_partial);
 
-/* How many bytes that a connection of this network namespace has sent are not acknowledged. 0 or a
- * negative errno: -ENOENT where there is no such connection. */
-int diag_unacknowledged(const struct diag_socket *socket, uint32_t *bytes);
+/* Whether the other end's host does not answer on a connection of this network namespace, although
+ * something is under way to it that it has had the time to answer: a segment, or, where it has
+ * closed its window, a probe (net/ipv4/tcp.c: tcp_get_info). 0 or a negative errno: -ENOENT where
+ * there is no such connection. */
+int diag_is_unanswered(const struct diag_socket *socket, bool *is_unanswered);

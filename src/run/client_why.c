@@ -41,7 +41,7 @@ static bool is_source_gone(struct client *c, uint32_t conn)
 	return true;
 }
 
-static bool is_unacknowledged(const struct client *c, uint32_t conn)
+static bool is_unanswered(const struct client *c, uint32_t conn)
 {
 	const struct tuple tuple = tuple_of(c, conn);
 	const struct diag_socket socket = {
@@ -50,9 +50,9 @@ static bool is_unacknowledged(const struct client *c, uint32_t conn)
 		.local_port = tuple.source_port,
 		.remote_port = tuple.target_port,
 	};
-	uint32_t bytes = 0;
+	bool is = false;
 
-	return diag_unacknowledged(&socket, &bytes) == 0 && bytes > 0;
+	return diag_is_unanswered(&socket, &is) == 0 && is;
 }
 
 static enum cause ask_why_silent(struct client *c, uint32_t conn, bool is_sent)
@@ -63,7 +63,7 @@ static enum cause ask_why_silent(struct client *c, uint32_t conn, bool is_sent)
 		return CAUSE_PATH_GONE;
 	if (engine_is_utcp(c->x->clients))
 		return CAUSE_TIMEOUT;
-	return is_unacknowledged(c, conn) ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
+	return is_unanswered(c, conn) ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
 }
 
 enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent)
