@@ -347,6 +347,8 @@ static void faults(void **state)
 		{"requests lost", .is_twin = true, .args = {ECHO}, .hold_s = 13,
 	         .fault = lose_requests, .repair = lose_no_more, .for_ms = 2000, .check = recovers,
 	         .timeout = "20s"},
+		{"requests lost for good", .args = {"--traffic", "echo"}, .hold_s = 8,
+	         .fault = lose_requests, .check = is_found_by_traffic},
 		{"server's address taken", .args = {ECHO}, .hold_s = 13, AWAY},
 		{"server's address taken, IPv6", .is_ipv6 = true, .args = {ECHO}, .hold_s = 13,
 	         AWAY},

@@ -1,6 +1,6 @@
 /* unit_diag: kernel/diag.h and kernel/netlink.h on real sockets over the loopback of a network
  * namespace of our own, so that every socket there is one of ours. */
-#include "kernel/diag.h"
+#include "kernel/diag_one.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -278,20 +278,20 @@ static void assert_answered(const struct traffic *t, const struct ip *ip)
 	static char data[65536];
 	bool is_unanswered = true;
 
-	assert_int_equal(diag_is_unanswered(&socket, &is_unanswered), 0);
+	assert_int_equal(diag_one_is_unanswered(&socket, &is_unanswered), 0);
 	assert_false(is_unanswered);
 	while (send(t->clients[0], data, sizeof(data), MSG_DONTWAIT) > 0) {
 	}
 	assert_int_equal(errno, EAGAIN);
 	for (int i = 0; i < 15; i++) { /* some probes, each later than the last */
 		nanosleep(&pause, NULL);
-		assert_int_equal(diag_is_unanswered(&socket, &is_unanswered), 0);
+		assert_int_equal(diag_one_is_unanswered(&socket, &is_unanswered), 0);
 		assert_false(is_unanswered);
 	}
 	while (recv(t->servers[0], data, sizeof(data), MSG_DONTWAIT) > 0) {
 	}
 	socket.local_port = CLIENT_PORT + CONNECTIONS;
-	assert_int_equal(diag_is_unanswered(&socket, &is_unanswered), -ENOENT);
+	assert_int_equal(diag_one_is_unanswered(&socket, &is_unanswered), -ENOENT);
 }
 
 static void check_family(const struct ip *ip, int other)

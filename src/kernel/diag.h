@@ -52,9 +52,3 @@ int diag_listening_ports(uint8_t ports[8192]);
 int diag_each(const struct diag_query *query, uint64_t deadline_ns,
               void (*see)(void *context, uint8_t state, const struct diag_socket *socket),
               void *context, bool *is_partial);
-
-/* Whether the other end's host does not answer on a connection of this network namespace, although
- * something is under way to it that it has had the time to answer: a segment, or, where it has
- * closed its window, a probe (net/ipv4/tcp.c: tcp_get_info). 0 or a negative errno: -ENOENT where
- * there is no such connection. */
-int diag_is_unanswered(const struct diag_socket *socket, bool *is_unanswered);

@@ -1,13 +1,15 @@
 /* client_why: see the header.
  *
- * Whether an address is still this host's is asked by binding a datagram socket to it; whether what
- * was sent is acknowledged by sock_diag. Both cost some microseconds, and are asked of what is lost
+ * Whether an address is still this host's is asked by binding a datagram socket to it; whether the
+ * other host answers, by sock_diag. Both cost some microseconds, and are asked of what is lost
  * alone: of the first ASKED_MOST; of those beyond, what was found last is taken to hold as well,
  * but for an address that is gone, which is asked of each.
- * Engines with a TCP of their own say themselves what is acknowledged: it is sent then. */
+ * Engines with a TCP of their own say themselves what is acknowledged: it is sent then. On a LAN
+ * they note which sources another host was heard to have; what comes for one of these takes that
+ * back. */
 #include "run/client_why.h"
 
-#include "kernel/diag.h"
+#include "kernel/diag_one.h"
 #include "run/client_churn.h"
 #include "run/client_state.h"
 #include "run/topology.h"
@@ -52,7 +54,7 @@ static bool is_unanswered(const struct client *c, uint32_t conn)
 	};
 	bool is = false;
 
-	return diag_is_unanswered(&socket, &is) == 0 && is;
+	return diag_one_is_unanswered(&socket, &is) == 0 && is;
 }
 
 static enum cause ask_why_silent(struct client *c, uint32_t conn, bool is_sent)
@@ -80,9 +82,18 @@ enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent)
 
 enum cause client_why_unasked(struct client *c, uint32_t conn)
 {
-	if (c->me->has_source_gone && is_source_gone(c, conn))
+	if ((c->x->is_on_lan || c->me->has_source_gone) && is_source_gone(c, conn))
 		return CAUSE_SOURCE_GONE;
 	return c->asked_why > 0 && c->last_why == CAUSE_PATH_GONE ? CAUSE_PATH_GONE : CAUSE_TIMEOUT;
+}
+
+void client_why_heard(struct client *c, uint32_t conn)
+{
+	if (c->taken.count == 0)
+		return;
+	struct tuple tuple = tuple_of(c, conn);
+
+	bits_clear(&c->taken, (uint32_t)pool_index(&c->x->tuples.sources, &tuple.source));
 }
 
 /* On a LAN its own frames may still be the ones that are heard. */
