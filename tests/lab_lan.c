@@ -193,29 +193,49 @@ static void beside_the_hosts_own(void **state)
 	trial_end(&serve);
 }
 
-/* Somebody takes one of our addresses in the hold, and asks for a neighbour with it. */
+static void take_start(struct trial *connect, const char *target, const char *sources)
+{
+	const char *const args[] = {target,  "--engine", "packet", "--dev",  "eth0", "--source",
+	                            sources, "-n",       "510",    "--hold", "6s",   NULL};
+
+	apart_hold(connect, host_enter(&hosts[CLIENT]), args);
+}
+
+static void take_end(struct trial *connect, const char *taken)
+{
+	const char *reason;
+
+	trial_wait(connect, 90);
+	trial_assert_code(connect, 3);
+	assert_int_equal(trial_number(connect, "lost_by_cause.source_gone"), 10);
+	assert_int_equal(trial_number(connect, "lost"), 10);
+	assert_string_equal(trial_word(connect, "source_gone"), taken);
+	reason = trial_word(connect, "reason");
+	assert_non_null(strstr(reason, "; another host of the LAN has taken "));
+	assert_non_null(strstr(reason, taken));
+	assert_true(trial_number(connect, "packets.conflicts") > 0);
+	trial_end(connect);
+}
+
+/* Somebody takes one of our addresses in the hold, and asks for the server with it: the first time
+ * it is defended, the second not. */
 static void taken_in_mid_run(void **state)
 {
-	static const char *const args[] = {SERVER4, "--engine", "packet", "--dev",
-	                                   "eth0",  "--source", SOURCES4, "-n",
-	                                   "510",   "--hold",   "1500ms", NULL};
-	struct trial serve, connect;
+	static const char ask[] = "bash -c 'echo x >/dev/udp/198.18.0.2/9; "
+				  "echo x >/dev/udp/2001:2::2/9' && sleep 0.2";
+	struct trial serve, four, six;
 
 	(void)state;
 	open_lan(&serve);
-	apart_hold(&connect, host_enter(&hosts[CLIENT]), args);
+	take_start(&four, SERVER4, SOURCES4);
+	take_start(&six, SERVER6, SOURCES6);
 	host_sh(&hosts[BYSTANDER], "ip addr add 198.18.1.210/15 dev eth0 && "
-	                           "ip route add 198.18.0.77 dev eth0 src 198.18.1.210 && "
-	                           "bash -c 'echo x > /dev/udp/198.18.0.77/9'");
-	trial_wait(&connect, 90);
-	trial_assert_code(&connect, 3);
-	assert_int_equal(trial_number(&connect, "lost_by_cause.source_gone"), 10);
-	assert_int_equal(trial_number(&connect, "lost"), 10);
-	assert_string_equal(trial_word(&connect, "source_gone"), "198.18.1.210");
-	assert_non_null(strstr(trial_word(&connect, "reason"),
-	                       "; another host of the LAN has taken 198.18.1.210"));
-	assert_true(trial_number(&connect, "packets.conflicts") > 0);
-	trial_end(&connect);
+	                           "ip addr add 2001:2::1:210/48 dev eth0 nodad && "
+	                           "ip route add 198.18.0.2 dev eth0 src 198.18.1.210 && "
+	                           "ip route add 2001:2::2 dev eth0 src 2001:2::1:210");
+	host_sh(&hosts[BYSTANDER], "%s && ip neigh flush dev eth0 && %s", ask, ask);
+	take_end(&four, "198.18.1.210");
+	take_end(&six, "2001:2::1:210");
 	apart_stop(&serve, SIGTERM, 0);
 	trial_end(&serve);
 }

@@ -157,15 +157,20 @@ static struct frame arp(const char *sender, const char *target)
 	return frame_of(ETH_P_ARP, packet, sizeof(packet));
 }
 
-static struct frame neighbour(bool is_advertisement, const char *target)
+static struct frame neighbour_from(bool is_advertisement, const char *source, const char *target)
 {
 	const struct icmp_neighbour message = {.is_advertisement = is_advertisement,
-	                                       .source = ip_of("2001:2::99"),
+	                                       .source = ip_of(source),
 	                                       .destination = ip_of("ff02::1"),
 	                                       .target = ip_of(target)};
 	uint8_t packet[ICMP_NEIGHBOUR_BYTES];
 
 	return frame_of(ETH_P_IPV6, packet, icmp_make_neighbour(&message, packet));
+}
+
+static struct frame neighbour(bool is_advertisement, const char *target)
+{
+	return neighbour_from(is_advertisement, "2001:2::99", target);
 }
 
 static void expect_at(struct frame f, bool is_taken, int line)
@@ -337,6 +342,10 @@ static void ipv6_messages(void **state)
 	taken(neighbour(true, HOP6));
 	taken(neighbour(true, "2001:2::1:18"));
 	dropped(neighbour(true, TARGET6));
+	taken(neighbour_from(false, "2001:2::1:18", TARGET6)); /* another has ours */
+	taken(neighbour_from(false, "2001:2::1:0:1", TARGET6));
+	dropped(neighbour_from(false, "2001:2::1:17", TARGET6));
+	dropped(neighbour_from(true, "2001:2::1:18", TARGET6));
 	dropped(arp("198.18.0.77", "198.18.1.15"));
 }
 

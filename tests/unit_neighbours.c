@@ -232,6 +232,12 @@ static void sources_are_defended(void **state)
 	assert_int_equal(advertise("2001:2::1:13", ours, true, START + 20 * NS_PER_S), 0);
 	assert_int_equal(n.conflicts, 2);
 	assert_true(bits_has(&taken, 3));
+	bits_empty(&taken);
+	assert_int_equal(solicit("2001:2::1:14", "2001:2::2", true), 0); /* defended a moment ago */
+	assert_int_equal(n.conflicts, 3);
+	assert_true(bits_has(&taken, 4));
+	assert_int_equal(solicit("2001:2::1:17", "2001:2::2", true), 0);
+	assert_int_equal(n.conflicts, 3);
 	n.ours.taken = NULL; /* nobody asks */
 	assert_true(advertise("2001:2::1:13", another, true, START + 20 * NS_PER_S) > 0);
 }

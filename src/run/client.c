@@ -143,8 +143,10 @@ static void on_received(struct client *c, uint32_t conn, const struct engine_eve
 		client_lose(c, conn, CAUSE_CLOSED);
 	else if (event->result < 0)
 		client_lose(c, conn, client_why_lost(c, conn, event->result));
-	else
+	if (event->result > 0) {
+		client_why_heard(c, conn);
 		on_data(c, conn, event->data, (uint32_t)event->result);
+	}
 }
 
 static void handle(struct client *c, const struct engine_event *event)

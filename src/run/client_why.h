@@ -12,6 +12,9 @@ enum cause client_why_silent(struct client *c, uint32_t conn, bool is_sent);
 /* The same of one on which nothing was sent, as nobody answers any more. */
 enum cause client_why_unasked(struct client *c, uint32_t conn);
 
+/* Something has come on a connection: its source is ours, whoever else had it. */
+void client_why_heard(struct client *c, uint32_t conn);
+
 /* Whether its source address is known to be gone: not asked before one was found to be. */
 bool client_why_is_dead(struct client *c, uint32_t conn);
 

@@ -296,6 +296,9 @@ static void put_ipv6(struct filter *f, const struct device_config *config, const
 	advertised = go(f);
 	end_here(f, other);
 	other = begin_if(f, ICMPV6_SOLICIT);
+	point_to(f, AT_IPV6_SOURCE);
+	take_if_ours(f, config);
+	point_to(f, AT_ICMPV6_TARGET);
 	solicited = go(f);
 	end_here(f, other);
 	need_not(f, BPF_JGT, ICMPV6_ERROR_LAST);

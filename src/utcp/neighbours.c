@@ -252,6 +252,8 @@ static uint32_t take_message(struct neighbours *n, const uint8_t *frame, uint32_
 		learn(n, mac, now_ns);
 	if (!message.is_advertisement && message.has_mac && ip_equal(&message.source, &n->hop))
 		learn(n, mac, now_ns);
+	if (!message.is_advertisement && is_ours(n, &message.source))
+		return defend(n, &message.source, now_ns, out);
 	if (!is_ours(n, &message.target))
 		return 0;
 	return message.is_advertisement ? defend(n, &message.target, now_ns, out)
