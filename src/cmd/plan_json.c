@@ -6,31 +6,36 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+/* JSON's integers end at 2^63 with jansson; what is planned is whole, however large. */
+static json_t *whole(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
 static json_t *given(uint64_t value)
 {
-	return value == 0 ? json_null() : json_whole(value);
+	return value == 0 ? json_null() : whole(value);
 }
 
 static json_t *shape(const struct sizing_shape *s)
 {
-	return json_pack("{s:o, s:o, s:o, s:b}", "source_ips", json_whole(s->sources),
-	                 "server_ports", json_whole(s->server_ports), "room", json_whole(s->room),
-	                 "possible", s->is_possible);
+	return json_pack("{s:o, s:o, s:o, s:b}", "source_ips", whole(s->sources), "server_ports",
+	                 whole(s->server_ports), "room", whole(s->room), "possible",
+	                 s->is_possible);
 }
 
 static json_t *by_role(const uint64_t *values)
 {
-	return json_pack("{s:o, s:o, s:o}", "server", json_whole(values[SIZING_SERVER]), "client",
-	                 json_whole(values[SIZING_CLIENT]), "both",
-	                 json_whole(values[SIZING_BOTH]));
+	return json_pack("{s:o, s:o, s:o}", "server", whole(values[SIZING_SERVER]), "client",
+	                 whole(values[SIZING_CLIENT]), "both", whole(values[SIZING_BOTH]));
 }
 
 static json_t *asked(const struct plan_view *v)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:b}", "memory_bytes", given(v->ask.memory_bytes),
 	                 "source_ips", given(v->ask.sources), "server_ports",
-	                 json_whole(v->ask.server_ports), "nofile", json_whole(v->ask.nofile),
-	                 "ipv6", v->ask.is_ipv6);
+	                 whole(v->ask.server_ports), "nofile", whole(v->ask.nofile), "ipv6",
+	                 v->ask.is_ipv6);
 }
 
 static json_t *commands(const struct plan_view *v)
@@ -60,7 +65,7 @@ static json_t *document(const struct plan_view *v)
 	};
 	const struct sizing *s = &v->sizing;
 	json_t *o = json_pack("{s:s, s:o, s:b, s:o, s:s}", "schema", "megaconn.plan/1", "n",
-	                      json_whole(s->n), "fits", s->fits, "largest", json_whole(s->largest),
+	                      whole(s->n), "fits", s->fits, "largest", whole(s->largest),
 	                      "ends_first", ends[s->ends]);
 
 	json_object_set_new(o, "given", asked(v));
@@ -71,13 +76,13 @@ static json_t *document(const struct plan_view *v)
 		o, "solutions",
 		json_pack("{s:o, s:o}", "1", shape(&s->by_sources), "2", shape(&s->by_ports)));
 	json_object_set_new(o, "descriptors",
-	                    json_pack("{s:i, s:o, s:o}", "uring", 0, "other", json_whole(s->n),
-	                              "processes", json_whole(s->processes)));
+	                    json_pack("{s:i, s:o, s:o}", "uring", 0, "other", whole(s->n),
+	                              "processes", whole(s->processes)));
 	json_object_set_new(o, "memory_bytes", by_role(s->memory_bytes));
 	json_object_set_new(o, "held", v->ask.memory_bytes > 0 ? by_role(s->held) : json_null());
 	json_object_set_new(o, "runs",
-	                    json_pack("{s:o, s:o}", "servers", json_whole(s->servers), "clients",
-	                              json_whole(s->clients)));
+	                    json_pack("{s:o, s:o}", "servers", whole(s->servers), "clients",
+	                              whole(s->clients)));
 	json_object_set_new(o, "commands", commands(v));
 	return o;
 }

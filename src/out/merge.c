@@ -104,20 +104,40 @@ static void copy_plain(char *to, size_t size, const char *from)
 	to[len] = '\0';
 }
 
-/* Those for which there is no room are counted. */
-__attribute__((format(printf, 2, 3))) static void note(struct merge *m, const char *fmt, ...)
+/* While results are taken; then there are some of the whole. */
+#define NOTES_TAKEN_MOST (MERGE_NOTES_MOST - 3)
+
+__attribute__((format(printf, 2, 0))) static void add_note(struct merge *m, const char *fmt,
+                                                           va_list args)
 {
 	char text[sizeof(m->notes[0])];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	copy_plain(m->notes[m->note_count++], sizeof(m->notes[0]), text);
+}
+
+/* Of one result. Those for which there is no room are counted. */
+__attribute__((format(printf, 2, 3))) static void note(struct merge *m, const char *fmt, ...)
+{
 	va_list args;
 
-	if (m->note_count == MERGE_NOTES_MOST - 1) {
+	if (m->note_count == NOTES_TAKEN_MOST) {
 		m->notes_left++;
 		return;
 	}
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	add_note(m, fmt, args);
 	va_end(args);
-	copy_plain(m->notes[m->note_count++], sizeof(m->notes[0]), text);
+}
+
+/* Of the whole: three at most. */
+__attribute__((format(printf, 2, 3))) static void note_whole(struct merge *m, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_note(m, fmt, args);
+	va_end(args);
 }
 
 /* One that never began, beside another one of its shard. */
@@ -217,7 +237,8 @@ int merge_take(struct merge *m, const char *name, const char *version, const str
                struct merge_logs *logs, struct err *err)
 {
 	if (was_never_planned(r)) {
-		note(m, "%s: was refused (%s): its shard is missing", name, r->reason);
+		note(m, "%s: was refused (%s) before its shard was known: it is of none", name,
+		     r->reason);
 		return 0;
 	}
 	int failed = check_kind(name, r, err);
@@ -246,8 +267,7 @@ int merge_take(struct merge *m, const char *name, const char *version, const str
 
 void merge_take_nothing(struct merge *m, const char *name)
 {
-	note(m, "%s: has no result: its run was killed, or is not over; its shard is missing",
-	     name);
+	note(m, "%s: has no result: its run was killed, or is not over; it is of no shard", name);
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -295,8 +315,8 @@ static void set_quantiles(struct merge *m)
 	if (m->begun < 2) /* there is only one, and its own are true */
 		return;
 	m->result.timing.connect_max_ns = RESULT_UNKNOWN;
-	note(m, "quantiles of all shards need the logs of each (%u %s without)", m->without_logs,
-	     m->without_logs == 1 ? "is" : "are");
+	note_whole(m, "quantiles of all shards need the logs of each (%u %s without)",
+	           m->without_logs, m->without_logs == 1 ? "is" : "are");
 }
 
 /* Quantiles that no log has are those of one shard alone. */
@@ -326,20 +346,14 @@ static void leave_to_shards(struct merge *m)
 	path_init(&r->path);
 	r->outage_count = 0;
 	if (m->outages > 0)
-		note(m, "shards had outages: when, and how long, is said in their own records");
+		note_whole(m,
+		           "shards had outages: when, and how long, is said in their own records");
 }
 
 static void set_words(struct result *r)
 {
 	snprintf(r->role, sizeof(r->role), "merge");
 	memset(&r->shard, 0, sizeof(r->shard));
-}
-
-static void end_notes(struct merge *m)
-{
-	if (m->notes_left > 0)
-		snprintf(m->notes[m->note_count++], sizeof(m->notes[0]), "and %u notes more",
-		         m->notes_left);
 }
 
 int merge_end(struct merge *m, struct err *err)
@@ -361,11 +375,12 @@ int merge_end(struct merge *m, struct err *err)
 	r->accept_errors = m->accept_errors;
 	memcpy(r->accept_errors_by_cause, m->accept_errors_by_cause,
 	       sizeof(r->accept_errors_by_cause));
+	if (m->notes_left > 0)
+		note_whole(m, "and %u more", m->notes_left);
 	set_ramp(m);
 	set_quantiles(m);
 	forget_quantiles(m);
 	leave_to_shards(m);
-	end_notes(m);
 	merge_words(m);
 	return 0;
 }
