@@ -184,6 +184,7 @@ TEST_RUN = $(call lanes,4) MEGACONN=$(B)/megaconn $(UNIT_BIN) $(call others,test
 	$(call lanes,2) $(call among,tests,$(CALM),$(LAB_BIN)) \
 	LANES=1 $(call among,tests,$(ALONE),$(LAB_BIN)) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(call among,asan/tests,$(ALONE),$(ASAN_SOON)) \
+	$(call lanes,2) $(call among,asan/tests,$(CALM),$(ASAN_SOON)) \
 	$(call lanes,4) $(ASAN_UNIT) $(REPLAY) $(call others,asan/tests,$(ASAN_SOON))
 FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
 	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(B)/tests/unit_engine $(LAB_BIN) \

@@ -25,13 +25,26 @@ static void need_networks(void)
 		apart_skip("no network namespaces are allowed here");
 }
 
-/* A program that is not installed is no fault of ours. */
-static void skip_where_missing(struct trial *trial)
+static bool is_installed(const char *via)
+{
+	static const char module[] = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+	if (strcmp(via, "haproxy") == 0)
+		return access("/usr/sbin/haproxy", X_OK) == 0;
+	if (strcmp(via, "nginx-stream") == 0)
+		return access("/usr/sbin/nginx", X_OK) == 0 && access(module, R_OK) == 0;
+	return access("/usr/sbin/nft", X_OK) == 0;
+}
+
+/* A program that is not installed is no fault of ours; but that is looked at here, too. */
+static void skip_where_missing(struct trial *trial, const char *via)
 {
 	if (trial->code != EXIT_NOT_HERE || !strstr(trial->err, "apt-get install"))
 		return;
 	char why[sizeof(trial->err)];
 
+	if (is_installed(via))
+		fail_msg("it is here: %s", trial->err);
 	memcpy(why, trial->err, sizeof(why));
 	trial_end(trial);
 	apart_skip(why);
@@ -47,7 +60,7 @@ static void run(struct trial *trial, trial_prepare prepare, const char *via, con
 		args[count++] = *more++;
 	trial_start(trial, prepare, args);
 	trial_wait(trial, SECONDS_MOST);
-	skip_where_missing(trial);
+	skip_where_missing(trial, via);
 }
 
 /* ---- all get through ------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ enum tap_what {
 struct tap_spec {
 	bool is_server;       /* the ports are this end's; else the other's         */
 	uint8_t family;       /* AF_INET, AF_INET6; AF_UNSPEC: both                 */
-	uint32_t ports_count; /* ranges of them, at least one                     */
+	uint32_t ports_count; /* ranges of them, at least one; of a server at whatever address */
 	struct tap_ports {
 		uint16_t low, high;
 	} ports[TAP_PORTS];

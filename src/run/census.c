@@ -220,10 +220,18 @@ void census_peers(const struct experiment *x, const struct pool *pool, struct ce
 	}
 }
 
-static void add_queued(uint64_t *sum, int family, uint16_t low, uint16_t high)
+/* `of`: only those of a listen of ours; or NULL. */
+static void add_queued(uint64_t *sum, int family, uint16_t low, uint16_t high,
+                       const struct of_listen *of)
 {
 	const struct diag_query query = {
-		.family = family, .low = low, .high = high, .state_mask = 1U << TCP_LISTEN};
+		.family = family,
+		.low = low,
+		.high = high,
+		.state_mask = 1U << TCP_LISTEN,
+		.match = of ? is_of_listen : NULL,
+		.context = of,
+	};
 	struct diag_counts counts;
 
 	if (diag_count(&query, &counts) == 0 && counts.total > 0)
@@ -235,16 +243,19 @@ uint64_t census_queued(const struct experiment *x)
 	const struct tuple_plan *plan = &x->tuples;
 	uint64_t sum = PROBE_UNKNOWN;
 
-	for (uint32_t i = 0; i < x->listen_count; i++)
+	for (uint32_t i = 0; i < x->listen_count; i++) {
+		const struct of_listen of = {.x = x, .number = i};
+
 		add_queued(&sum, x->listens[i].address.family, x->listens[i].port_low,
-		           x->listens[i].port_high);
+		           x->listens[i].port_high, &of);
+	}
 	if (x->listen_count > 0)
 		return sum;
 	uint16_t high = (uint16_t)(plan->target_port_low + plan->target_port_count - 1);
 
-	add_queued(&sum, AF_INET6, plan->target_port_low, high); /* on ::, for IPv4 too */
+	add_queued(&sum, AF_INET6, plan->target_port_low, high, NULL); /* on ::, for IPv4 too */
 	if (plan->target.family == AF_INET)
-		add_queued(&sum, AF_INET, plan->target_port_low, high);
+		add_queued(&sum, AF_INET, plan->target_port_low, high, NULL);
 	return sum;
 }
 
