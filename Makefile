@@ -40,8 +40,9 @@ endif
 # What every compiler and clang-tidy must see; optimisation and hardening come apart from it.
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc -pthread $(WARNINGS) $(LIB_CFLAGS)
 CFLAGS := $(BASE_CFLAGS) -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-# The sanitizers' own checks make gcc see null dereferences that are none.
-ASAN_CFLAGS := $(BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer -Wno-null-dereference \
+# The sanitizers' own checks make gcc see null dereferences that are none. Lines are all that their
+# reports name.
+ASAN_CFLAGS := $(BASE_CFLAGS) -O1 -g1 -fno-omit-frame-pointer -Wno-null-dereference \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CFLAGS := $(BASE_CFLAGS) -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
