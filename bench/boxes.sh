@@ -3,7 +3,8 @@
 # proved, held and proved again.
 #
 #   conntrack, nat   BENCH_BOXES_TRACKED ("250k") connections: the machine's one table has 262,144
-#                    entries, as a rule; nat to several server ports, as each has its own ports
+#                    entries, as a rule (net.netfilter.nf_conntrack_max, for more); nat to several
+#                    server ports, as each has its own ports
 #   haproxy, nginx   BENCH_BOXES_PROXIED ("50k"): a proxied connection is four kernel sockets
 #   lan              BENCH_BOXES_LAN ("1M") from 51 addresses of our own TCP on an Ethernet device,
 #                    to a server on another host (root)
