@@ -181,12 +181,12 @@ lanes = LANES=$(if $(filter 0,$(shell id -u)),$(1),1)
 among = $(filter $(2:%=$(B)/$(1)/%),$(3))
 others = $(filter-out $(CALM:%=$(B)/$(1)/%) $(ALONE:%=$(B)/$(1)/%),$(2))
 ASAN_SOON := $(filter-out $(ASAN_LATE),$(ASAN_LAB))
-TEST_RUN = $(call lanes,4) MEGACONN=$(B)/megaconn $(UNIT_BIN) $(call others,tests,$(LAB_BIN)) \
+TEST_RUN = $(call lanes,3) MEGACONN=$(B)/megaconn $(UNIT_BIN) $(call others,tests,$(LAB_BIN)) \
 	$(call lanes,2) $(call among,tests,$(CALM),$(LAB_BIN)) \
 	LANES=1 $(call among,tests,$(ALONE),$(LAB_BIN)) \
 	LABEL=asan MEGACONN=$(B)/asan/megaconn SMALL=1 $(call among,asan/tests,$(ALONE),$(ASAN_SOON)) \
 	$(call lanes,2) $(call among,asan/tests,$(CALM),$(ASAN_SOON)) \
-	$(call lanes,4) $(ASAN_UNIT) $(REPLAY) $(call others,asan/tests,$(ASAN_SOON))
+	$(call lanes,3) $(ASAN_UNIT) $(REPLAY) $(call others,asan/tests,$(ASAN_SOON))
 FULL_RUN = LANES=1 $(ASAN_LATE) LABEL=full MEGACONN=$(B)/megaconn SMALL= FULL=1 TIMEOUT=1200 \
 	NODE_PATH='$(abspath $(B)/npm/node_modules)' $(B)/tests/unit_engine $(LAB_BIN) \
 	LABEL= FUZZ_SECONDS=$(FUZZ_SECONDS) $(FUZZ_BIN)

@@ -16,10 +16,10 @@
 #define PORT       28770 /* the first: each server has another one */
 #define N          INT64_C(1000)
 #define N_TEXT     "1000"
-#define HOLD       "400ms"
-#define AGAIN_HOLD "1200ms" /* on a busy machine, too, some are back in it */
-#define LAST_HOLD  "4s"     /* ... and each has come to its last request */
-#define EACH_MOST  10       /* requests on a connection, where nginx counts them */
+#define HOLD       "800ms"
+#define AGAIN_HOLD "2s" /* on a busy machine, too, some are back in it */
+#define LAST_HOLD  "4s" /* ... and each has come to its last request, or its third */
+#define EACH_MOST  10   /* requests on a connection, where nginx counts them */
 
 static uint16_t port = PORT;
 
@@ -322,7 +322,8 @@ static void lives(const char *engine)
 	write_script(path, sizeof(path));
 	pid_t pid = others_mosquitto(&mosquitto);
 
-	run(&connect, engine, (const char *const[]){"--script", path, "--rate", "4k", NULL});
+	run(&connect, engine,
+	    (const char *const[]){"--script", path, "--rate", "4k", "--hold", LAST_HOLD, NULL});
 	unlink(path);
 	assert_all_good(&connect);
 	assert_true(trial_number(&connect, "traffic.said") >= N * 3);
