@@ -274,7 +274,7 @@ static void pushes_with(const char *engine, const char *size)
 		uint32_t next = message(fd, &due_ns);
 
 		assert_true(next > round);
-		assert_int_equal(due_ns - before_ns, (next - round) * 20 * NS_PER_MS);
+		assert_int_equal(due_ns - before_ns, (uint64_t)(next - round) * 20 * NS_PER_MS);
 		assert_true(clock_now_ns() >= due_ns);
 		missed += next - round - 1;
 		round = next;

@@ -197,7 +197,7 @@ static void build(struct course *courses, size_t count)
 	}
 	for (size_t i = 0; i < count; i++)
 		trial_wait_text(&courses[i].network->serve, "listening on ", 60);
-	slowness = (unsigned int)((now_ms() - start_ms) / built / QUICK_MS) + 1;
+	slowness = (unsigned int)((now_ms() - start_ms) / (built > 0 ? built : 1) / QUICK_MS) + 1;
 	if (slowness > SLOWEST)
 		slowness = SLOWEST;
 }
